@@ -1,0 +1,98 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** The walls of ARCHITECTURE.md: a folder may import only what stands upstream of it. */
+const parts = [
+  'contract',
+  'models',
+  'language',
+  'weights',
+  'runs',
+  'report',
+  'compute',
+  'cli',
+  'lsp',
+];
+const mayImport = {
+  contract: [],
+  models: ['contract'],
+  language: ['contract', 'models'],
+  weights: ['contract', 'models'],
+  runs: ['contract'],
+  report: ['contract', 'runs'],
+  compute: ['contract', 'models', 'language', 'weights', 'runs', 'report'],
+  cli: ['contract', 'models', 'language', 'weights', 'runs', 'report'],
+  lsp: ['contract', 'models', 'language', 'weights', 'runs', 'report'],
+};
+const onlyIn = [
+  { packages: ['@tensorflow/*', '@tensorflow/*/**'], part: 'compute' },
+  { packages: ['vscode-languageserver', 'vscode-languageserver/*'], part: 'lsp' },
+];
+
+const walls = parts.map((part) => ({
+  files: [`server/${part}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            group: parts
+              .filter((other) => other !== part && !mayImport[part].includes(other))
+              .map((other) => `**/../${other}/**`),
+            message: `server/${part} stands upstream of this (ARCHITECTURE.md, "The walk").`,
+          },
+          ...onlyIn
+            .filter((rule) => rule.part !== part)
+            .map((rule) => ({
+              group: rule.packages,
+              message: `Only server/${rule.part} uses this package.`,
+            })),
+        ],
+      },
+    ],
+  },
+}));
+
+export default tseslint.config(
+  {
+    ignores: [
+      'dist/**',
+      'build/**',
+      'coverage/**',
+      'node_modules/**',
+      'server/compute/engine/wasm/assembly/**',
+    ],
+  },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [...tseslint.configs.strictTypeChecked],
+    languageOptions: {
+      parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname },
+    },
+    rules: {
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
+      // Indices into typed arrays are in bounds by construction in numeric loops.
+      '@typescript-eslint/no-non-null-assertion': 'off',
+      '@typescript-eslint/consistent-type-imports': 'error',
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      'no-restricted-syntax': [
+        'error',
+        { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+      ],
+    },
+  },
+  { files: ['test/**/*.ts'], rules: { '@typescript-eslint/no-unused-expressions': 'off' } },
+  {
+    files: ['**/*.mjs'],
+    languageOptions: {
+      globals: { process: 'readonly', console: 'readonly', Buffer: 'readonly', URL: 'readonly' },
+    },
+  },
+  ...walls,
+);

@@ -1,0 +1,119 @@
+/**
+ * Builds `dist/`: AssemblyScript kernels, then the bundles, then (with `--tests`) the tests in `build/test`.
+ * `--tests --out FOLDER test/part…` bundles only those parts, into FOLDER.
+ * Kernels are compiled again only when their sources changed.
+ */
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { parseArgs } from 'node:util';
+import { build } from 'esbuild';
+
+const root = path.resolve(import.meta.dirname, '..');
+process.chdir(root);
+const { values: options, positionals: testFolders } = parseArgs({
+  options: {
+    tests: { type: 'boolean', default: false },
+    out: { type: 'string', default: 'build/test' },
+  },
+  allowPositionals: true,
+});
+
+const exists = (file) => existsSync(path.join(root, file));
+const files = (folder, ending) =>
+  exists(folder)
+    ? readdirSync(folder, { recursive: true })
+        .map((name) => path.posix.join(folder, String(name).split(path.sep).join('/')))
+        .filter((name) => name.endsWith(ending))
+        .sort()
+    : [];
+
+/** Compiles the kernels to `build/kernels/*.wasm`, which the bundles embed. */
+async function buildKernels() {
+  const script = 'server/compute/engine/wasm/compileKernels.mjs';
+  if (!exists(script)) return;
+  const sources = [script, ...files('server/compute/engine/wasm/assembly', '.ts')];
+  const hash = createHash('sha256');
+  for (const source of sources) hash.update(source).update(readFileSync(source));
+  const stamp = hash.digest('hex');
+  const stampFile = 'build/kernels/stamp';
+  if (exists(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return;
+  mkdirSync('build/kernels', { recursive: true });
+  const { compileKernels } = await import(path.join(root, script));
+  await compileKernels('build/kernels');
+  writeFileSync(stampFile, stamp);
+}
+
+const common = {
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  // The ES modules of tfjs-core share one engine with its gradient registrations.
+  mainFields: ['module', 'main'],
+  loader: { '.wasm': 'binary', '.ttf': 'binary' },
+  external: ['vscode', '@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'],
+  sourcemap: 'linked',
+  logLevel: 'warning',
+};
+
+async function buildBundles() {
+  const entries = {
+    cli: 'server/cli/main.ts',
+    compute: 'server/compute/main.ts',
+  };
+  const entryPoints = Object.fromEntries(
+    Object.entries(entries).filter(([, file]) => exists(file)),
+  );
+  await build({
+    ...common,
+    entryPoints,
+    outdir: 'dist',
+    format: 'cjs',
+    minify: true,
+    keepNames: true,
+    legalComments: 'linked',
+  });
+}
+
+async function buildSchema() {
+  if (!exists('server/language/jsonSchema.ts')) return;
+  await build({
+    ...common,
+    entryPoints: { jsonSchema: 'server/language/jsonSchema.ts' },
+    outdir: 'build',
+    format: 'cjs',
+    sourcemap: false,
+  });
+  const { createRequire } = await import('node:module');
+  const { manticoreJsonSchema } = createRequire(import.meta.url)(
+    path.join(root, 'build/jsonSchema.js'),
+  );
+  writeFileSync(
+    'dist/manticore.schema.json',
+    `${JSON.stringify(manticoreJsonSchema(), null, 2)}\n`,
+  );
+}
+
+async function buildTests() {
+  rmSync(options.out, { recursive: true, force: true });
+  await build({
+    ...common,
+    entryPoints: (testFolders.length > 0 ? testFolders : ['test']).flatMap((folder) =>
+      files(folder, '.test.ts'),
+    ),
+    outbase: 'test',
+    outdir: options.out,
+    format: 'esm',
+    splitting: true,
+    outExtension: { '.js': '.mjs' },
+    banner: {
+      js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+    },
+  });
+}
+
+await buildKernels();
+mkdirSync('dist', { recursive: true });
+await buildBundles();
+await buildSchema();
+if (options.tests) await buildTests();

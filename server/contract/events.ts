@@ -1,0 +1,167 @@
+/** Events of a run: written by the compute process, one JSON line each, read by the CLI, the language server and the panel. */
+
+export type Stage = 'projectors' | 'search' | 'finetune' | 'baseline' | 'program';
+
+/** α of a run: `alphas[block][component]`, by position; blocks are numbered from 1 elsewhere. */
+export type Alphas = number[][];
+
+interface EventBase {
+  /** Position in the log, from 0, without gaps. */
+  readonly seq: number;
+  /** ISO 8601, UTC. */
+  readonly time: string;
+}
+
+/** Where an event belongs: `step` starts again at 1 for each (stage, subject, seed). */
+export interface Where {
+  readonly stage: Stage;
+  /** `hybrid`, `uniform`, or the name of a component. */
+  readonly subject: string;
+  readonly seed: number;
+}
+
+export interface ComponentSummary {
+  readonly name: string;
+  readonly family: string;
+  readonly layers: number;
+  readonly width: number;
+  readonly parameters: number;
+}
+
+export interface EngineSummary {
+  readonly name: string;
+  readonly device: string;
+  readonly tier: string;
+  readonly threads: number;
+  readonly node: string;
+}
+
+export interface StartedEvent extends EventBase {
+  readonly type: 'started';
+  readonly id: string;
+  /** SHA-256 of `plan.json`. */
+  readonly plan: string;
+  readonly components: readonly ComponentSummary[];
+  readonly blocks: number;
+  readonly engine: EngineSummary;
+}
+
+export interface StepEvent extends EventBase, Where {
+  readonly type: 'step';
+  readonly step: number;
+  readonly steps: number;
+  /** Mean cross-entropy of the step's scored tokens, nats. */
+  readonly loss: number;
+  readonly alphas?: Alphas;
+  readonly tokensPerSecond: number;
+  readonly etaSeconds: number;
+  readonly memoryBytes: number;
+}
+
+export type Split = 'train' | 'validation' | 'test';
+
+export interface EvaluationEvent extends EventBase, Where {
+  readonly type: 'evaluation';
+  readonly step: number;
+  readonly split: Split;
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly accuracy?: number;
+}
+
+export type ControlAction = 'pin' | 'unpin' | 'prune' | 'restore' | 'pause' | 'resume';
+
+export interface ControlEvent extends EventBase, Where {
+  readonly type: 'control';
+  readonly action: ControlAction;
+  /** From 1. */
+  readonly block?: number;
+  readonly component?: string;
+  /** The pinned vector, one weight a component, by position. */
+  readonly weights?: readonly number[];
+  /** Applied after this step and before the next. */
+  readonly step: number;
+}
+
+export interface CheckpointEvent extends EventBase, Where {
+  readonly type: 'checkpoint';
+  readonly step: number;
+  /** Relative to the run folder. */
+  readonly path: string;
+}
+
+export interface WarningEvent extends EventBase {
+  readonly type: 'warning';
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface FailedEvent extends EventBase {
+  readonly type: 'failed';
+  readonly code: string;
+  readonly message: string;
+  /** What the user can do. */
+  readonly hint: string;
+}
+
+export interface ResumedEvent extends EventBase, Where {
+  readonly type: 'resumed';
+  readonly fromStep: number;
+  /**
+   * Events from this `seq` up to this event's own are superseded; readers drop them, except `control`,
+   * which is applied again at its recorded step.
+   */
+  readonly supersedesFromSeq: number;
+}
+
+export interface RunResult {
+  readonly subject: string;
+  readonly stage: Stage;
+  readonly seed: number;
+  readonly split: Split;
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly accuracy?: number;
+  readonly parameters: number;
+  /** Forward pass. */
+  readonly flopsPerToken: number;
+  /** Updates of θ that these weights saw. */
+  readonly updates: number;
+  /** Training tokens that these weights saw. */
+  readonly tokens: number;
+  readonly seconds: number;
+}
+
+export interface Selection {
+  readonly component: string;
+  readonly meanAlpha: Readonly<Record<string, number>>;
+}
+
+export interface FinishedEvent extends EventBase {
+  readonly type: 'finished';
+  readonly status: 'done' | 'stopped';
+  readonly components: readonly string[];
+  /** Mean over seeds. */
+  readonly alphas: Alphas;
+  readonly perSeed: readonly Alphas[];
+  readonly selection: Selection;
+  readonly results: readonly RunResult[];
+}
+
+export type RunEvent =
+  | StartedEvent
+  | StepEvent
+  | EvaluationEvent
+  | ControlEvent
+  | CheckpointEvent
+  | WarningEvent
+  | FailedEvent
+  | ResumedEvent
+  | FinishedEvent;
+
+/** An event before the log gives it `seq` and `time`. */
+export type NewRunEvent = RunEvent extends infer E
+  ? E extends RunEvent
+    ? Omit<E, 'seq' | 'time'>
+    : never
+  : never;

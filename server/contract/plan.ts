@@ -1,0 +1,110 @@
+/**
+ * The plan: everything that is known before a tensor exists. Made by `server/language`, written to `plan.json`,
+ * obeyed by the compute process. Frozen; arrays are by position (component m, block i, both from 0).
+ */
+import type { Stage } from './events';
+
+export interface LayerSpan {
+  readonly first: number;
+  readonly end: number;
+}
+
+export interface PlanComponent {
+  readonly name: string;
+  readonly family: string;
+  readonly source:
+    | { readonly kind: 'folder'; readonly path: string }
+    | {
+        readonly kind: 'hub';
+        readonly id: string;
+        readonly revision: string;
+        readonly path: string | undefined;
+      }
+    | { readonly kind: 'random' };
+  /** The hub's `config.json`, parsed: `server/models` reads the architecture from it. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Folder of its tokenizer files. */
+  readonly tokenizerPath: string;
+  /** `own`: same tokenizer as the hybrid's; `transplant` or `random`: another one, embeddings and head made for V rows. */
+  readonly vocabulary: 'own' | 'transplant' | 'random';
+  readonly layers: number;
+  readonly width: number;
+  /** Parameters when trained alone (V rows, tied counted once). */
+  readonly parameters: number;
+  /** Forward FLOPs a token when run alone at `context`. */
+  readonly flopsPerToken: number;
+  /** Layer groups, one a block. */
+  readonly groups: readonly LayerSpan[];
+  readonly dropout: Readonly<Record<string, number>>;
+}
+
+/** α of one block as the config leaves it. */
+export interface PlanBlock {
+  /** Components still in this block, by position, ascending; never empty. */
+  readonly live: readonly number[];
+  /** α when pinned, length K. */
+  readonly pinned: readonly number[] | undefined;
+  /** α at the start of the search, length K (0 for pruned). */
+  readonly initial: readonly number[];
+  /** Forward FLOPs a token of each component's group and projectors here, length K. */
+  readonly flopsPerToken: readonly number[];
+}
+
+/** One trainable tensor of the hybrid. */
+export interface PlanTensor {
+  /** `components/<name>/<canonical>`, `projectors/<name>/<block>/in.weight`, … */
+  readonly name: string;
+  readonly shape: readonly number[];
+  readonly component: number;
+  /** Block from 0, or where it lies outside the blocks. */
+  readonly place: number | 'embedding' | 'head';
+  readonly decay: boolean;
+}
+
+/** One training job; jobs run in this order. */
+export interface PlanJob {
+  readonly stage: Stage;
+  readonly subject: string;
+  readonly seed: number;
+  readonly steps: number;
+  readonly weightUpdates: number;
+  readonly alphaUpdates: number;
+  /** Training tokens that θ sees. */
+  readonly tokens: number;
+  readonly parameters: number;
+  readonly flopsPerToken: number;
+}
+
+export interface PlanMemory {
+  readonly parameters: number;
+  readonly gradients: number;
+  readonly moments: number;
+  readonly activations: number;
+  /** Predicted peak of the run, bytes, on the `wasm` engine. */
+  readonly peak: number;
+}
+
+export interface Plan {
+  readonly version: 1;
+  /** From the config's file name. */
+  readonly name: string;
+  /** Folder that relative paths of the config start from. */
+  readonly base: string;
+  readonly components: readonly PlanComponent[];
+  readonly blocks: readonly PlanBlock[];
+  /** Width d of the residual stream. */
+  readonly width: number;
+  /** V. */
+  readonly vocabulary: number;
+  /** Position of the component whose tokenizer is used. */
+  readonly tokenizer: number;
+  readonly context: number;
+  readonly tensors: readonly PlanTensor[];
+  readonly parameters: number;
+  /** Forward FLOPs a token of the whole hybrid, all live components. */
+  readonly flopsPerToken: number;
+  readonly memory: PlanMemory;
+  readonly jobs: readonly PlanJob[];
+  /** The config with defaults, as `server/language/schema.ts` types it. */
+  readonly config: unknown;
+}

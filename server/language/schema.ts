@@ -1,0 +1,229 @@
+/**
+ * The config language: one zod schema gives types, defaults, hover texts, completions and the JSON Schema.
+ * Keys that come with a later version are listed in `laterKeys`, and refused with a sentence.
+ */
+import { z } from 'zod';
+
+const component = z.string().regex(/^[A-Za-z][\w-]*$/);
+const count = z.int().min(1);
+const rate = z.number().positive();
+const fraction = z.number().gt(0).lt(1);
+
+const weights = z
+  .record(component, z.number().min(0))
+  .describe('One weight a component; they sum to 1.');
+
+export const componentSchema = z.strictObject({
+  source: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A folder in Hugging Face layout, or `hf:owner/name[@revision]`.'),
+  family: z
+    .enum(['gpt2', 'gptNeo', 'gptNeox', 'mamba'])
+    .optional()
+    .describe('Family of a component built from scratch.'),
+  config: z
+    .record(z.string(), z.unknown())
+    .optional()
+    .describe("The hub's `config.json` fields of a component built from scratch."),
+  init: z
+    .enum(['random'])
+    .optional()
+    .describe('Initial weights of a component built from scratch.'),
+  tokenizer: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Another source for the tokenizer: a folder or `hf:owner/name`.'),
+});
+
+export const mixtureSchema = z.strictObject({
+  pin: z
+    .union([component, weights])
+    .optional()
+    .describe("Fixes the block's α: a component, or one weight a component."),
+  prune: z.array(component).optional().describe('Components left out of this block.'),
+  init: weights.optional().describe('α at the start of the search.'),
+});
+
+export const hybridSchema = z.strictObject({
+  blocks: count.describe('Number of Manticore blocks N.'),
+  tokenizer: component
+    .optional()
+    .describe('The component whose tokenizer the hybrid uses; default the first.'),
+  embeddings: z
+    .enum(['transplant', 'random'])
+    .default('transplant')
+    .describe('Embeddings of components with another tokenizer.'),
+  head: z.enum(['last', 'first']).default('last').describe('The block whose α mixes the heads.'),
+  gate: z
+    .enum(['paper', 'transition', 'none'])
+    .default('paper')
+    .describe('How projected and unprojected streams mix.'),
+  projectors: z
+    .strictObject({
+      kind: z
+        .enum(['linear', 'linear-skip', 'mlp', 'mlp-skip', 'none'])
+        .default('linear')
+        .describe('Shape of the projectors.'),
+      init: z
+        .enum(['identity', 'default'])
+        .default('identity')
+        .describe('Initial weights of the projectors.'),
+      from: z.string().min(1).optional().describe('A run or a folder whose projectors are loaded.'),
+    })
+    .prefault({})
+    .describe('The translators between components.'),
+  mixture: z
+    .record(z.string().regex(/^[1-9]\d*$/), mixtureSchema)
+    .default({})
+    .describe('Pins and prunings by block, from 1.'),
+});
+
+const dataSourceSchema = z.strictObject({
+  text: z.string().min(1).optional().describe('A UTF-8 text file, or several by a list.'),
+  jsonl: z.string().min(1).optional().describe('A JSON Lines file.'),
+  field: z
+    .string()
+    .min(1)
+    .default('text')
+    .describe('The field of each JSON line that holds the text.'),
+});
+
+export const dataSchema = z.strictObject({
+  train: dataSourceSchema.describe('Training text.'),
+  validation: z
+    .union([dataSourceSchema, fraction])
+    .default(0.05)
+    .describe('Validation text, or a fraction cut from train.'),
+  test: dataSourceSchema.optional().describe('Test text: results are reported on it where given.'),
+  context: count.describe('Tokens predicted in each sequence.'),
+});
+
+const optimiser = {
+  steps: count.describe('Optimiser steps.'),
+  batch: count.default(8).describe('Sequences in a micro-batch.'),
+  accumulate: count.default(1).describe('Micro-batches a step.'),
+  learningRate: rate.default(1e-4).describe('Peak learning rate of the weights.'),
+  weightDecay: z.number().min(0).default(0.01).describe('Decoupled decay, on matrices only.'),
+  clip: z.number().min(0).default(1).describe('Largest global norm of the gradient; 0 = none.'),
+  warmup: z
+    .number()
+    .min(0)
+    .max(1)
+    .default(0.05)
+    .describe('Share of the steps in which the rate rises.'),
+  decay: z
+    .enum(['linear', 'cosine', 'none'])
+    .default('linear')
+    .describe('How the rate falls after the warm-up.'),
+  evalEvery: count.optional().describe('Steps between evaluations; default a tenth of the steps.'),
+  checkpointEvery: count
+    .optional()
+    .describe('Steps between checkpoints; default a tenth of the steps.'),
+} as const;
+
+export const searchSchema = z.strictObject({
+  algorithm: z
+    .enum(['darts', 'gaea', 'dash', 'fixed'])
+    .default('darts')
+    .describe('How α is searched.'),
+  schedule: z
+    .enum(['simultaneous', 'alternating', 'bilevel'])
+    .default('simultaneous')
+    .describe('Which batch updates what.'),
+  ...optimiser,
+  alphaLearningRate: rate
+    .optional()
+    .describe('Rate of the architecture parameters; default 0.01, gaea 0.1.'),
+  temperature: rate.default(1).describe('Temperature of dash.'),
+  heldOut: fraction.default(0.1).describe('Share of train that bilevel keeps for α.'),
+  seed: z.int().min(0).optional().describe('The one seed of all random draws; default 1.'),
+  seeds: z
+    .array(z.int().min(0))
+    .min(1)
+    .optional()
+    .describe('Several seeds: the whole search is repeated.'),
+});
+
+const { steps, ...optimiserDefaultsFromSearch } = optimiser;
+
+export const finetuneSchema = z.strictObject({
+  steps,
+  batch: optimiserDefaultsFromSearch.batch
+    .unwrap()
+    .optional()
+    .describe("Sequences in a micro-batch; default the search's."),
+  accumulate: count.optional().describe("Micro-batches a step; default the search's."),
+  learningRate: rate.optional().describe("Peak learning rate; default the search's."),
+  weightDecay: z.number().min(0).optional().describe("Decoupled decay; default the search's."),
+  clip: z
+    .number()
+    .min(0)
+    .optional()
+    .describe("Largest global norm of the gradient; default the search's."),
+  warmup: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Share of the steps in which the rate rises; default the search's."),
+  decay: z
+    .enum(['linear', 'cosine', 'none'])
+    .optional()
+    .describe("How the rate falls; default the search's."),
+  evalEvery: optimiser.evalEvery,
+  checkpointEvery: optimiser.checkpointEvery,
+  alphas: z
+    .union([z.enum(['soft', 'argmax']), z.strictObject({ threshold: fraction })])
+    .default('soft')
+    .describe(
+      'α after the search: as found, its largest entry, or entries below a threshold dropped.',
+    ),
+  weights: z
+    .enum(['rewind', 'keep'])
+    .default('rewind')
+    .describe('Start from the pretrained weights, or from the searched ones.'),
+});
+
+export const baselinesSchema = z.strictObject({
+  components: z
+    .boolean()
+    .default(true)
+    .describe('Fine-tune every component alone under the same budget.'),
+  match: z.enum(['steps', 'flops']).default('steps').describe('What an equal budget means.'),
+  uniform: z.boolean().default(false).describe('Fine-tune the hybrid with uniform α as well.'),
+});
+
+export const engineSchema = z.strictObject({
+  name: z.enum(['auto', 'wasm', 'webgpu', 'tensorflow']).default('auto').describe('The engine.'),
+  threads: count.optional().describe('Threads; default the physical cores.'),
+  memoryLimit: z
+    .union([count, z.string().regex(/^\d+(\.\d+)?\s*[KMGT]i?B$/)])
+    .optional()
+    .describe('Bytes, or such as `4 GB`.'),
+});
+
+export const configSchema = z.strictObject({
+  manticore: z.literal(1).describe("The format's version."),
+  components: z.record(component, componentSchema).describe('The models to mix, by name.'),
+  hybrid: hybridSchema.describe('The hybrid.'),
+  data: dataSchema.describe('Training, validation and test data.'),
+  search: searchSchema.describe('The architecture search.'),
+  finetune: z
+    .union([finetuneSchema, z.literal(false)])
+    .default(false)
+    .describe('Fine-tuning after the search; `false` = none.'),
+  baselines: z
+    .union([z.boolean(), baselinesSchema])
+    .default(false)
+    .describe('What the hybrid is compared with.'),
+  engine: z
+    .union([engineSchema.shape.name, engineSchema])
+    .default('auto')
+    .describe('Where it runs.'),
+});
+
+/** A config as written, checked by the schema, defaults filled in. */
+export type Config = z.output<typeof configSchema>;
