@@ -1,0 +1,80 @@
+/**
+ * What `server/language` asks of the disk: headers only, never weights. Implemented for Node by
+ * `server/weights/nodeModelReader.ts`, in memory by tests. No method throws or rejects for anything that a user's files
+ * can hold: every outcome is a value.
+ */
+
+/** One tensor as a safetensors header describes it, under the file's own name. */
+export interface TensorHeader {
+  readonly name: string;
+  /** As in the header: `F32`, `F16`, `BF16`, … */
+  readonly dtype: string;
+  readonly shape: readonly number[];
+}
+
+export interface TokenizerSummary {
+  /** Highest id + 1. */
+  readonly size: number;
+  /** Hex SHA-256 of the map from id to bytes: equal digests are the same tokenizer (METHOD §2). */
+  readonly digest: string;
+}
+
+export type TokenizerFinding =
+  | { readonly kind: 'found'; readonly path: string; readonly summary: TokenizerSummary }
+  | { readonly kind: 'missing'; readonly path: string }
+  /** `message`: one sentence for the user. */
+  | { readonly kind: 'damaged'; readonly path: string; readonly message: string }
+  | { readonly kind: 'notCached'; readonly id: string; readonly revision: string };
+
+/** Where a source was found: a folder on disk, and for `hf:` the repository whose cached snapshot it is. */
+export interface FoundModel {
+  readonly kind: 'found';
+  /** Absolute path of the folder. */
+  readonly path: string;
+  readonly hub: { readonly id: string; readonly revision: string } | undefined;
+  /** `config.json`, parsed; always an object. */
+  readonly config: Readonly<Record<string, unknown>>;
+  /** Every tensor of the folder's safetensors files, shards joined. */
+  readonly tensors: readonly TensorHeader[];
+  readonly tokenizer: TokenizerFinding;
+}
+
+export type ModelFinding =
+  | FoundModel
+  /** No folder there, or (with `file`) the folder lacks that file, such as `config.json`. */
+  | { readonly kind: 'missing'; readonly path: string; readonly file: string | undefined }
+  /** Weights only as pickles (`pytorch_model.bin`): refused. `suggestion`: a source that has safetensors, where one is known. */
+  | {
+      readonly kind: 'pickleOnly';
+      readonly path: string;
+      readonly files: readonly string[];
+      readonly suggestion: string | undefined;
+    }
+  /** A file is there but can't be used; `message`: one sentence for the user. */
+  | {
+      readonly kind: 'damaged';
+      readonly path: string;
+      readonly file: string;
+      readonly message: string;
+    }
+  /** A hub model that isn't in the shared cache: `manticore pull` brings it. */
+  | { readonly kind: 'notCached'; readonly id: string; readonly revision: string }
+  /** `hf:` followed by what is no repository name; `message`: one sentence for the user. */
+  | { readonly kind: 'invalid'; readonly message: string };
+
+export type FileFinding =
+  | { readonly kind: 'file'; readonly path: string; readonly bytes: number }
+  | { readonly kind: 'missing'; readonly path: string }
+  /** A folder, a device, or a file outside what may be read. */
+  | { readonly kind: 'refused'; readonly path: string; readonly message: string };
+
+/** `base`: absolute folder that relative sources and paths start from (the config's own). */
+export interface ModelReader {
+  /** `source`: a folder, or `hf:owner/name[@revision]` (looked up in the cache, never fetched). */
+  readonly readModel: (source: string, base: string) => Promise<ModelFinding>;
+  /** Tokenizer alone, for `components.x.tokenizer` and components from scratch: a folder or `hf:…`. */
+  readonly readTokenizer: (source: string, base: string) => Promise<TokenizerFinding>;
+  readonly readFile: (path: string, base: string) => Promise<FileFinding>;
+  /** A folder's existence, as for `projectors.from`: absolute path, or `undefined` when there is none. */
+  readonly findFolder: (path: string, base: string) => Promise<string | undefined>;
+}
