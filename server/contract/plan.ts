@@ -2,6 +2,7 @@
  * The plan: everything that is known before a tensor exists. Made by `server/language`, written to `plan.json`,
  * obeyed by the compute process. Frozen; arrays are by position (component m, block i, both from 0).
  */
+import type { ResolvedConfig } from './config';
 import type { Stage } from './events';
 
 export interface LayerSpan {
@@ -23,7 +24,7 @@ export interface PlanComponent {
     | { readonly kind: 'random' };
   /** The hub's `config.json`, parsed: `server/models` reads the architecture from it. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Folder of its tokenizer files. */
+  /** Folder of its tokenizer files; that of the hybrid's where it brings none (from scratch). */
   readonly tokenizerPath: string;
   /** `own`: same tokenizer as the hybrid's; `transplant` or `random`: another one, embeddings and head made for V rows. */
   readonly vocabulary: 'own' | 'transplant' | 'random';
@@ -46,7 +47,7 @@ export interface PlanBlock {
   readonly pinned: readonly number[] | undefined;
   /** α at the start of the search, length K (0 for pruned). */
   readonly initial: readonly number[];
-  /** Forward FLOPs a token of each component's group and projectors here, length K. */
+  /** Forward FLOPs a token of each component's group and projectors here, length K; 0 for pruned. */
   readonly flopsPerToken: readonly number[];
 }
 
@@ -61,17 +62,33 @@ export interface PlanTensor {
   readonly decay: boolean;
 }
 
+/** Consecutive steps under the same optimiser settings. */
+export interface PlanPhase {
+  /** Whose settings in `plan.config` these steps obey. */
+  readonly settings: 'search' | 'finetune';
+  readonly steps: number;
+  /** Training tokens that θ sees. */
+  readonly tokens: number;
+}
+
 /** One training job; jobs run in this order. */
 export interface PlanJob {
   readonly stage: Stage;
   readonly subject: string;
   readonly seed: number;
+  /** Optimiser steps, all phases. */
   readonly steps: number;
+  /** One phase, except for a baseline whose hybrid kept its searched weights: the search's updates, then the fine-tuning's. */
+  readonly phases: readonly PlanPhase[];
   readonly weightUpdates: number;
   readonly alphaUpdates: number;
   /** Training tokens that θ sees. */
   readonly tokens: number;
   readonly parameters: number;
+  /**
+   * Forward. Where fine-tuning discretises α, an upper bound: the costliest choice; `match: flops` is then settled
+   * again after the search.
+   */
   readonly flopsPerToken: number;
 }
 
@@ -101,10 +118,10 @@ export interface Plan {
   readonly context: number;
   readonly tensors: readonly PlanTensor[];
   readonly parameters: number;
-  /** Forward FLOPs a token of the whole hybrid, all live components. */
+  /** Forward FLOPs a token of the whole hybrid: all live components that no pin holds at 0. */
   readonly flopsPerToken: number;
   readonly memory: PlanMemory;
   readonly jobs: readonly PlanJob[];
-  /** The config with defaults, as `server/language/schema.ts` types it. */
-  readonly config: unknown;
+  /** The config with every default filled in. */
+  readonly config: ResolvedConfig;
 }

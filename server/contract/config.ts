@@ -1,0 +1,104 @@
+/** A config with every default filled in: made by `server/language`, carried by the plan, obeyed by the compute process. */
+
+export type DataSource =
+  | { readonly kind: 'text'; readonly path: string }
+  | { readonly kind: 'jsonl'; readonly path: string; readonly field: string };
+
+/** What the weights' AdamW obeys, in the search and in the fine-tuning. */
+export interface OptimiserSettings {
+  readonly steps: number;
+  /** Sequences in a micro-batch. */
+  readonly batch: number;
+  /** Micro-batches a step. */
+  readonly accumulate: number;
+  readonly learningRate: number;
+  readonly weightDecay: number;
+  /** Largest global norm of the gradient; 0 = no clipping. */
+  readonly clip: number;
+  /** Share of the steps in which the rate rises. */
+  readonly warmup: number;
+  readonly decay: 'linear' | 'cosine' | 'none';
+  readonly evalEvery: number;
+  readonly checkpointEvery: number;
+}
+
+export interface SearchSettings extends OptimiserSettings {
+  readonly algorithm: 'darts' | 'gaea' | 'dash' | 'fixed';
+  readonly schedule: 'simultaneous' | 'alternating' | 'bilevel';
+  readonly alphaLearningRate: number;
+  readonly temperature: number;
+  /** Share of train that `bilevel` keeps for α. */
+  readonly heldOut: number;
+  /** Never empty; the whole run is repeated for each. */
+  readonly seeds: readonly number[];
+}
+
+export interface FinetuneSettings extends OptimiserSettings {
+  readonly alphas: 'soft' | 'argmax' | { readonly threshold: number };
+  readonly weights: 'rewind' | 'keep';
+}
+
+export interface BaselineSettings {
+  readonly components: boolean;
+  readonly match: 'steps' | 'flops';
+  readonly uniform: boolean;
+}
+
+export interface ComponentSettings {
+  /** As written; `undefined` for a component from scratch. */
+  readonly source: string | undefined;
+  readonly scratch:
+    { readonly family: string; readonly config: Readonly<Record<string, unknown>> } | undefined;
+  /** Another source for the tokenizer, as written. */
+  readonly tokenizer: string | undefined;
+}
+
+export interface ProjectorSettings {
+  readonly kind: 'linear' | 'linear-skip' | 'mlp' | 'mlp-skip' | 'none';
+  readonly init: 'identity' | 'default';
+  readonly from: string | undefined;
+}
+
+/** One entry of `hybrid.mixture`. */
+export interface MixtureSettings {
+  /** One weight a component that was named; the others weigh 0. */
+  readonly pin: Readonly<Record<string, number>> | undefined;
+  readonly prune: readonly string[];
+  readonly init: Readonly<Record<string, number>> | undefined;
+}
+
+/** Paths are as written: relative ones start from the plan's `base`. */
+export interface ResolvedConfig {
+  readonly manticore: 1;
+  /** In the order of the text; at least one. */
+  readonly components: Readonly<Record<string, ComponentSettings>>;
+  readonly hybrid: {
+    readonly blocks: number;
+    /** Name of a component. */
+    readonly tokenizer: string;
+    readonly embeddings: 'transplant' | 'random';
+    readonly head: 'last' | 'first';
+    readonly gate: 'paper' | 'transition' | 'none';
+    readonly projectors: ProjectorSettings;
+    /** By block, from 1; blocks that the config doesn't mention have no entry. */
+    readonly mixture: Readonly<Record<string, MixtureSettings>>;
+  };
+  readonly data: {
+    readonly train: DataSource;
+    /** A number is the fraction that is cut from train. */
+    readonly validation: DataSource | number;
+    readonly test: DataSource | undefined;
+    /** Tokens predicted in each sequence. */
+    readonly context: number;
+  };
+  readonly search: SearchSettings;
+  readonly finetune: FinetuneSettings | false;
+  readonly baselines: BaselineSettings | false;
+  readonly engine: {
+    readonly name: 'auto' | 'wasm' | 'webgpu' | 'tensorflow';
+    /** `undefined`: the physical cores. */
+    readonly threads: number | undefined;
+    /** Bytes. */
+    readonly memoryLimit: number | undefined;
+  };
+}
