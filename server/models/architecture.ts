@@ -24,6 +24,8 @@ export interface TensorSpec {
   readonly decay: boolean;
   /** Other names under which files carry this tensor (prefixes, original checkpoints), tried in order. */
   readonly aliases: readonly string[];
+  /** Its name in a file that `transformers` writes for a causal language model: the one that exports use. */
+  readonly fileName: string;
   /** How `init: random` fills it. */
   readonly init: TensorInit;
 }
@@ -49,6 +51,8 @@ export interface LayerCost {
   readonly perToken: number;
   /** FLOPs a token for each earlier (or same) position attended to on average; 0 for state-space layers. */
   readonly perTokenPerContext: number;
+  /** A token attends to at most this many positions, itself counted; absent where there is no such limit. */
+  readonly window?: number;
 }
 
 /** A component's architecture, read from its `config.json` and checked. Immutable. */
@@ -89,6 +93,10 @@ export interface FamilyTable {
   };
   /** Every trainable tensor, in a fixed order. `vocabulary` replaces the file's number of rows. A tied head has none. */
   readonly tensors: (architecture: Architecture, vocabulary: number) => readonly TensorSpec[];
+  /** Whether a file's tensor of this name is a known constant (a mask, rotary frequencies) that loading ignores. */
+  readonly isBuffer: (name: string) => boolean;
+  /** Dropout rates by the config's own key, sites with rate 0 included; empty where the family has none. */
+  readonly dropout: (architecture: Architecture) => Readonly<Record<string, number>>;
   readonly layerCost: (architecture: Architecture, layer: number) => LayerCost;
   /** FLOPs a token of the head's product. */
   readonly headCost: (architecture: Architecture, vocabulary: number) => number;

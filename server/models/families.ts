@@ -1,0 +1,86 @@
+/** The supported families by name, by the hub's `model_type`, and what can be said of any of them. */
+import {
+  type Architecture,
+  FAMILY_NAMES,
+  type FamilyName,
+  type FamilyTable,
+  type LayerCost,
+  type TensorSpec,
+} from './architecture';
+import { isRecord } from './configFields';
+import { gpt2 } from './gpt2';
+import { gptNeo } from './gptNeo';
+import { gptNeox } from './gptNeox';
+import { isOriginalMamba, mamba } from './mamba';
+
+const TABLES: Readonly<Record<FamilyName, FamilyTable>> = { gpt2, gptNeo, gptNeox, mamba };
+
+export function familyTable(name: FamilyName): FamilyTable {
+  return TABLES[name];
+}
+
+/** The family of a hub `model_type`; `undefined` when it isn't supported. */
+export function familyForModelType(modelType: string): FamilyTable | undefined {
+  return FAMILY_NAMES.map(familyTable).find((table) => table.modelTypes.includes(modelType));
+}
+
+/** The family of a parsed `config.json`: by `model_type`, or an original Mamba's, which has none. */
+export function familyForConfig(config: unknown): FamilyTable | undefined {
+  if (!isRecord(config)) return undefined;
+  const modelType = Object.hasOwn(config, 'model_type') ? config['model_type'] : undefined;
+  if (typeof modelType === 'string') return familyForModelType(modelType);
+  return isOriginalMamba(config) ? mamba : undefined;
+}
+
+/** Every `model_type` that is supported, for messages. */
+export function supportedModelTypes(): readonly string[] {
+  return FAMILY_NAMES.flatMap((name) => TABLES[name].modelTypes);
+}
+
+/** Dropout rates by the config's own keys; empty for a family without dropout. */
+export function dropoutRates(architecture: Architecture): Readonly<Record<string, number>> {
+  return familyTable(architecture.family).dropout(architecture);
+}
+
+/** Numbers in a tensor. */
+export function tensorSize(spec: TensorSpec): number {
+  return spec.shape.reduce((size, side) => size * side, 1);
+}
+
+/** Trainable parameters of the whole component with V rows; a tied head counts once. */
+export function parameterCount(architecture: Architecture, vocabulary: number): number {
+  return familyTable(architecture.family)
+    .tensors(architecture, vocabulary)
+    .reduce((sum, spec) => sum + tensorSize(spec), 0);
+}
+
+/** Positions that a token attends to, on average over a sequence of `context` tokens, itself counted. */
+export function attendedPositions(context: number, window = context): number {
+  const reach = Math.min(window, context);
+  if (reach <= 0) return 0;
+  return ((reach * (reach + 1)) / 2 + (context - reach) * reach) / context;
+}
+
+/** Forward FLOPs a token of one layer in a sequence of `context` tokens. Norms and activations are not counted. */
+export function layerFlops(cost: LayerCost, context: number): number {
+  return cost.perToken + cost.perTokenPerContext * attendedPositions(context, cost.window);
+}
+
+/** Forward FLOPs a token of layers [first, end). */
+export function layersFlops(
+  architecture: Architecture,
+  range: { readonly first: number; readonly end: number },
+  context: number,
+): number {
+  const table = familyTable(architecture.family);
+  let sum = 0;
+  for (let layer = range.first; layer < range.end; layer++) {
+    sum += layerFlops(table.layerCost(architecture, layer), context);
+  }
+  return sum;
+}
+
+/** The name under which a file carries a tensor; `undefined` when it has none of them. */
+export function locateTensor(spec: TensorSpec, has: (name: string) => boolean): string | undefined {
+  return [spec.name, ...spec.aliases].find(has);
+}
