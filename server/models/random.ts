@@ -123,11 +123,11 @@ export function hash32(text: string): number {
     hash = Math.imul(hash ^ (unit & 0xff), 0x01000193);
     hash = Math.imul(hash ^ (unit >>> 8), 0x01000193);
   }
-  return finish32(hash);
+  return mix32(hash);
 }
 
 /** MurmurHash3's finaliser: every input bit changes every output bit. */
-function finish32(value: number): number {
+export function mix32(value: number): number {
   let hash = value;
   hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
   hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
@@ -138,6 +138,6 @@ function splitMix32(seed: number): () => number {
   let state = seed;
   return () => {
     state = (state + 0x9e3779b9) >>> 0;
-    return finish32(state);
+    return mix32(state);
   };
 }

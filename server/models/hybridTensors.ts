@@ -1,0 +1,116 @@
+/** Every trainable tensor of a hybrid, before any of them exists: what the plan lists, a run trains, an export holds. */
+import type { PlanTensor } from '../contract/plan';
+import type { Architecture, TensorPlace } from './architecture';
+import { familyTable } from './families';
+import { projectorTensors, type ProjectorKind } from './projector';
+import type { LayerRange } from './split';
+
+export interface HybridTensorOptions {
+  readonly components: readonly {
+    readonly name: string;
+    readonly architecture: Architecture;
+    /** Its layers in each block. */
+    readonly groups: readonly LayerRange[];
+  }[];
+  /** Components in each block, by position: `live[block]`, never empty. */
+  readonly live: readonly (readonly number[])[];
+  /** d. */
+  readonly width: number;
+  /** V. */
+  readonly vocabulary: number;
+  readonly gate: 'paper' | 'transition' | 'none';
+  /** The block whose α mixes the heads. */
+  readonly head: 'first' | 'last';
+  readonly projectors: ProjectorKind;
+}
+
+export const componentTensorName = (component: string, tensor: string) =>
+  `components/${component}/${tensor}`;
+
+/** `block` from 0; the name counts from 1, as a config does. */
+export const projectorTensorName = (component: string, block: number, tensor: string) =>
+  `projectors/${component}/${block + 1}/${tensor}`;
+
+/**
+ * In a fixed order: each component's tensors as its family lists them, then the projectors by component and block.
+ * What is pruned has none: layers and projectors of that block, positions with block 1, the final norm with block N, the
+ * embedding table with block 1, the head with the head's block (a tied table stays while either is left).
+ */
+export function hybridTensors(options: HybridTensorOptions): PlanTensor[] {
+  return [
+    ...options.components.flatMap((_, component) => componentTensors(options, component)),
+    ...options.components.flatMap((_, component) => projectorsOf(options, component)),
+  ];
+}
+
+function componentTensors(options: HybridTensorOptions, component: number): PlanTensor[] {
+  const { name, architecture, groups } = options.components[component]!;
+  const last = options.live.length - 1;
+  const isLive = (block: number) => options.live[block]!.includes(component);
+  const headLive = isLive(options.head === 'first' ? 0 : last);
+  const placeOf = (place: TensorPlace): PlanTensor['place'] => {
+    switch (place.kind) {
+      case 'embedding':
+      case 'head':
+        return place.kind;
+      case 'positions':
+        return 0;
+      case 'finalNorm':
+        return last;
+      case 'layer':
+        return groups.findIndex(({ first, end }) => first <= place.layer && place.layer < end);
+    }
+  };
+  const isNeeded = (place: PlanTensor['place']) => {
+    if (place === 'head') return headLive;
+    if (place === 'embedding') return isLive(0) || (architecture.tiedHead && headLive);
+    return isLive(place);
+  };
+  return familyTable(architecture.family)
+    .tensors(architecture, options.vocabulary)
+    .map((spec) => ({
+      name: componentTensorName(name, spec.name),
+      shape: spec.shape,
+      component,
+      place: placeOf(spec.place),
+      decay: spec.decay,
+    }))
+    .filter(({ place }) => isNeeded(place));
+}
+
+function projectorsOf(options: HybridTensorOptions, component: number): PlanTensor[] {
+  const { name, architecture } = options.components[component]!;
+  const { projectors: kind, width } = options;
+  return options.live.flatMap((_, block) =>
+    hasProjectors(options, component, block)
+      ? projectorTensors({
+          kind,
+          init: 'default',
+          width,
+          componentWidth: architecture.width,
+        }).map((tensor) => ({
+          name: projectorTensorName(name, block, tensor.name),
+          shape: tensor.shape,
+          component,
+          place: block,
+          decay: tensor.decay,
+        }))
+      : [],
+  );
+}
+
+/**
+ * Whether a pair of projectors can ever count there. It can't where the component is alone in every block that its gate
+ * looks at: its α is then the constant 1, which skips them (METHOD §3).
+ */
+export function hasProjectors(
+  { live, gate, head, projectors }: Omit<HybridTensorOptions, 'components'>,
+  component: number,
+  block: number,
+): boolean {
+  if (projectors === 'none' || gate === 'none' || !live[block]!.includes(component)) return false;
+  const last = live.length - 1;
+  const after = block < last ? block + 1 : head === 'first' ? 0 : last;
+  const looked = gate === 'paper' ? [block] : [Math.max(block - 1, 0), block, after];
+  return looked.some((other) => live[other]!.some((neighbour) => neighbour !== component));
+}
