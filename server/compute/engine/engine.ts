@@ -1,0 +1,73 @@
+/** Opens a backend for tensors. This is the one place that loads tfjs's backends and gradient registrations. */
+import '@tensorflow/tfjs-core/dist/register_all_gradients';
+import * as tf from '@tensorflow/tfjs-core';
+import '@tensorflow/tfjs-backend-cpu';
+import type { EngineName } from '../../contract/engine';
+import { notAvailable } from './errors';
+
+export interface EngineOptions {
+  /** Worker threads, the main one counted. */
+  readonly threads?: number;
+  /** Most bytes the tensors may take. */
+  readonly memoryLimitBytes?: number;
+}
+
+/** An open engine; tfjs's current backend until another is opened. */
+export interface Engine {
+  readonly name: EngineName;
+  readonly device: string;
+  readonly version: string;
+  /** Which build of the kernels runs, where an engine has several. */
+  readonly tier: string;
+  readonly threads: number;
+  /** Bytes of tensors in use. */
+  memoryBytes(): number;
+  /** Most bytes in use since the engine was opened or `resetPeak` was called. */
+  peakBytes(): number;
+  resetPeak(): void;
+  /** Frees everything; tensors of this engine are gone. */
+  dispose(): void;
+}
+
+/**
+ * @param name `auto`: the first engine that loads and passes its self-check
+ * @throws EngineError when it cannot be had
+ */
+export async function openEngine(
+  name: EngineName | 'auto',
+  _options: EngineOptions = {},
+): Promise<Engine> {
+  switch (name) {
+    case 'cpu':
+      return openCpu();
+    case 'auto':
+    case 'wasm':
+    case 'tensorflow':
+    case 'webgpu':
+      throw notAvailable(name, 'it is not part of this build', 'Use another engine.');
+  }
+}
+
+/** tfjs's plain JavaScript backend: the oracle of the tests. */
+async function openCpu(): Promise<Engine> {
+  await tf.setBackend('cpu');
+  // `firstUse` is the backend's advice, on standard output, to install another one.
+  Object.assign(tf.backend(), { firstUse: false });
+  let peak = 0;
+  const bytes = () => {
+    const { numBytes } = tf.memory();
+    peak = Math.max(peak, numBytes);
+    return numBytes;
+  };
+  return {
+    name: 'cpu',
+    device: 'CPU (plain JavaScript)',
+    version: tf.version_core,
+    tier: 'javascript',
+    threads: 1,
+    memoryBytes: bytes,
+    peakBytes: () => (bytes(), peak),
+    resetPeak: () => (peak = tf.memory().numBytes),
+    dispose: () => undefined,
+  };
+}

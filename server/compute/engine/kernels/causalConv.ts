@@ -1,0 +1,62 @@
+/** Causal depthwise convolution over time, as in Mamba (Gu & Dao, arXiv 2312.00752), with its SiLU. */
+import * as tf from '@tensorflow/tfjs-core';
+import { silu } from './activations';
+import { hasKernel, runKernel, runKernels } from './fused';
+
+export const CAUSAL_CONV = 'ManticoreCausalConv';
+export const CAUSAL_CONV_GRAD_INPUT = 'ManticoreCausalConvGradInput';
+export const CAUSAL_CONV_GRAD_WEIGHT = 'ManticoreCausalConvGradWeight';
+
+export interface CausalConvOptions {
+  /** Whether SiLU is applied to the result. */
+  readonly silu: boolean;
+  /** The k − 1 inputs before x, [b, k−1, c]; zeros when absent. For decoding: no gradient flows to it. */
+  readonly previous?: tf.Tensor | undefined;
+}
+
+/**
+ * y[t, c] = bias[c] + Σ_j w[c, 0, j] · x[t − (k−1) + j, c]; x [b, l, c], w [c, 1, k] (torch's Conv1d with groups = c),
+ * bias [c] → [b, l, c].
+ */
+export function causalConv(
+  x: tf.Tensor,
+  w: tf.Tensor,
+  bias: tf.Tensor | undefined,
+  options: CausalConvOptions,
+): tf.Tensor3D {
+  const [b, l, c] = x.shape as [number, number, number];
+  const [channels, one, k] = w.shape as [number, number, number];
+  if (x.rank !== 3 || channels !== c || one !== 1) {
+    throw new Error(`causalConv: x [${x.shape.join(', ')}] does not fit w [${w.shape.join(', ')}]`);
+  }
+  if (options.previous === undefined && hasKernel(CAUSAL_CONV)) {
+    const inputs = bias ? [x, w, bias] : [x, w];
+    return runKernel(CAUSAL_CONV, inputs, { silu: options.silu }) as tf.Tensor3D;
+  }
+  const before = options.previous ?? tf.zeros([b, k - 1, c]);
+  const padded = tf.concat([before, x], 1); // [b, k−1+l, c]
+  const taps = tf.reshape(w, [c, k]);
+  let y: tf.Tensor | undefined = bias && tf.reshape(bias, [1, 1, c]);
+  for (let j = 0; j < k; j++) {
+    const tap = tf.reshape(tf.slice(taps, [0, j], [c, 1]), [1, 1, c]);
+    const term = tf.mul(tf.slice(padded, [0, j, 0], [b, l, c]), tap); // [b, l, c]
+    y = y ? tf.add(y, term) : term;
+  }
+  return (options.silu ? silu(y!) : y!) as tf.Tensor3D;
+}
+
+tf.registerGradient({
+  kernelName: CAUSAL_CONV,
+  saveAllInputs: true,
+  gradFunc: (dy, saved, attributes) => {
+    const inputs = [dy as tf.Tensor, ...saved];
+    const attrs = { silu: attributes['silu'] as boolean };
+    let weightGrads: tf.Tensor[] | undefined;
+    const forWeights = () => (weightGrads ??= runKernels(CAUSAL_CONV_GRAD_WEIGHT, inputs, attrs));
+    return {
+      0: () => runKernel(CAUSAL_CONV_GRAD_INPUT, inputs, attrs),
+      1: () => forWeights()[0]!,
+      2: () => forWeights()[1]!,
+    };
+  },
+});

@@ -1,0 +1,94 @@
+/** Softmax cross-entropy summed over the scored rows; the fused kernel never holds a second [rows, V] tensor forward. */
+import * as tf from '@tensorflow/tfjs-core';
+import { hasKernel, runKernel, runKernels, widthOf } from './fused';
+
+export const CROSS_ENTROPY = 'ManticoreCrossEntropy';
+export const CROSS_ENTROPY_GRAD = 'ManticoreCrossEntropyGrad';
+
+export interface CrossEntropyOptions {
+  /** Rows with this target are not scored: -100. */
+  readonly ignore: number;
+}
+
+export interface RowScore {
+  /** Rows whose target is not `ignore`. */
+  readonly scored: number;
+  /** Scored rows whose largest logit (the first of equals) is the target. */
+  readonly correct: number;
+}
+
+/**
+ * logits [r, V], targets int32 [r] → `loss`: Σ over scored rows of logsumexp(logits) − logits[target], a scalar.
+ * Gradient: softmax − one-hot on scored rows, 0 on the others.
+ */
+export function crossEntropy(
+  logits: tf.Tensor,
+  targets: tf.Tensor,
+  { ignore }: CrossEntropyOptions,
+): { readonly loss: tf.Scalar } {
+  const [rows, vocabulary] = logits.shape as [number, number];
+  if (logits.rank !== 2 || targets.size !== rows) {
+    throw new Error(
+      `crossEntropy: logits [${logits.shape.join(', ')}] and ${targets.size} targets do not fit`,
+    );
+  }
+  if (hasKernel(CROSS_ENTROPY)) {
+    const [loss] = runKernels(CROSS_ENTROPY, { logits, targets }, { ignore });
+    return { loss: loss as tf.Scalar };
+  }
+  const scored = tf.notEqual(targets, tf.scalar(ignore, 'int32')); // [r]
+  const ids = tf.where(scored, targets, tf.zerosLike(targets)) as tf.Tensor1D;
+  const largest = tf.customGrad((x) => ({
+    value: tf.max(x as tf.Tensor, -1, true),
+    // The shift cancels in logsumexp, so nothing flows through it.
+    gradFunc: () => tf.zerosLike(logits),
+  }))(logits); // [r, 1]
+  const exponentials = tf.exp(tf.sub(logits, largest));
+  const logSum = tf.add(tf.log(tf.sum(exponentials, -1)), tf.reshape(largest, [rows])); // [r]
+  const oneHot = tf.cast(tf.oneHot(ids, vocabulary), 'bool');
+  const picked = tf.sum(tf.where(oneHot, logits, tf.zerosLike(logits)), -1); // [r]
+  const each = tf.sub(logSum, picked);
+  return { loss: tf.sum(tf.where(scored, each, tf.zerosLike(each))) };
+}
+
+/** How many rows are scored and how many of those are right; no gradient. Reads the logits. */
+export function scoreRows(
+  logits: tf.Tensor,
+  targets: tf.Tensor,
+  { ignore }: CrossEntropyOptions,
+): RowScore {
+  const width = widthOf(logits);
+  const values = logits.dataSync<'float32'>();
+  const wanted = targets.dataSync<'int32'>();
+  let scored = 0;
+  let correct = 0;
+  wanted.forEach((target, row) => {
+    if (target === ignore) return;
+    scored++;
+    let best = 0;
+    for (let j = 1; j < width; j++) {
+      if (values[row * width + j]! > values[row * width + best]!) best = j;
+    }
+    if (best === target) correct++;
+  });
+  return { scored, correct };
+}
+
+tf.registerGradient({
+  kernelName: CROSS_ENTROPY,
+  inputsToSave: ['logits', 'targets'],
+  outputsToSave: [false, true],
+  gradFunc: (dys, saved, attributes) => {
+    const [dy] = dys as tf.Tensor[];
+    const [logits, targets, logSums] = saved as [tf.Tensor, tf.Tensor, tf.Tensor];
+    return {
+      logits: () =>
+        runKernel(
+          CROSS_ENTROPY_GRAD,
+          { dy: dy!, logits, targets, logSums },
+          { ignore: attributes['ignore'] as number },
+        ),
+      targets: () => tf.zerosLike(targets),
+    };
+  },
+});
