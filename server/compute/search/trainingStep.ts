@@ -1,0 +1,131 @@
+/** One optimiser step: micro-batches → gradients of θ and α → updates. */
+import * as tf from '@tensorflow/tfjs-core';
+import { gradients } from '../engine/gradients';
+import { accumulateInto } from '../engine/update';
+import { hash32 } from '../../models/random';
+import type { Batch } from '../tasks/batches';
+import { constantRows } from './alphaTensors';
+import type { AlphaTensors } from './alphaTensors';
+import { drawAlphas } from './architecture';
+import type { ArchitectureState } from './architecture';
+import { parameterGradients, updateArchitecture } from './alphaUpdate';
+import type { AlphaMoments } from './alphaUpdate';
+import { gradientNotFinite, lossNotFinite, noScoredToken } from './failure';
+import type { TrainableModel } from './model';
+import { globalNorm, updateWeights } from './optimiser';
+import type { AdamwSettings, AdamwState, ParameterGradient } from './optimiser';
+import type { StepPlan } from './schedule';
+
+export interface StepInput {
+  readonly model: TrainableModel;
+  readonly alphaTensors: AlphaTensors;
+  readonly adamw: AdamwState;
+  readonly architecture: ArchitectureState;
+  readonly alphaMoments: AlphaMoments;
+  readonly plan: Pick<StepPlan, 'weights' | 'alphas'>;
+  readonly batches: readonly Batch[];
+  readonly seed: number;
+  readonly step: number;
+  /** Names this job in the dropout stream and in messages. */
+  readonly job: string;
+  readonly weights: AdamwSettings;
+  readonly alphaLearningRate: number;
+}
+
+export interface StepOutcome {
+  /** Mean cross-entropy of the scored tokens, nats. */
+  readonly loss: number;
+  readonly scored: number;
+  readonly architecture: ArchitectureState;
+  readonly alphaMoments: AlphaMoments;
+}
+
+/**
+ * The loss is the sum over all micro-batches divided by their scored tokens; so are the gradients.
+ * @throws RunFailure `loss-not-finite`, `gradient-not-finite` before anything is updated, `no-scored-token`
+ */
+export function trainingStep(input: StepInput): StepOutcome {
+  const { architecture, plan, batches, alphaTensors, step, job } = input;
+  const scored = batches.reduce((sum, batch) => sum + batch.scored, 0);
+  if (scored === 0) throw noScoredToken(`step ${step} (${job})`);
+  const alphas = drawAlphas(architecture, input.seed, step);
+  const rows = plan.alphas ? alphaTensors.rows(architecture, alphas) : constantRows(alphas);
+  const alphaVariables = plan.alphas ? alphaTensors.variables : [];
+  const parameters = plan.weights ? input.model.parameters() : [];
+  const sums = sumGradients(input, rows, [
+    ...alphaVariables,
+    ...parameters.map(({ variable }) => variable),
+  ]);
+  try {
+    const loss = sums.lossSum / scored;
+    if (!Number.isFinite(loss)) throw lossNotFinite(job, step, loss);
+    const alphaGradients = sums.gradients
+      .slice(0, alphaVariables.length)
+      .map((gradient) => (gradient === undefined ? 0 : gradient.dataSync()[0]! / scored));
+    const byParameter = parameters.flatMap((parameter, index): ParameterGradient[] => {
+      const gradient = sums.gradients[alphaVariables.length + index];
+      return gradient === undefined ? [] : [{ parameter, gradient }];
+    });
+    const norm = globalNorm(byParameter, scored);
+    if (!Number.isFinite(norm) || !alphaGradients.every(Number.isFinite)) {
+      throw gradientNotFinite(job, step);
+    }
+    if (plan.weights) updateWeights(input.adamw, byParameter, scored, norm, input.weights);
+    return { loss, scored, ...updatedAlphas(input, alphas, alphaGradients) };
+  } finally {
+    for (const gradient of sums.gradients) gradient?.dispose();
+  }
+}
+
+function updatedAlphas(
+  { architecture, alphaMoments, alphaTensors, plan, alphaLearningRate }: StepInput,
+  alphas: readonly (readonly number[])[],
+  gradientsOfAlpha: readonly number[],
+): Pick<StepOutcome, 'architecture' | 'alphaMoments'> {
+  if (!plan.alphas) return { architecture, alphaMoments };
+  const table = alphaTensors.spread(gradientsOfAlpha, alphas.length, alphas[0]!.length);
+  const updated = updateArchitecture(
+    architecture,
+    alphaMoments,
+    parameterGradients(architecture, alphas, table),
+    alphaLearningRate,
+  );
+  return { architecture: updated.state, alphaMoments: updated.moments };
+}
+
+interface GradientSums {
+  readonly lossSum: number;
+  readonly gradients: (tf.Tensor | undefined)[];
+}
+
+/** Gradients of the summed loss over the micro-batches, by position of the variables; the caller disposes them. */
+function sumGradients(
+  { model, batches, seed, step, job }: StepInput,
+  rows: Parameters<TrainableModel['lossSum']>[1],
+  variables: readonly tf.Variable[],
+): GradientSums {
+  let lossSum = 0;
+  const sums = new Array<tf.Tensor | undefined>(variables.length).fill(undefined);
+  for (const [index, batch] of batches.entries()) {
+    const dropoutKey = hash32(`${seed}/dropout/${job}/${step}/${index}`);
+    const loss = () => model.lossSum(batch, rows, { training: true, dropoutKey });
+    if (variables.length === 0) {
+      lossSum += valueOf(tf.tidy(loss));
+      continue;
+    }
+    const { value, grads } = gradients(loss, variables);
+    lossSum += valueOf(value);
+    grads.forEach((gradient, at) => {
+      if (gradient === undefined) return;
+      const before = sums[at];
+      sums[at] = before === undefined ? gradient : accumulateInto(before, gradient);
+    });
+  }
+  return { lossSum, gradients: sums };
+}
+
+function valueOf(scalar: tf.Scalar): number {
+  const value = scalar.dataSync()[0]!;
+  scalar.dispose();
+  return value;
+}
