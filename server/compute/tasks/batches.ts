@@ -1,0 +1,141 @@
+/**
+ * Packed windows, and batches of them. `context` = l predictions from l + 1 tokens: window w holds tokens
+ * w·l … w·l + l, so that every token but the first is predicted exactly once. Symbols: b sequences, l positions.
+ */
+import { RandomStream } from '../../models/random';
+import { notEnoughText } from '../search/failure';
+
+/** Target of a position that isn't scored. */
+export const IGNORED = -100;
+
+export interface Batch {
+  readonly sequences: number;
+  readonly length: number;
+  /** [b, l], row by row. */
+  readonly ids: Int32Array;
+  /** [b, l]; `IGNORED` where nothing is scored. */
+  readonly targets: Int32Array;
+  /** Targets that aren't `IGNORED`. */
+  readonly scored: number;
+}
+
+/** Where a stream of training batches stands: epoch from 0, windows of it already given. */
+export interface DataPosition {
+  readonly epoch: number;
+  readonly index: number;
+}
+
+/** Training batches of one split: every whole window once an epoch, each epoch in its own seeded order. */
+export class TrainingBatches {
+  readonly windows: number;
+  private epoch = 0;
+  private index = 0;
+  private order: { readonly epoch: number; readonly windows: Uint32Array } | undefined;
+
+  /**
+   * @param stream names the random stream of the order; equal names and seeds give equal orders
+   * @throws RunFailure `not-enough-text` when there is no whole window
+   */
+  constructor(
+    private readonly tokens: Int32Array,
+    private readonly context: number,
+    private readonly seed: number,
+    private readonly stream: string,
+    what: string = 'training',
+  ) {
+    this.windows = Math.floor((tokens.length - 1) / context);
+    if (this.windows < 1) throw notEnoughText(what, tokens.length, context + 1);
+  }
+
+  get position(): DataPosition {
+    return { epoch: this.epoch, index: this.index };
+  }
+
+  /** Goes on from a stored position. @throws RangeError for a position that this stream can't have */
+  restore(position: DataPosition): void {
+    const { epoch, index } = position;
+    if (!Number.isInteger(epoch) || epoch < 0 || !Number.isInteger(index) || index < 0) {
+      throw new RangeError('not a position of a data stream');
+    }
+    if (index > this.windows) throw new RangeError('the position lies behind the end of the data');
+    this.epoch = epoch;
+    this.index = index;
+  }
+
+  /** The next `sequences` windows; goes over to the next epoch where one ends. */
+  next(sequences: number): Batch {
+    const batch = emptyBatch(sequences, this.context);
+    for (let row = 0; row < sequences; row++) {
+      fillRow(batch, row, this.tokens, this.nextWindow() * this.context);
+    }
+    return { ...batch, scored: sequences * this.context };
+  }
+
+  private nextWindow(): number {
+    if (this.index >= this.windows) {
+      this.epoch += 1;
+      this.index = 0;
+    }
+    if (this.order?.epoch !== this.epoch) {
+      const windows = Uint32Array.from({ length: this.windows }, (_, w) => w);
+      RandomStream.named(this.seed, `data/${this.stream}/${this.epoch}`).shuffle(windows);
+      this.order = { epoch: this.epoch, windows };
+    }
+    const window = this.order.windows[this.index]!;
+    this.index += 1;
+    return window;
+  }
+}
+
+/** The same batches every time, in order, over every token but the first; the last window may be short. */
+export class EvaluationBatches {
+  readonly scored: number;
+  private readonly windows: number;
+
+  /** @throws RunFailure `not-enough-text` when there is nothing to predict */
+  constructor(
+    private readonly tokens: Int32Array,
+    private readonly context: number,
+    private readonly sequences: number,
+    what: string,
+  ) {
+    if (tokens.length < 2) throw notEnoughText(what, tokens.length, 2);
+    this.scored = tokens.length - 1;
+    this.windows = Math.ceil(this.scored / context);
+  }
+
+  *all(): Generator<Batch> {
+    for (let first = 0; first < this.windows; first += this.sequences) {
+      const rows = Math.min(this.sequences, this.windows - first);
+      const batch = emptyBatch(rows, this.context);
+      let scored = 0;
+      for (let row = 0; row < rows; row++) {
+        scored += fillRow(batch, row, this.tokens, (first + row) * this.context);
+      }
+      yield { ...batch, scored };
+    }
+  }
+}
+
+function emptyBatch(sequences: number, length: number): Omit<Batch, 'scored'> {
+  return {
+    sequences,
+    length,
+    ids: new Int32Array(sequences * length),
+    targets: new Int32Array(sequences * length).fill(IGNORED),
+  };
+}
+
+/** Puts the window that starts at token `start` into `row`; returns how many positions it scores. */
+function fillRow(
+  batch: Omit<Batch, 'scored'>,
+  row: number,
+  tokens: Int32Array,
+  start: number,
+): number {
+  const predictions = Math.min(batch.length, tokens.length - 1 - start);
+  const at = row * batch.length;
+  batch.ids.set(tokens.subarray(start, start + predictions), at);
+  batch.targets.set(tokens.subarray(start + 1, start + 1 + predictions), at);
+  return predictions;
+}
