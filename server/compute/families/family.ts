@@ -8,6 +8,7 @@ export type WeightLookup = (name: string) => Tensor;
 /**
  * State of incremental decoding, one for each component and layer group: keys and values of the positions so far
  * (attention), the last inputs of the convolution and the state (Mamba). Owned by the caller, who disposes it.
+ * A layer replaces the tensors: it disposes of the old ones and keeps the new ones beyond the enclosing `tidy`.
  */
 export interface LayerState {
   tensors: Tensor[];
@@ -22,7 +23,7 @@ export interface LayerContext {
   readonly offset: number;
   /**
    * Decoding state, one entry a layer, indexed by layer; `undefined` when a whole sequence is run without state.
-   * A layer that finds its entry empty starts it from `u` (any length); otherwise `u` holds one new position.
+   * A layer that finds its entry empty starts it from `u`; otherwise `u` holds the positions that follow.
    */
   readonly states: LayerState[] | undefined;
 }

@@ -1,0 +1,76 @@
+/**
+ * State of incremental decoding: keys and values of the positions so far, or a state-space layer's own state.
+ * Symbols: b batch, l new positions, c cached positions, h heads, dh width of a head, d = h·dh.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import { attention, type AttentionOptions } from '../engine/kernels/attention';
+import type { LayerContext, LayerState } from './family';
+
+export interface QueryKeyValue {
+  /** [b, l, d] */
+  readonly q: tf.Tensor3D;
+  readonly k: tf.Tensor3D;
+  readonly v: tf.Tensor3D;
+}
+
+export type FusedLayout = 'interleaved' | 'blocks';
+
+/** The layer's entry when decoding. */
+export function stateOf(context: LayerContext, layer: number): LayerState | undefined {
+  if (context.states === undefined) return undefined;
+  const state = context.states[layer];
+  if (state === undefined) throw new Error(`no decoding state for layer ${layer}`);
+  return state;
+}
+
+/** Puts new tensors into a layer's state: they outlive the enclosing `tidy`; the old ones are disposed. */
+export function replaceState(state: LayerState, tensors: readonly tf.Tensor[]): void {
+  const old = state.tensors;
+  state.tensors = tensors.map((tensor) => tf.keep(tf.clone(tensor)));
+  tf.dispose(old);
+}
+
+/** Causal attention of new positions over themselves and, when decoding, over the cached ones: → [b, l, d]. */
+export function attend(
+  { q, k, v }: QueryKeyValue,
+  options: AttentionOptions,
+  state: LayerState | undefined,
+): tf.Tensor3D {
+  if (state === undefined) return attention({ q, k, v }, options);
+  const [cachedKeys, cachedValues] = state.tensors as tf.Tensor3D[];
+  const keys = cachedKeys ? tf.concat([cachedKeys, k], 1) : k; // [b, c + l, d]
+  const values = cachedValues ? tf.concat([cachedValues, v], 1) : v; // [b, c + l, d]
+  const offset = cachedKeys?.shape[1] ?? 0;
+  const attended = attention({ q, k: keys, v: values }, { ...options, offset }); // [b, l, d]
+  // The next query's window reaches back over window − 1 positions: no earlier one is looked at again.
+  const reach = options.window === undefined ? Infinity : options.window - 1;
+  replaceState(state, [lastPositions(keys, reach), lastPositions(values, reach)]);
+  return attended;
+}
+
+/** As `attend`, of the fused product qkv [b, l, 3·d]. */
+export function attendFused(
+  qkv: tf.Tensor3D,
+  layout: FusedLayout,
+  options: AttentionOptions,
+  state: LayerState | undefined,
+): tf.Tensor3D {
+  if (state === undefined) return attention({ qkv, layout }, options);
+  return attend(splitFused(qkv, layout, options.heads), options, state);
+}
+
+function splitFused(qkv: tf.Tensor3D, layout: FusedLayout, heads: number): QueryKeyValue {
+  const [b, l, fused] = qkv.shape;
+  const width = fused / 3;
+  const shape =
+    layout === 'interleaved' ? [b, l, heads, 3, width / heads] : [b, l, 3, heads, width / heads];
+  const parts = tf.unstack(tf.reshape(qkv, shape), layout === 'interleaved' ? 3 : 2); // 3 × [b, l, h, dh]
+  const [q, k, v] = parts.map((part) => tf.reshape<tf.Rank.R3>(part, [b, l, width])); // 3 × [b, l, d]
+  return { q: q!, k: k!, v: v! };
+}
+
+/** The last `count` positions of x [b, l, d], or all of them. */
+export function lastPositions(x: tf.Tensor3D, count: number): tf.Tensor3D {
+  const [b, l, d] = x.shape;
+  return l <= count ? x : tf.slice(x, [0, l - count, 0], [b, count, d]); // [b, count, d]
+}

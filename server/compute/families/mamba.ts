@@ -1,0 +1,79 @@
+/**
+ * Mamba (Gu & Dao, arXiv 2312.00752).
+ * Symbols: b batch, l length, d width, c = dInner channels, n state entries a channel, k taps of the convolution,
+ * r = dtRank, V vocabulary; Δ, A, B, C, D as in the paper.
+ *
+ *     x, z = W_in · rms(u);  x ← silu(conv(x));  Δ, B, C = W_x · x;  Δ ← softplus(W_Δ · Δ + b_Δ)
+ *     u ← u + W_out · (scan(x; Δ, A, B, C, D) ∘ silu(z)),  A = −exp(A_log)
+ */
+import type { Tensor3D } from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Architecture } from '../../models/architecture';
+import { mambaSettings } from '../../models/mamba';
+import { silu, softplus } from '../engine/kernels/activations';
+import { causalConv } from '../engine/kernels/causalConv';
+import { embedding } from '../engine/kernels/embedding';
+import { rmsNorm } from '../engine/kernels/norms';
+import { selectiveScanWithState } from '../engine/kernels/selectiveScan';
+import { lastPositions, replaceState, stateOf } from './decoding';
+import type { FamilyBlocks, LayerState, WeightLookup } from './family';
+import { linearAt, logitsAt } from './modules';
+
+const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
+  const settings = mambaSettings(architecture);
+  const bias = settings.bias ? 'bias' : 'noBias';
+  const mixer = `layers.${index}.mixer`;
+  const normed = rmsNorm(u, weights(`layers.${index}.norm.weight`), settings.epsilon) as Tensor3D;
+  const xz = linearAt(weights, `${mixer}.in_proj`, normed, bias); // [b, l, 2·c]
+  const [x, z] = tf.split(xz, 2, 2) as [Tensor3D, Tensor3D]; // each [b, l, c]
+  const y = convolveAndScan(architecture, weights, mixer, x, stateOf(context, index)); // [b, l, c]
+  const gated = tf.mul<Tensor3D>(y, silu(z));
+  return tf.add(u, linearAt(weights, `${mixer}.out_proj`, gated, bias)); // [b, l, d]
+};
+
+/** Causal convolution, then the selective scan, from the layer's decoding state if it has one: [b, l, c] → [b, l, c]. */
+function convolveAndScan(
+  architecture: Architecture,
+  weights: WeightLookup,
+  mixer: string,
+  x: Tensor3D,
+  decoding: LayerState | undefined,
+): Tensor3D {
+  const { state: n, dtRank, convKernel, convBias } = mambaSettings(architecture);
+  const [before, initial] = decoding?.tensors ?? [];
+  const convolved = causalConv(
+    x,
+    weights(`${mixer}.conv1d.weight`),
+    convBias ? weights(`${mixer}.conv1d.bias`) : undefined,
+    { silu: true, previous: before },
+  ); // [b, l, c]
+  const selected = linearAt(weights, `${mixer}.x_proj`, convolved, 'noBias'); // [b, l, r + 2·n]
+  const [rank, B, C] = tf.split(selected, [dtRank, n, n], 2) as [Tensor3D, Tensor3D, Tensor3D];
+  const delta = softplus(linearAt(weights, `${mixer}.dt_proj`, rank)); // [b, l, c]
+  const A = tf.neg(tf.exp(weights(`${mixer}.A_log`))); // [c, n]
+  const D = weights(`${mixer}.D`);
+  const { y, state } = selectiveScanWithState({ u: convolved, delta, A, B, C, D, initial });
+  if (decoding) {
+    replaceState(decoding, [recentInputs(x, before as Tensor3D | undefined, convKernel), state]);
+  }
+  return y;
+}
+
+/** The convolution's last k − 1 inputs, zeros before the first: x [b, l, c] → [b, k − 1, c]. */
+function recentInputs(x: Tensor3D, before: Tensor3D | undefined, convKernel: number): Tensor3D {
+  const [b, , c] = x.shape;
+  const reach = convKernel - 1;
+  const known = tf.concat([before ?? tf.zeros<tf.Rank.R3>([b, reach, c]), x], 1); // [b, k − 1 + l, c]
+  return lastPositions(known, reach);
+}
+
+export const mamba: FamilyBlocks = {
+  name: 'mamba',
+  embed: (_architecture, weights, ids) => embedding(weights('embeddings.weight'), ids),
+  enter: (_architecture, _weights, u) => u,
+  layer,
+  finalNorm: (architecture, weights, u) =>
+    rmsNorm(u, weights('norm_f.weight'), mambaSettings(architecture).epsilon) as Tensor3D,
+  head: ({ tiedHead }, weights, u) =>
+    logitsAt(weights(tiedHead ? 'embeddings.weight' : 'lm_head.weight'), u),
+};
