@@ -28,22 +28,24 @@ export interface ParameterLayout {
 export class ParameterStore {
   /** Rows of a component's own tables beyond V, dropped at load, by parameter name: exports put them back. */
   readonly surplus = new Map<string, Float32Array>();
-  private readonly specs: readonly PlanTensor[];
   private readonly held = new Map<string, Parameter>();
   private readonly live: boolean[][];
 
   /**
+   * Empty at first: `fill` gives every tensor its values.
    * @param specs every tensor of the hybrid; their order is the order of `list`
-   * @param read values of one tensor, row-major; asked once for each, in order
    */
   constructor(
-    specs: readonly PlanTensor[],
+    readonly specs: readonly PlanTensor[],
     private readonly layout: ParameterLayout,
-    read: (spec: PlanTensor) => Float32Array,
   ) {
-    this.specs = specs;
     this.live = layout.live.map((row) => [...row]);
-    for (const spec of specs) this.hold(spec, read(spec));
+  }
+
+  /** First values of a tensor, row-major. @throws Error for a name twice, or a wrong number of values */
+  fill(spec: PlanTensor, data: Float32Array): void {
+    if (this.held.has(spec.name)) throw new Error(`${spec.name} has values already`);
+    this.hold(spec, data);
   }
 
   has(name: string): boolean {
