@@ -16,6 +16,8 @@ export interface TextEdit {
 export interface QuickFix {
   readonly title: string;
   readonly edits: readonly TextEdit[];
+  /** Instead of edits: the hub source (`hf:owner/name@revision`) that has to be downloaded, as `manticore pull` does. */
+  readonly download?: string;
 }
 
 export interface Problem {

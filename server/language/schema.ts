@@ -1,8 +1,10 @@
 /**
  * The config language: one zod schema gives types, defaults, hover texts, completions and the JSON Schema.
- * Keys that come with a later version are listed in `laterKeys`, and refused with a sentence.
+ * Keys and families that come with a later version are listed at the end, and refused with a sentence.
  */
 import { z } from 'zod';
+import { FAMILY_NAMES } from '../models/architecture';
+import { PROJECTOR_KINDS } from '../models/projector';
 
 const component = z.string().regex(/^[A-Za-z][\w-]*$/);
 const count = z.int().min(1);
@@ -19,10 +21,7 @@ export const componentSchema = z.strictObject({
     .min(1)
     .optional()
     .describe('A folder in Hugging Face layout, or `hf:owner/name[@revision]`.'),
-  family: z
-    .enum(['gpt2', 'gptNeo', 'gptNeox', 'mamba'])
-    .optional()
-    .describe('Family of a component built from scratch.'),
+  family: z.enum(FAMILY_NAMES).optional().describe('Family of a component built from scratch.'),
   config: z
     .record(z.string(), z.unknown())
     .optional()
@@ -63,10 +62,7 @@ export const hybridSchema = z.strictObject({
     .describe('How projected and unprojected streams mix.'),
   projectors: z
     .strictObject({
-      kind: z
-        .enum(['linear', 'linear-skip', 'mlp', 'mlp-skip', 'none'])
-        .default('linear')
-        .describe('Shape of the projectors.'),
+      kind: z.enum(PROJECTOR_KINDS).default('linear').describe('Shape of the projectors.'),
       init: z
         .enum(['identity', 'default'])
         .default('identity')
@@ -82,7 +78,7 @@ export const hybridSchema = z.strictObject({
 });
 
 const dataSourceSchema = z.strictObject({
-  text: z.string().min(1).optional().describe('A UTF-8 text file, or several by a list.'),
+  text: z.string().min(1).optional().describe('A UTF-8 text file.'),
   jsonl: z.string().min(1).optional().describe('A JSON Lines file.'),
   field: z
     .string()
@@ -225,5 +221,35 @@ export const configSchema = z.strictObject({
     .describe('Where it runs.'),
 });
 
-/** A config as written, checked by the schema, defaults filled in. */
+/** A config as written, checked by the schema; `resolve.ts` fills in the defaults that depend on other keys. */
 export type Config = z.output<typeof configSchema>;
+
+/** A key that comes with a later version; `*` stands for any one name. */
+export interface LaterKey {
+  readonly path: readonly string[];
+  /** What it will do, as the end of a sentence. */
+  readonly purpose: string;
+}
+
+const laterData = {
+  parquet: 'reading Parquet files',
+  chat: 'chat data',
+  mad: 'the MAD synthetic tasks',
+  lra: 'the Long Range Arena tasks',
+};
+
+export const laterKeys: readonly LaterKey[] = [
+  { path: ['program'], purpose: 'programming a hybrid on synthetic tasks' },
+  { path: ['sweep'], purpose: 'sweeps over settings' },
+  { path: ['components', '*', 'stack'], purpose: 'components stacked from layers' },
+  { path: ['hybrid', 'projectors', 'pretrain'], purpose: 'pretraining the projectors' },
+  { path: ['search', 'checkpointing'], purpose: 'gradient checkpointing' },
+  { path: ['search', 'cost'], purpose: 'cost-aware search' },
+  { path: ['baselines', 'stacks'], purpose: 'stacked baselines' },
+  ...['train', 'validation', 'test'].flatMap((split) =>
+    Object.entries(laterData).map(([key, purpose]) => ({ path: ['data', split, key], purpose })),
+  ),
+];
+
+/** Families that come with a later version, by their names in `family` and as the hub's `model_type`. */
+export const laterFamilies: readonly string[] = ['llama', 'mamba2', 'stack'];

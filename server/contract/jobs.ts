@@ -1,0 +1,61 @@
+/**
+ * Short jobs of the compute process: the CLI or the language server sends one ComputeJob as JSON on its standard input
+ * and reads ComputeMessages, one a line, from its standard output. The process ends after the job.
+ */
+import type { EngineReport } from './engine';
+
+export type ExportType = 'F32' | 'F16' | 'BF16';
+
+/** What `manticore engines`, `generate`, `eval` and `export` ask for. Folders are absolute. */
+export type ComputeJob =
+  | { readonly kind: 'engines' }
+  | {
+      readonly kind: 'generate';
+      /** A hybrid's folder (a run's `result`). */
+      readonly model: string;
+      readonly engine: string;
+      readonly prompt: string;
+      readonly maxTokens: number;
+      /** 0 = greedy. */
+      readonly temperature: number;
+      readonly topP: number;
+      readonly seed: number;
+    }
+  | {
+      readonly kind: 'eval';
+      readonly model: string;
+      readonly engine: string;
+      readonly data:
+        | { readonly kind: 'text'; readonly path: string }
+        | { readonly kind: 'jsonl'; readonly path: string; readonly field: string };
+      readonly context: number;
+      readonly batch: number;
+    }
+  | {
+      readonly kind: 'export';
+      readonly model: string;
+      readonly to: string;
+      /** A component's name: that component alone, in its family's own layout. */
+      readonly component: string | undefined;
+      readonly dtype: ExportType;
+    };
+
+/** What the job answers; every job ends with one message other than `text` and `progress`. */
+export type ComputeMessage =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'progress'; readonly done: number; readonly total: number }
+  | { readonly type: 'engines'; readonly engines: readonly EngineReport[] }
+  | { readonly type: 'generated'; readonly tokens: number; readonly tokensPerSecond: number }
+  | {
+      readonly type: 'evaluated';
+      readonly loss: number;
+      readonly perplexity: number;
+      readonly tokens: number;
+    }
+  | { readonly type: 'exported'; readonly path: string; readonly files: readonly string[] }
+  | {
+      readonly type: 'failed';
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+    };

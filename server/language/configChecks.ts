@@ -1,0 +1,218 @@
+/** Checks of a config that need no file: what contradicts itself, or has no effect. */
+import type { ResolvedConfig } from '../contract/config';
+import type { TextSpan } from '../contract/problem';
+import type { Report } from './report';
+import type { Config } from './schema';
+import { checkMixture } from './mixtureChecks';
+
+export function checkConfigAlone(report: Report, written: Config, config: ResolvedConfig): void {
+  checkComponents(report, written);
+  checkHybrid(report, config);
+  checkMixture(report, config);
+  checkData(report, written, config);
+  checkSearch(report, written, config);
+  checkStages(report, config);
+}
+
+function checkComponents(report: Report, written: Config): void {
+  const names = Object.keys(written.components);
+  if (names.length === 0) {
+    report.add(['components'], {
+      code: 'no-components',
+      message: 'Name at least one component: `name: { source: ./models/some-model }`.',
+      part: 'key',
+    });
+  }
+  for (const name of names) checkOrigin(report, name, written.components[name]!);
+}
+
+function checkOrigin(report: Report, name: string, component: Config['components'][string]): void {
+  const path = ['components', name];
+  const scratch = (['family', 'config', 'init'] as const).filter(
+    (key) => component[key] !== undefined,
+  );
+  if (component.source !== undefined) {
+    for (const key of scratch) {
+      report.add([...path, key], {
+        code: 'component-origin',
+        message: `\`${name}\` has a \`source\`, so \`${key}\` must go; or delete \`source\` to build it from scratch.`,
+        part: 'key',
+      });
+    }
+    return;
+  }
+  if (scratch.length === 0) {
+    report.add(path, {
+      code: 'component-origin',
+      message: `\`${name}\` needs a \`source\` (a model folder or \`hf:owner/name\`), or \`family\`, \`config\` and \`init: random\`.`,
+      part: 'key',
+    });
+    return;
+  }
+  const missing = (['family', 'config', 'init'] as const).filter((key) => !scratch.includes(key));
+  if (missing.length === 0) return;
+  const needs = missing.map((key) => `\`${key === 'init' ? 'init: random' : key}\``).join(' and ');
+  report.add(path, {
+    code: 'component-origin',
+    message: `\`${name}\` is built from scratch and needs ${needs} too.`,
+    part: 'key',
+    ...(missing.join() === 'init' ? initFix(report, [...path, 'family']) : {}),
+  });
+}
+
+/** Writes `init: random` as a line of its own before a sibling; in `{ … }` as an entry before it. */
+function initFix(report: Report, sibling: readonly string[]) {
+  const span = report.span(sibling, 'key');
+  const at: TextSpan = { start: span.start, end: span.start };
+  const { text } = report.parsed.document;
+  const indent = /[^\r\n]*$/.exec(text.slice(0, span.start))![0];
+  const separator = /^ *$/.test(indent) ? `\n${indent}` : ', ';
+  const edits = [{ span: at, text: `init: random${separator}` }];
+  return { fixes: [{ title: 'Add init: random', edits }] };
+}
+
+function checkHybrid(report: Report, config: ResolvedConfig): void {
+  const names = Object.keys(config.components);
+  const { hybrid } = config;
+  if (report.isWritten(['hybrid', 'tokenizer'])) {
+    report.checkComponent(['hybrid', 'tokenizer'], 'value', hybrid.tokenizer, names);
+  }
+  const unused = hybrid.gate === 'none' ? '`gate: none` uses no projectors' : undefined;
+  const kindless = hybrid.projectors.kind === 'none' ? '`kind: none` has no weights' : undefined;
+  if (unused && hybrid.projectors.kind !== 'none' && report.isWritten(['hybrid', 'projectors'])) {
+    noEffect(report, ['hybrid', 'projectors'], unused);
+  }
+  if (!unused && kindless) {
+    for (const key of ['init', 'from']) noEffect(report, ['hybrid', 'projectors', key], kindless);
+  }
+}
+
+function noEffect(report: Report, path: readonly string[], reason: string): void {
+  if (!report.isWritten(path)) return;
+  const message = `\`${path.at(-1)!}\` has no effect here: ${reason}.`;
+  report.add(path, { code: 'no-effect', severity: 'warning', message, part: 'key' });
+}
+
+function checkData(report: Report, written: Config, config: ResolvedConfig): void {
+  for (const split of ['train', 'validation', 'test'] as const) {
+    const source = written.data[split];
+    if (typeof source !== 'object') continue;
+    const path = ['data', split];
+    if ((source.text === undefined) === (source.jsonl === undefined)) {
+      const both = source.text !== undefined;
+      report.add(both ? [...path, 'jsonl'] : path, {
+        code: 'data-source',
+        message: both
+          ? `\`${split}\` has \`text\` and \`jsonl\`: keep one.`
+          : `\`${split}\` needs \`text: <file>\` or \`jsonl: <file>\`.`,
+        part: 'key',
+      });
+    } else if (source.text !== undefined) {
+      noEffect(report, [...path, 'field'], 'plain text has no fields');
+    }
+  }
+  const { train, validation, test } = config.data;
+  for (const [split, source] of Object.entries({ validation, test })) {
+    if (typeof source !== 'object' || source.path !== train.path || train.path === '') continue;
+    report.add(['data', split, source.kind], {
+      code: 'same-data',
+      severity: 'warning',
+      message: `\`${split}\` is the training file: its loss would measure what was learnt by heart. Name another file.`,
+    });
+  }
+}
+
+function checkSearch(report: Report, written: Config, config: ResolvedConfig): void {
+  const { search } = config;
+  if (written.search.seed !== undefined && written.search.seeds !== undefined) {
+    report.add(['search', 'seeds'], {
+      code: 'seed-and-seeds',
+      message: '`seed` and `seeds` exclude each other: delete one of them.',
+      part: 'key',
+    });
+  }
+  search.seeds.forEach((seed, index) => {
+    if (search.seeds.indexOf(seed) === index) return;
+    report.add(['search', 'seeds', String(index)], {
+      code: 'same-seed',
+      message: `The seed ${seed} is listed twice: the same run twice says nothing about its spread.`,
+    });
+  });
+  if (search.algorithm === 'fixed') {
+    for (const key of ['alphaLearningRate', 'schedule']) {
+      noEffect(report, ['search', key], '`algorithm: fixed` searches no α');
+    }
+  }
+  if (search.algorithm !== 'dash') {
+    noEffect(report, ['search', 'temperature'], 'it belongs to `algorithm: dash`');
+  }
+  if (search.schedule !== 'bilevel') {
+    noEffect(report, ['search', 'heldOut'], 'it belongs to `schedule: bilevel`');
+  }
+  checkFree(report, config);
+}
+
+/** Blocks of which the search has anything to choose; `fixed` wants none, the others some. */
+function checkFree(report: Report, config: ResolvedConfig): void {
+  const { search, hybrid } = config;
+  const count = Object.keys(config.components).length;
+  const blocks = Array.from({ length: Math.min(hybrid.blocks, 4096) }, (_, index) => index + 1);
+  const open = blocks.filter((block) => {
+    const mixture = hybrid.mixture[block];
+    return mixture?.pin === undefined && count - new Set(mixture?.prune).size > 1;
+  });
+  const at = report.isWritten(['search', 'algorithm']) ? ['search', 'algorithm'] : ['search'];
+  const part = at.length === 1 ? 'key' : 'value';
+  if (search.algorithm === 'fixed') {
+    const without = open.filter((block) => hybrid.mixture[block]?.init === undefined);
+    if (without.length === 0) return;
+    const which = `block${without.length > 1 ? 's' : ''} ${without.slice(0, 8).join(', ')}${without.length > 8 ? '…' : ''}`;
+    report.add(at, {
+      code: 'fixed-without-alphas',
+      message: `\`algorithm: fixed\` needs the α of every block: give ${which} a \`pin\` under \`hybrid.mixture\`.`,
+      part,
+    });
+  } else if (open.length === 0 && count > 1) {
+    report.add(at, {
+      code: 'nothing-to-search',
+      severity: 'warning',
+      message: `Every block is pinned or has one component, so \`${search.algorithm}\` has nothing to choose: write \`algorithm: fixed\`.`,
+      part,
+    });
+  } else if (count === 1 && search.schedule !== 'simultaneous') {
+    report.add(['search', 'schedule'], {
+      code: 'nothing-to-search',
+      severity: 'warning',
+      message: `With one component there is no α to learn, and \`${search.schedule}\` would spend batches on it: use \`simultaneous\`.`,
+      ...report.replacing(['search', 'schedule'], 'Change to simultaneous', 'simultaneous'),
+    });
+  }
+}
+
+function checkStages(report: Report, config: ResolvedConfig): void {
+  const count = Object.keys(config.components).length;
+  const { finetune, baselines, engine } = config;
+  if (finetune && typeof finetune.alphas === 'object' && finetune.alphas.threshold > 1 / count) {
+    report.add(['finetune', 'alphas', 'threshold'], {
+      code: 'threshold-high',
+      message: `A threshold above 1/${count} could drop every component of a block: take ${Number((1 / count).toFixed(4))} or less.`,
+    });
+  }
+  if (baselines && count === 1) {
+    report.add(['baselines'], {
+      code: 'no-effect',
+      severity: 'warning',
+      message: 'With one component its baseline is the same run again: delete `baselines`.',
+      part: 'key',
+    });
+  } else if (baselines && !baselines.components && !baselines.uniform) {
+    noEffect(report, ['baselines'], 'neither `components` nor `uniform` is asked for');
+  }
+  if (engine.memoryLimit !== undefined && engine.memoryLimit < 1 << 20) {
+    report.add(['engine', 'memoryLimit'], {
+      code: 'memory-limit',
+      message:
+        'Less than 1 MiB holds no model: a plain number counts bytes, or write such as `4 GB`.',
+    });
+  }
+}

@@ -1,0 +1,234 @@
+/** Checks of each component's files and of the data files. */
+import type { ResolvedConfig } from '../contract/config';
+import { familyForConfig, locateTensor, supportedModelTypes } from '../models/families';
+import type { FoundModel, ModelFinding, TokenizerFinding } from '../models/modelReader';
+import { shown } from './configDocument';
+import type { ComponentHeaders, DataSplit, Headers, ReadableComponent } from './headers';
+import { readable } from './headers';
+import type { Finding, Report } from './report';
+import { laterFamilies } from './schema';
+
+const READABLE_DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
+/** Tensors that one message names. */
+const NAMED_TENSORS = 3;
+
+export function checkFiles(report: Report, config: ResolvedConfig, headers: Headers): void {
+  for (const component of headers.components) checkComponent(report, config, component);
+  for (const split of headers.data.keys()) checkDataFile(report, config, headers, split);
+  if (headers.projectors && headers.projectors.path === undefined) {
+    report.add(['hybrid', 'projectors', 'from'], {
+      code: 'missing-file',
+      message: `There is no run or folder \`${shown(config.hybrid.projectors.from ?? '')}\`.`,
+    });
+  }
+}
+
+function checkComponent(report: Report, config: ResolvedConfig, component: ComponentHeaders): void {
+  const { name, model } = component;
+  const at = ['components', name];
+  if (model) {
+    const finding = modelFinding(model, config.components[name]!.source!);
+    if (finding) report.add([...at, 'source'], finding);
+  }
+  checkFamily(report, component);
+  const read = readable(component);
+  if (read && model?.kind === 'found') checkTensors(report, read, model);
+  if (!component.tokenizer) return;
+  const written = config.components[name]!.tokenizer;
+  const finding = tokenizerFinding(component.tokenizer, written);
+  const isModelMissing = written === undefined && model?.kind !== 'found';
+  if (finding && !isModelMissing) {
+    report.add([...at, written === undefined ? 'source' : 'tokenizer'], finding);
+  }
+}
+
+function modelFinding(model: ModelFinding, source: string): Finding | undefined {
+  switch (model.kind) {
+    case 'found':
+      return undefined;
+    case 'missing':
+      return {
+        code: 'missing-model',
+        message:
+          model.file === undefined
+            ? `There is no folder \`${shown(source)}\`: check the path, which starts from the config’s folder, or write \`hf:owner/name\`.`
+            : `The folder has no \`${shown(model.file)}\`: a model folder holds \`config.json\`, safetensors weights and \`tokenizer.json\`.`,
+      };
+    case 'pickleOnly':
+      return {
+        code: 'pickle-only',
+        message: `The weights are pickles (${model.files.slice(0, 2).map(shown).join(', ')}), which can run any code and are never read. ${
+          model.suggestion === undefined
+            ? 'Convert them to safetensors, or take a repository that has them.'
+            : `Use \`${shown(model.suggestion)}\`.`
+        }`,
+      };
+    case 'damaged':
+      return {
+        code: 'damaged-model',
+        message: `\`${shown(model.file)}\` can’t be used: ${model.message}`,
+      };
+    case 'notCached':
+      return notCached(model.id, model.revision);
+    case 'invalid':
+      return { code: 'bad-source', message: model.message };
+  }
+}
+
+function notCached(id: string, revision: string): Finding {
+  const source = revision === 'main' ? `hf:${id}` : `hf:${id}@${revision}`;
+  return {
+    code: 'not-cached',
+    severity: 'warning',
+    message: `${shown(source)} isn’t on this machine yet, so nothing about it can be checked: download it, or run \`manticore pull ${shown(source)}\`.`,
+    fixes: [{ title: `Download ${source}`, edits: [], download: source }],
+  };
+}
+
+function tokenizerFinding(tokenizer: TokenizerFinding, written: string | undefined) {
+  switch (tokenizer.kind) {
+    case 'found':
+      return undefined;
+    case 'missing':
+      return {
+        code: 'no-tokenizer',
+        message:
+          written === undefined
+            ? 'This model has no `tokenizer.json`: name another source for it with `tokenizer: <folder or hf:owner/name>`.'
+            : `There is no \`tokenizer.json\` at \`${shown(written)}\`.`,
+      };
+    case 'damaged':
+      return {
+        code: 'damaged-tokenizer',
+        message: `The tokenizer can’t be used: ${tokenizer.message}`,
+      };
+    case 'notCached':
+      return notCached(tokenizer.id, tokenizer.revision);
+  }
+}
+
+function checkFamily(report: Report, component: ComponentHeaders): void {
+  const { name, model, config, table, architecture } = component;
+  const at = ['components', name, model ? 'source' : 'config'];
+  if (config && !table && !familyForConfig(config)) {
+    const type = Object.hasOwn(config, 'model_type') ? config['model_type'] : undefined;
+    const label = typeof type === 'string' ? `\`${shown(type)}\`` : 'unnamed in its `config.json`';
+    const later = typeof type === 'string' && laterFamilies.includes(type);
+    report.add(at, {
+      code: later ? 'later-family' : 'unsupported-family',
+      message: `The family of this model is ${label}${later ? ', which comes with a later version of Manticore' : ''}; supported are ${supportedModelTypes().join(', ')}.`,
+    });
+  }
+  for (const { field, message } of architecture?.problems ?? []) {
+    const key = [...at, field];
+    const inText = !model && report.isWritten(key);
+    report.add(inText ? key : at, {
+      code: 'unsupported-setting',
+      message: model ? `In its \`config.json\`: ${message}` : message,
+    });
+  }
+}
+
+/** Every tensor that the family needs is in the files, in its shape and in a type that is read. */
+function checkTensors(
+  report: Report,
+  { headers, table, architecture }: ReadableComponent,
+  model: FoundModel,
+): void {
+  const at = ['components', headers.name, 'source'];
+  const found = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
+  const specs = table.tensors(architecture, architecture.vocabularyRows);
+  const missing: string[] = [];
+  const misshapen: string[] = [];
+  const untyped: string[] = [];
+  for (const spec of specs) {
+    const name = locateTensor(spec, (candidate) => found.has(candidate));
+    const tensor = name === undefined ? undefined : found.get(name);
+    if (!tensor) {
+      missing.push(spec.name);
+    } else if (tensor.shape.join() !== spec.shape.join()) {
+      misshapen.push(
+        `${spec.name} is [${tensor.shape.join(', ')}], not [${spec.shape.join(', ')}]`,
+      );
+    } else if (!READABLE_DTYPES.includes(tensor.dtype)) {
+      untyped.push(`${spec.name} is ${shown(tensor.dtype)}`);
+    }
+  }
+  const some = (names: readonly string[]) =>
+    names.slice(0, NAMED_TENSORS).join('; ') +
+    (names.length > NAMED_TENSORS ? `; and ${names.length - NAMED_TENSORS} more` : '');
+  if (missing.length > 0) {
+    report.add(at, {
+      code: 'missing-tensor',
+      message: `The weights lack ${some(missing)}: the folder isn’t whole, or isn’t the model that its \`config.json\` describes.`,
+    });
+  }
+  if (misshapen.length > 0) {
+    report.add(at, {
+      code: 'tensor-shape',
+      message: `Weights and \`config.json\` disagree: ${some(misshapen)}.`,
+    });
+  }
+  if (untyped.length > 0) {
+    report.add(at, {
+      code: 'tensor-type',
+      message: `Only F32, F16 and BF16 weights are read: ${some(untyped)}.`,
+    });
+  }
+}
+
+function checkDataFile(
+  report: Report,
+  config: ResolvedConfig,
+  headers: Headers,
+  split: DataSplit,
+): void {
+  const source = config.data[split];
+  const file = headers.data.get(split);
+  if (typeof source !== 'object' || !file) return;
+  const at = ['data', split, source.kind];
+  if (file.kind !== 'file') {
+    const message =
+      file.kind === 'missing'
+        ? `There is no file \`${shown(source.path)}\`: paths start from the config’s folder.`
+        : file.message;
+    report.add(at, { code: 'missing-file', message });
+    return;
+  }
+  checkSize(report, config, split, file.bytes, at);
+}
+
+/** A token spells at least one byte, so a file of fewer bytes than one sequence needs can't fill it. */
+function checkSize(
+  report: Report,
+  config: ResolvedConfig,
+  split: DataSplit,
+  bytes: number,
+  at: readonly string[],
+): void {
+  const { context, validation } = config.data;
+  const needed = context + 1;
+  if (bytes < needed) {
+    report.add(at, {
+      code: 'too-little-text',
+      message: `${bytes} bytes hold fewer than the ${needed} tokens of one sequence: give more text, or a smaller \`data.context\`.`,
+    });
+    return;
+  }
+  if (split !== 'train') return;
+  const cut = typeof validation === 'number' ? validation : 0;
+  if (cut > 0 && bytes * cut < needed) {
+    report.add(report.isWritten(['data', 'validation']) ? ['data', 'validation'] : at, {
+      code: 'too-little-text',
+      message: `${cut} of the training text is less than one sequence of ${needed} tokens: name a validation file, or cut a larger part.`,
+    });
+  }
+  const { schedule, heldOut } = config.search;
+  if (schedule === 'bilevel' && bytes * (1 - cut) * heldOut < needed) {
+    const written = report.isWritten(['search', 'heldOut']);
+    report.add(written ? ['search', 'heldOut'] : ['search', 'schedule'], {
+      code: 'too-little-text',
+      message: `\`bilevel\` keeps ${heldOut} of the training text for α, less than one sequence of ${needed} tokens: give more text or a larger \`heldOut\`.`,
+    });
+  }
+}

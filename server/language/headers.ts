@@ -1,0 +1,101 @@
+/** What the semantic checks and the plan know of the disk: one pass of questions to the reader, no weights. */
+import type { DataSource, ResolvedConfig } from '../contract/config';
+import type { Architecture, FamilyTable } from '../models/architecture';
+import { familyForConfig, familyTable } from '../models/families';
+import { FAMILY_NAMES } from '../models/architecture';
+import type {
+  FileFinding,
+  ModelFinding,
+  ModelReader,
+  TokenizerFinding,
+} from '../models/modelReader';
+
+export interface ComponentHeaders {
+  readonly name: string;
+  /** `undefined` for a component from scratch. */
+  readonly model: ModelFinding | undefined;
+  /** `undefined` when it brings none: from scratch, or a folder that couldn't be read. */
+  readonly tokenizer: TokenizerFinding | undefined;
+  /** `undefined` when there is no `config.json` or its family isn't supported. */
+  readonly table: FamilyTable | undefined;
+  /** What the family made of the hub's `config.json`. */
+  readonly architecture: ReturnType<FamilyTable['read']> | undefined;
+  /** The hub's `config.json`, or the config's own fields. */
+  readonly config: Readonly<Record<string, unknown>> | undefined;
+}
+
+export type DataSplit = 'train' | 'validation' | 'test';
+
+export interface Headers {
+  /** By position. */
+  readonly components: readonly ComponentHeaders[];
+  /** Splits that name a file. */
+  readonly data: ReadonlyMap<DataSplit, FileFinding>;
+  /** `hybrid.projectors.from`, if given: its folder, or `missing`. */
+  readonly projectors: { readonly path: string | undefined } | undefined;
+}
+
+/** A component whose headers are whole: what the plan is made of. */
+export interface ReadableComponent {
+  readonly headers: ComponentHeaders;
+  readonly table: FamilyTable;
+  readonly architecture: Architecture;
+}
+
+export async function readHeaders(
+  config: ResolvedConfig,
+  reader: ModelReader,
+  base: string,
+): Promise<Headers> {
+  const components = await Promise.all(
+    Object.keys(config.components).map((name) => readComponent(name, config, reader, base)),
+  );
+  const { train, validation, test } = config.data;
+  const sources: [DataSplit, DataSource | number | undefined][] = [
+    ['train', train],
+    ['validation', validation],
+    ['test', test],
+  ];
+  const data = new Map<DataSplit, FileFinding>();
+  for (const [split, source] of sources) {
+    if (typeof source !== 'object' || source.path === '') continue;
+    data.set(split, await reader.readFile(source.path, base));
+  }
+  const { from } = config.hybrid.projectors;
+  const projectors = from === undefined ? undefined : { path: await reader.findFolder(from, base) };
+  return { components, data, projectors };
+}
+
+async function readComponent(
+  name: string,
+  config: ResolvedConfig,
+  reader: ModelReader,
+  base: string,
+): Promise<ComponentHeaders> {
+  const settings = config.components[name]!;
+  const [model, named] = await Promise.all([
+    settings.source === undefined ? undefined : reader.readModel(settings.source, base),
+    settings.tokenizer === undefined ? undefined : reader.readTokenizer(settings.tokenizer, base),
+  ]);
+  const found = model?.kind === 'found' ? model : undefined;
+  const hubConfig = found?.config ?? settings.scratch?.config;
+  const table = settings.scratch
+    ? familyTable(FAMILY_NAMES.find((family) => family === settings.scratch?.family)!)
+    : familyForConfig(hubConfig);
+  return {
+    name,
+    model,
+    tokenizer: named ?? found?.tokenizer,
+    table,
+    architecture: hubConfig && table?.read(hubConfig),
+    config: hubConfig,
+  };
+}
+
+/** The component with all that its plan needs; `undefined` while a problem stands in the way. */
+export function readable(headers: ComponentHeaders): ReadableComponent | undefined {
+  const { table, architecture } = headers;
+  return table && architecture?.value
+    ? { headers, table, architecture: architecture.value }
+    : undefined;
+}

@@ -1,0 +1,103 @@
+/** Text of a config → what could be understood of it, and what couldn't. Never throws. */
+import type { Problem } from '../contract/problem';
+import type { ConfigDocument, Path } from './configDocument';
+import { readDocument } from './configDocument';
+import type { Config } from './schema';
+import { configSchema } from './schema';
+import type { SchemaFinding } from './schemaProblems';
+import { laterFindings, schemaFindings } from './schemaProblems';
+
+export interface ParsedConfig {
+  /** `undefined` when what must be there is missing; otherwise the config without its faulty entries. */
+  readonly value: Config | undefined;
+  /** In the order of the text. */
+  readonly problems: readonly Problem[];
+  readonly document: ConfigDocument;
+  /** Entries that are written but were left out of `value`. */
+  readonly stripped: readonly Path[];
+}
+
+/** Rounds of leaving faulty entries out; each removes at least one. */
+const MAX_ROUNDS = 20;
+const MAX_PROBLEMS = 200;
+
+export function parseConfig(text: string): ParsedConfig {
+  const document = readDocument(text);
+  const result = (value: Config | undefined, findings: readonly SchemaFinding[]): ParsedConfig => ({
+    value,
+    problems: inTextOrder([...document.problems, ...findings.map(({ problem }) => problem)]),
+    document,
+    stripped: findings.flatMap(({ strip }) => (strip ? [strip] : [])),
+  });
+  const { data } = document;
+  if (!document.yaml) return result(undefined, []);
+  if (data === null || typeof data !== 'object' || Array.isArray(data)) {
+    const broken = document.problems.some((problem) => problem.severity === 'error');
+    return result(undefined, broken ? [] : [{ problem: notAConfig, strip: undefined }]);
+  }
+
+  const findings = [...laterFindings(document)];
+  let understood = without(
+    data,
+    findings.flatMap(({ strip }) => (strip ? [strip] : [])),
+  );
+  for (let round = 0; round < MAX_ROUNDS; round++) {
+    const parsed = configSchema.safeParse(understood);
+    if (parsed.success) return result(parsed.data, findings);
+    const laterFamilyGone = findings.map(({ strip }) => JSON.stringify(strip));
+    const found = schemaFindings(document, parsed.error.issues).filter(
+      ({ strip }) => !strip || !laterFamilyGone.includes(JSON.stringify(strip)),
+    );
+    const strips = found.flatMap(({ strip }) => (strip ? [strip] : []));
+    // What is missing after another entry was left out is that entry's fault, and has been said.
+    findings.push(...(round === 0 ? found : found.filter(({ strip }) => strip)));
+    if (strips.length === 0) break;
+    understood = without(understood, strips);
+  }
+  return result(undefined, findings);
+}
+
+const notAConfig: Problem = {
+  code: 'not-a-config',
+  severity: 'error',
+  message:
+    'A config is a mapping: begin with `manticore: 1`, then `components`, `hybrid`, `data` and `search`.',
+  span: { start: 0, end: 0 },
+};
+
+/** Sorted by place, then code; the same problem once. */
+export function inTextOrder(problems: readonly Problem[]): readonly Problem[] {
+  const seen = new Set<string>();
+  return [...problems]
+    .sort(
+      (a, b) => a.span.start - b.span.start || a.span.end - b.span.end || compare(a.code, b.code),
+    )
+    .filter((problem) => {
+      const key = JSON.stringify([problem.code, problem.span, problem.message]);
+      return seen.has(key) ? false : seen.add(key);
+    })
+    .slice(0, MAX_PROBLEMS);
+}
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** `data` without the entries at `paths`. */
+function without(data: unknown, paths: readonly Path[]): unknown {
+  if (typeof data !== 'object' || data === null || Array.isArray(data) || paths.length === 0) {
+    return data;
+  }
+  const gone = new Set(paths.filter((path) => path.length === 1).map((path) => path[0]));
+  const entries = Object.entries(data)
+    .filter(([key]) => !gone.has(key))
+    .map(([key, value]): [string, unknown] => {
+      const inner = paths.filter((path) => path.length > 1 && path[0] === key);
+      return [
+        key,
+        without(
+          value,
+          inner.map((path) => path.slice(1)),
+        ),
+      ];
+    });
+  return Object.fromEntries(entries);
+}

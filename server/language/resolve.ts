@@ -1,0 +1,145 @@
+/** Fills in the defaults that depend on other keys. */
+import type {
+  ComponentSettings,
+  DataSource,
+  FinetuneSettings,
+  MixtureSettings,
+  OptimiserSettings,
+  ResolvedConfig,
+  SearchSettings,
+} from '../contract/config';
+import type { Config } from './schema';
+
+type WrittenSource = Config['data']['train'];
+
+/** Pure; what contradicts itself (reported by the checks) is settled by the first key. */
+export function resolveConfig(config: Config): ResolvedConfig {
+  const names = Object.keys(config.components);
+  const search = resolveSearch(config.search);
+  return {
+    manticore: 1,
+    components: mapValues(config.components, resolveComponent),
+    hybrid: {
+      ...config.hybrid,
+      tokenizer: config.hybrid.tokenizer ?? names[0] ?? '',
+      projectors: { ...config.hybrid.projectors, from: config.hybrid.projectors.from },
+      mixture: mapValues(config.hybrid.mixture, resolveMixture),
+    },
+    data: {
+      train: resolveSource(config.data.train),
+      validation:
+        typeof config.data.validation === 'number'
+          ? config.data.validation
+          : resolveSource(config.data.validation),
+      test: config.data.test && resolveSource(config.data.test),
+      context: config.data.context,
+    },
+    search,
+    finetune: config.finetune === false ? false : resolveFinetune(config.finetune, search),
+    baselines:
+      typeof config.baselines === 'boolean'
+        ? config.baselines && { components: true, match: 'steps', uniform: false }
+        : config.baselines,
+    engine: resolveEngine(config.engine),
+  };
+}
+
+function resolveComponent(written: Config['components'][string]): ComponentSettings {
+  const { source, family, config, tokenizer } = written;
+  const scratch =
+    source === undefined && family !== undefined && config !== undefined
+      ? { family, config }
+      : undefined;
+  return { source, scratch, tokenizer };
+}
+
+function resolveMixture(written: Config['hybrid']['mixture'][string]): MixtureSettings {
+  const { pin, prune, init } = written;
+  return { pin: typeof pin === 'string' ? ofOne(pin) : pin, prune: prune ?? [], init };
+}
+
+const ofOne = (name: string): Record<string, number> => Object.fromEntries([[name, 1]]);
+
+function resolveSource(written: WrittenSource): DataSource {
+  return written.jsonl !== undefined && written.text === undefined
+    ? { kind: 'jsonl', path: written.jsonl, field: written.field }
+    : { kind: 'text', path: written.text ?? '' };
+}
+
+function resolveSearch(written: Config['search']): SearchSettings {
+  const { seed, seeds, alphaLearningRate, ...rest } = written;
+  return {
+    ...rest,
+    ...everyTenth(written),
+    alphaLearningRate: alphaLearningRate ?? (written.algorithm === 'gaea' ? 0.1 : 0.01),
+    seeds: seeds ?? [seed ?? 1],
+  };
+}
+
+function resolveFinetune(
+  written: Exclude<Config['finetune'], false>,
+  search: OptimiserSettings,
+): FinetuneSettings {
+  return {
+    steps: written.steps,
+    batch: written.batch ?? search.batch,
+    accumulate: written.accumulate ?? search.accumulate,
+    learningRate: written.learningRate ?? search.learningRate,
+    weightDecay: written.weightDecay ?? search.weightDecay,
+    clip: written.clip ?? search.clip,
+    warmup: written.warmup ?? search.warmup,
+    decay: written.decay ?? search.decay,
+    ...everyTenth(written),
+    alphas: written.alphas,
+    weights: written.weights,
+  };
+}
+
+function everyTenth(written: {
+  readonly steps: number;
+  readonly evalEvery?: number | undefined;
+  readonly checkpointEvery?: number | undefined;
+}): { readonly evalEvery: number; readonly checkpointEvery: number } {
+  const tenth = Math.max(1, Math.round(written.steps / 10));
+  return {
+    evalEvery: written.evalEvery ?? tenth,
+    checkpointEvery: written.checkpointEvery ?? tenth,
+  };
+}
+
+function resolveEngine(written: Config['engine']): ResolvedConfig['engine'] {
+  if (typeof written === 'string') {
+    return { name: written, threads: undefined, memoryLimit: undefined };
+  }
+  const { name, threads, memoryLimit } = written;
+  return {
+    name,
+    threads,
+    memoryLimit: typeof memoryLimit === 'string' ? parseBytes(memoryLimit) : memoryLimit,
+  };
+}
+
+const units: Readonly<Record<string, number>> = {
+  KB: 1e3,
+  MB: 1e6,
+  GB: 1e9,
+  TB: 1e12,
+  KiB: 2 ** 10,
+  MiB: 2 ** 20,
+  GiB: 2 ** 30,
+  TiB: 2 ** 40,
+};
+
+/** `4 GB` = 4·10⁹, `4 GiB` = 4·2³⁰; `undefined` for anything else. */
+export function parseBytes(text: string): number | undefined {
+  const match = /^(\d+(?:\.\d+)?)\s*([KMGT]i?B)$/.exec(text);
+  const unit = match && units[match[2]!];
+  return unit ? Math.floor(Number(match[1]) * unit) : undefined;
+}
+
+function mapValues<A, B>(
+  record: Readonly<Record<string, A>>,
+  map: (value: A) => B,
+): Record<string, B> {
+  return Object.fromEntries(Object.entries(record).map(([key, value]) => [key, map(value)]));
+}

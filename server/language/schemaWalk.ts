@@ -1,0 +1,120 @@
+/** The zod schema as data: what stands at a path, in words. Used by messages, hover, completion and overrides. */
+import type { $ZodType, $ZodTypes } from 'zod/v4/core';
+import { globalRegistry } from 'zod/v4/core';
+import type { Path } from './configDocument';
+
+type Schema = $ZodTypes;
+
+/** The schema without what only makes it optional or gives a default. */
+export function bare(schema: $ZodType): Schema {
+  let inner = schema as Schema;
+  for (;;) {
+    const def = inner._zod.def;
+    if (def.type !== 'optional' && def.type !== 'default' && def.type !== 'prefault') return inner;
+    inner = def.innerType as Schema;
+  }
+}
+
+/** The schemas that may stand at `path`, unions opened; none where the language has nothing. */
+export function schemasAt(root: $ZodType, path: Path): readonly $ZodType[] {
+  const [first, ...rest] = path;
+  const options = alternatives(root);
+  if (first === undefined) return options;
+  return options.flatMap((option) => {
+    const def = (option as Schema)._zod.def;
+    if (def.type === 'object') {
+      const inner = Object.hasOwn(def.shape, first) ? def.shape[first] : undefined;
+      return inner ? schemasAt(inner, rest) : [];
+    }
+    if (def.type === 'record') return schemasAt(def.valueType, rest);
+    if (def.type === 'array') return schemasAt(def.element, rest);
+    return [];
+  });
+}
+
+/** The members of a union; a schema that is none is its only member. */
+export function alternatives(schema: $ZodType): readonly $ZodType[] {
+  const inner = bare(schema);
+  const def = inner._zod.def;
+  return def.type === 'union' ? def.options.flatMap(alternatives) : [inner];
+}
+
+/** The fixed keys that a mapping at `path` may have. */
+export function keysAt(root: $ZodType, path: Path): readonly string[] {
+  const keys = schemasAt(root, path).flatMap((schema) => {
+    const def = (schema as Schema)._zod.def;
+    return def.type === 'object' ? Object.keys(def.shape) : [];
+  });
+  return [...new Set(keys)];
+}
+
+/** What may be written at `path`, as the end of "must be …". */
+export function expectedAt(root: $ZodType, path: Path): string {
+  return [...new Set(schemasAt(root, path).map(expected))].join(', or ');
+}
+
+/** The literal texts that may be written at `path`. */
+export function valuesAt(root: $ZodType, path: Path): readonly string[] {
+  return schemasAt(root, path).flatMap((schema) => {
+    const def = (schema as Schema)._zod.def;
+    return def.type === 'enum' ? Object.values(def.entries).map(String) : [];
+  });
+}
+
+/** The sentence that the schema gives the key at the end of `path`. */
+export function descriptionAt(root: $ZodType, path: Path): string | undefined {
+  const key = path.at(-1);
+  if (key === undefined) return undefined;
+  for (const schema of schemasAt(root, path.slice(0, -1))) {
+    const def = (schema as Schema)._zod.def;
+    if (def.type !== 'object' || !Object.hasOwn(def.shape, key)) continue;
+    const description = globalRegistry.get(def.shape[key]!)?.description;
+    if (description !== undefined) return description;
+  }
+  return undefined;
+}
+
+function expected(schema: $ZodType): string {
+  const def = (schema as Schema)._zod.def;
+  if (def.type === 'enum') return listed(Object.values(def.entries).map(String));
+  if (def.type === 'literal') return listed(def.values.map(String));
+  if (def.type === 'number') return expectedNumber((schema as Schema)._zod.bag);
+  if (def.type === 'boolean') return '`true` or `false`';
+  if (def.type === 'string') {
+    return (schema as Schema)._zod.bag['patterns'] ? 'a name' : 'text';
+  }
+  if (def.type === 'array') {
+    return `a list \`[…]\`, each item ${alternatives(def.element).map(expected).join(' or ')}`;
+  }
+  if (def.type === 'record') return 'a mapping by name `{ name: … }`';
+  if (def.type === 'object') return `a mapping with ${listed(Object.keys(def.shape), 'and')}`;
+  return 'another value';
+}
+
+function listed(names: readonly string[], last = 'or'): string {
+  const quoted = names.map((name) => `\`${name}\``);
+  return quoted.length < 2
+    ? quoted.join('')
+    : `${quoted.slice(0, -1).join(', ')} ${last} ${quoted.at(-1)!}`;
+}
+
+/** `bag` as zod keeps a number's bounds. */
+function expectedNumber(bag: Readonly<Record<string, unknown>>): string {
+  const bound = (key: string) => {
+    const value = bag[key];
+    // Whole numbers carry the safe integers' own bounds, which tell a reader nothing.
+    return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER
+      ? value
+      : undefined;
+  };
+  const kind = bag['format'] === 'safeint' ? 'a whole number' : 'a number';
+  const above = bound('exclusiveMinimum');
+  const below = bound('exclusiveMaximum');
+  if (above !== undefined && below !== undefined)
+    return `${kind} above ${above} and below ${below}`;
+  if (above !== undefined) return `${kind} above ${above}`;
+  const from = bound('minimum');
+  const to = bound('maximum');
+  if (from !== undefined && to !== undefined) return `${kind} from ${from} to ${to}`;
+  return from === undefined ? kind : `${kind}, ${from} or more`;
+}
