@@ -1,0 +1,299 @@
+import '@tensorflow/tfjs-backend-cpu';
+import '@tensorflow/tfjs-core/dist/register_all_gradients';
+import * as tf from '@tensorflow/tfjs-core';
+import assert from 'node:assert/strict';
+import { FAMILY_NAMES } from '../../../server/models/architecture';
+import { componentTensorName } from '../../../server/models/hybridTensors';
+import { PROJECTOR_KINDS } from '../../../server/models/projector';
+import { gradients } from '../../../server/compute/engine/gradients';
+import { componentForward } from '../../../server/compute/families/component';
+import { forward, type Hybrid } from '../../../server/compute/hybrid/hybrid';
+import { oneHotRows, type MixtureRow } from '../../../server/compute/hybrid/mixture';
+import {
+  distance,
+  someIds,
+  softRows,
+  startingHybrid,
+  tinyHybrid,
+  valuesOf,
+  type TinyComponent,
+} from './tinyHybrid';
+
+const EVALUATION = { training: false, dropoutKey: 0 };
+const GATES = ['paper', 'transition', 'none'] as const;
+const HEADS = ['first', 'last'] as const;
+
+const narrow: TinyComponent = { name: 'narrow', family: 'mamba', layers: 3, width: 8 };
+const wide: TinyComponent = { name: 'wide', family: 'gptNeox', layers: 4, width: 12 };
+const third: TinyComponent = { name: 'third', family: 'gpt2', layers: 2, width: 8 };
+
+const logitsOf = (hybrid: Hybrid, rows: readonly MixtureRow[], ids: tf.Tensor2D) =>
+  valuesOf(() => forward(hybrid, ids, rows, EVALUATION));
+
+function aloneLogits(hybrid: Hybrid, component: number, ids: tf.Tensor2D): Float32Array {
+  const { name, architecture } = hybrid.design.components[component]!;
+  return valuesOf(() =>
+    componentForward(
+      architecture,
+      (tensor) => hybrid.parameters.get(componentTensorName(name, tensor)).variable,
+      ids,
+    ),
+  );
+}
+
+describe('a hybrid with all weight on one component', () => {
+  let ids: tf.Tensor2D;
+  before(async () => {
+    await tf.setBackend('cpu');
+    ids = someIds(2, 6);
+  });
+  after(() => ids.dispose());
+
+  for (const family of FAMILY_NAMES) {
+    for (const gate of GATES) {
+      for (const head of HEADS) {
+        it(`is that component: ${family}, gate ${gate}, head ${head}`, async () => {
+          const tested: TinyComponent = { name: 'tested', family, layers: 3, width: 8 };
+          const hybrid = await tinyHybrid({ components: [tested, wide], blocks: 2, gate, head });
+          for (const component of [0, 1]) {
+            const logits = logitsOf(hybrid, oneHotRows(2, 2, component), ids);
+            assert.ok(distance(logits, aloneLogits(hybrid, component, ids)) < 1e-5);
+          }
+          hybrid.parameters.dispose();
+        });
+      }
+    }
+  }
+
+  for (const components of [[wide], [narrow, wide], [narrow, wide, third]]) {
+    const depth = Math.min(...components.map(({ layers }) => layers));
+    for (let blocks = 1; blocks <= depth; blocks++) {
+      it(`is that component: K = ${components.length}, N = ${blocks}`, async () => {
+        const hybrid = await tinyHybrid({ components, blocks });
+        for (const component of components.keys()) {
+          const logits = logitsOf(hybrid, oneHotRows(blocks, components.length, component), ids);
+          assert.ok(distance(logits, aloneLogits(hybrid, component, ids)) < 1e-5);
+        }
+        hybrid.parameters.dispose();
+      });
+    }
+  }
+
+  it('is that component with scalars for weights too, where projectors and the other are computed', async () => {
+    const hybrid = await tinyHybrid({ components: [narrow, wide], blocks: 3 });
+    const searched = oneHotRows(3, 2, 0).map((row) =>
+      row.map((weight) => tf.scalar(Number(weight))),
+    );
+    const logits = logitsOf(hybrid, searched, ids);
+    assert.ok(distance(logits, aloneLogits(hybrid, 0, ids)) < 1e-5);
+    tf.dispose(searched);
+    hybrid.parameters.dispose();
+  });
+});
+
+describe('gates and projectors', () => {
+  let ids: tf.Tensor2D;
+  before(async () => {
+    await tf.setBackend('cpu');
+    ids = someIds(2, 5);
+  });
+  after(() => ids.dispose());
+
+  for (const gate of ['paper', 'transition'] as const) {
+    for (const kind of ['linear', 'linear-skip', 'mlp-skip', 'none'] as const) {
+      it(`${kind} starts as the identity: gate ${gate} then equals gate none`, async () => {
+        const projectors = { kind, init: 'identity' } as const;
+        const options = { components: [narrow, wide], blocks: 2, projectors };
+        const gated = await startingHybrid({ ...options, gate });
+        const plain = await startingHybrid({ ...options, gate: 'none' });
+        const rows = softRows(2, 2);
+        assert.ok(distance(logitsOf(gated, rows, ids), logitsOf(plain, rows, ids)) < 1e-5);
+        gated.parameters.dispose();
+        plain.parameters.dispose();
+      });
+    }
+  }
+
+  for (const kind of PROJECTOR_KINDS.filter((kind) => kind !== 'none')) {
+    it(`${kind} at torch's start is no identity, and soft weights go through it`, async () => {
+      const options = { components: [narrow, wide], blocks: 2 };
+      const gated = await startingHybrid({ ...options, projectors: { kind, init: 'default' } });
+      const plain = await startingHybrid({ ...options, gate: 'none' });
+      const rows = softRows(2, 2);
+      const logits = logitsOf(gated, rows, ids);
+      assert.ok(logits.every(Number.isFinite));
+      assert.ok(distance(logits, logitsOf(plain, rows, ids)) > 1e-3);
+      gated.parameters.dispose();
+      plain.parameters.dispose();
+    });
+  }
+
+  it('a hard hand-over is translated by gate transition, and by no other', async () => {
+    const handOver: MixtureRow[] = [
+      [1, 0],
+      [0, 1],
+    ];
+    for (const gate of GATES) {
+      const hybrid = await tinyHybrid({ components: [narrow, wide], blocks: 2, gate });
+      const before = logitsOf(hybrid, handOver, ids);
+      for (const { name } of hybrid.parameters.list()) {
+        if (!name.startsWith('projectors/')) continue;
+        hybrid.parameters.write(
+          name,
+          hybrid.parameters.read(name).map((value) => value * 1.5),
+        );
+      }
+      const moved = distance(logitsOf(hybrid, handOver, ids), before);
+      assert.equal(moved > 1e-3, gate === 'transition', gate);
+      hybrid.parameters.dispose();
+    }
+  });
+
+  it('the transition gate at the head: head first closes the loop to the first block', async () => {
+    const rows: MixtureRow[] = [
+      [1, 0],
+      [0.5, 0.5],
+    ];
+    const first = await tinyHybrid({
+      components: [narrow, wide],
+      blocks: 2,
+      gate: 'transition',
+      head: 'first',
+    });
+    const last = await tinyHybrid({
+      components: [narrow, wide],
+      blocks: 2,
+      gate: 'transition',
+      head: 'last',
+    });
+    assert.ok(distance(logitsOf(first, rows, ids), logitsOf(last, rows, ids)) > 1e-3);
+    first.parameters.dispose();
+    last.parameters.dispose();
+  });
+});
+
+describe('pruned work', () => {
+  let ids: tf.Tensor2D;
+  before(async () => {
+    await tf.setBackend('cpu');
+    ids = someIds(1, 5);
+  });
+  after(() => ids.dispose());
+
+  const poison = (hybrid: Hybrid, component: number, place: number) => {
+    for (const parameter of hybrid.parameters.list()) {
+      if (parameter.component !== component || parameter.place !== place) continue;
+      const { size } = parameter.variable;
+      hybrid.parameters.write(parameter.name, new Float32Array(size).fill(NaN));
+    }
+  };
+
+  it('weights of NaN under a constant 0 never show', async () => {
+    const hybrid = await tinyHybrid({ components: [narrow, wide, third], blocks: 2 });
+    poison(hybrid, 0, 1);
+    poison(hybrid, 2, 0);
+    const rows: MixtureRow[] = [
+      [0.4, 0.6, 0],
+      [0, 0.3, 0.7],
+    ];
+    assert.ok(logitsOf(hybrid, rows, ids).every(Number.isFinite));
+    const searched: MixtureRow[] = [
+      [0.4, tf.scalar(0.6), 0],
+      [tf.scalar(0), 0.3, 0.7],
+    ];
+    assert.ok(logitsOf(hybrid, searched, ids).some(Number.isNaN), 'a searched 0 is computed');
+    hybrid.parameters.dispose();
+  });
+
+  it('a component pruned in the plan has no tensors there', async () => {
+    const whole = await tinyHybrid({ components: [narrow, wide], blocks: 2 });
+    const pruned = await tinyHybrid({ components: [narrow, wide], blocks: 2, prune: { 1: [0] } });
+    const names = new Set(pruned.parameters.list().map(({ name }) => name));
+    const missing = whole.parameters.list().filter(({ name }) => !names.has(name));
+    assert.ok(missing.length > 0);
+    for (const { name, component, place } of missing) {
+      const alone = name.startsWith('projectors/wide/2/');
+      assert.ok(alone || (component === 0 && (place === 1 || place === 'head')), name);
+    }
+    // Mamba's table is tied: it is still the embedding of block 1.
+    assert.ok(names.has('components/narrow/embeddings.weight'));
+    const rows: MixtureRow[] = [
+      [0.5, 0.5],
+      [0, 1],
+    ];
+    const same = distance(logitsOf(pruned, rows, ids), logitsOf(whole, rows, ids));
+    assert.ok(same < 1e-6);
+    whole.parameters.dispose();
+    pruned.parameters.dispose();
+  });
+
+  it('a parked component leaves memory, and comes back as it was', async () => {
+    const hybrid = await tinyHybrid({ components: [narrow, wide], blocks: 3 });
+    const soft = softRows(3, 2);
+    const before = logitsOf(hybrid, soft, ids);
+    const order = hybrid.parameters.list().map(({ name }) => name);
+    const { numTensors, numBytes } = tf.memory();
+
+    const parked = hybrid.parameters.park(1, 1);
+    assert.equal(tf.memory().numTensors, numTensors - parked.size);
+    assert.ok(tf.memory().numBytes < numBytes);
+    const pruned = soft.map((row, block) => (block === 1 ? [1, 0] : row));
+    assert.ok(logitsOf(hybrid, pruned, ids).every(Number.isFinite));
+    assert.throws(() => logitsOf(hybrid, soft, ids), /holds no tensor .*wide/);
+    assert.throws(() => hybrid.parameters.park(1, 1), /isn't in block 2/);
+
+    const restored = hybrid.parameters.restore(1, 1, parked);
+    assert.deepEqual(restored, [...parked.keys()]);
+    assert.deepEqual(
+      hybrid.parameters.list().map(({ name }) => name),
+      order,
+    );
+    assert.deepEqual(logitsOf(hybrid, soft, ids), before);
+    assert.equal(tf.memory().numTensors, numTensors);
+    assert.throws(() => hybrid.parameters.restore(1, 1, parked), /wasn't parked/);
+    hybrid.parameters.dispose();
+  });
+
+  it('a tied table goes when both its blocks have gone, and comes back with either', async () => {
+    const hybrid = await tinyHybrid({ components: [narrow, wide], blocks: 3 });
+    const table = 'components/narrow/embeddings.weight';
+    const first = hybrid.parameters.park(0, 0);
+    assert.ok(hybrid.parameters.has(table) && !first.has(table));
+    const last = hybrid.parameters.park(0, 2);
+    assert.ok(!hybrid.parameters.has(table) && last.has(table));
+    assert.throws(() => hybrid.parameters.restore(0, 0, first), /isn't among the parked/);
+    const names = hybrid.parameters.restore(0, 0, new Map([...first, ...last]));
+    assert.ok(names.includes(table) && hybrid.parameters.has(table));
+    hybrid.parameters.dispose();
+  });
+});
+
+describe('the memory of a hybrid', () => {
+  it('is the same after every forward and backward pass', async () => {
+    await tf.setBackend('cpu');
+    const hybrid = await tinyHybrid({ components: [narrow, wide], blocks: 2, gate: 'transition' });
+    const ids = someIds(2, 4);
+    const alphas = softRows(2, 2).map((row) =>
+      row.map((weight) => tf.variable(tf.scalar(Number(weight)))),
+    );
+    const variables = [
+      ...alphas.flat(),
+      ...hybrid.parameters.list().map(({ variable }) => variable),
+    ];
+    const step = () => {
+      const { value, grads } = gradients(() => {
+        const rows = alphas.map((row) => row.map((weight) => weight as unknown as tf.Scalar));
+        return tf.mean(tf.square(forward(hybrid, ids, rows, EVALUATION)));
+      }, variables);
+      const missing = variables.filter((_, index) => grads[index] === undefined);
+      assert.equal(missing.length, 0, 'every parameter and every α has a gradient');
+      tf.dispose([value, ...grads.filter((grad) => grad !== undefined)]);
+    };
+    step();
+    const { numTensors } = tf.memory();
+    for (let count = 0; count < 3; count++) step();
+    assert.equal(tf.memory().numTensors, numTensors);
+    tf.dispose([ids, ...alphas.flat()]);
+    hybrid.parameters.dispose();
+  });
+});
