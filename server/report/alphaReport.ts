@@ -1,0 +1,279 @@
+/** α of a run: where it ended, how it got there, and what was pinned and pruned. */
+import type {
+  Alphas,
+  ControlEvent,
+  FinishedEvent,
+  RunEvent,
+  Stage,
+  StepEvent,
+} from '../contract/events';
+import { spreadPositions } from './decimate';
+import type {
+  AlphaPath,
+  BlockMarks,
+  Extent,
+  PathPoint,
+  ReportAlphas,
+  ReportSelection,
+  SeedAlphas,
+} from './modelTypes';
+import { mean, standardDeviation } from './statistics';
+import { formatFixed, listInWords } from './text';
+import type { ReportPlan } from './wellFormed';
+
+/** Points of a path that are drawn, at most. */
+export const maxPathPoints = 400;
+
+export interface Shape {
+  readonly components: readonly string[];
+  readonly blocks: number;
+}
+
+const fits = (shape: Shape, alphas: readonly (readonly number[])[]): boolean =>
+  alphas.length === shape.blocks && alphas.every((row) => row.length === shape.components.length);
+
+/** Steps of the hybrid that carry α, of the stage that says most about the search. */
+function stepsWithAlphas(shape: Shape, events: readonly RunEvent[]): StepEvent[] {
+  const byStage = new Map<Stage, StepEvent[]>();
+  for (const event of events) {
+    if (event.type !== 'step' || !event.alphas || event.subject !== 'hybrid') continue;
+    if (!fits(shape, event.alphas)) continue;
+    const steps = byStage.get(event.stage);
+    if (steps) steps.push(event);
+    else byStage.set(event.stage, [event]);
+  }
+  for (const stage of ['search', 'program', 'projectors', 'finetune'] as const) {
+    const steps = byStage.get(stage);
+    if (steps) return steps;
+  }
+  return [];
+}
+
+const rounded = (alphas: Alphas): number[][] =>
+  alphas.map((row) => row.map((alpha) => Math.round(alpha * 1e5) / 1e5));
+
+function groupBySeed(steps: readonly StepEvent[]): Map<number, StepEvent[]> {
+  const seeds = new Map<number, StepEvent[]>();
+  for (const step of steps) {
+    const group = seeds.get(step.seed);
+    if (group) group.push(step);
+    else seeds.set(step.seed, [step]);
+  }
+  return seeds;
+}
+
+function buildPaths(shape: Shape, seeds: Map<number, StepEvent[]>): AlphaPath[] {
+  const cells = Math.max(1, shape.blocks * shape.components.length * seeds.size);
+  const limit = Math.min(maxPathPoints, Math.max(50, Math.floor(60_000 / cells)));
+  return [...seeds].map(([seed, steps]) => ({
+    stage: steps[0]!.stage,
+    seed,
+    recorded: steps.length,
+    points: spreadPositions(steps.length, limit).map((position) => ({
+      step: steps[position]!.step,
+      alphas: rounded(steps[position]!.alphas!),
+    })),
+  }));
+}
+
+/** Mean over matrices of one shape. */
+export function meanAlphas(all: readonly (readonly (readonly number[])[])[]): number[][] {
+  return all[0]!.map((row, i) => row.map((_, m) => mean(all.map((alphas) => alphas[i]![m]!))));
+}
+
+function buildMeanPath(
+  paths: readonly AlphaPath[],
+  seeds: Map<number, StepEvent[]>,
+): (PathPoint & { seeds: number })[] {
+  const first = paths[0];
+  if (!first) return [];
+  const byStep = [...seeds.values()].map(
+    (steps) => new Map(steps.map((step) => [step.step, step.alphas!])),
+  );
+  return first.points.map(({ step }) => {
+    const all = byStep.map((steps) => steps.get(step)).filter((alphas) => alphas !== undefined);
+    return { step, alphas: rounded(meanAlphas(all)), seeds: all.length };
+  });
+}
+
+interface Held {
+  pinned: boolean;
+  readonly pruned: Set<number>;
+}
+
+function applyControl(held: Held[], event: ControlEvent, components: readonly string[]): void {
+  const block = event.block === undefined ? undefined : held[event.block - 1];
+  if (!block) return;
+  const component = event.component === undefined ? -1 : components.indexOf(event.component);
+  switch (event.action) {
+    case 'pin':
+      block.pinned = true;
+      break;
+    case 'unpin':
+      block.pinned = false;
+      break;
+    case 'prune':
+      if (component >= 0) block.pruned.add(component);
+      break;
+    case 'restore':
+      block.pruned.delete(component);
+      break;
+    case 'pause':
+    case 'resume':
+      break;
+  }
+}
+
+/** The state of every block at the end of each seed: the config's, then what was done to the run, in order. */
+function buildMarks(
+  shape: Shape,
+  events: readonly RunEvent[],
+  plan: ReportPlan | undefined,
+  seeds: readonly number[],
+): BlockMarks[] {
+  const K = shape.components.length;
+  const perSeed = (seeds.length > 0 ? seeds : [0]).map((seed) => {
+    const held = Array.from({ length: shape.blocks }, (_, i): Held => {
+      const block = plan?.blocks[i];
+      const dead = block
+        ? Array.from({ length: K }, (_, m) => m).filter((m) => !block.live.includes(m))
+        : [];
+      return { pinned: block?.pinned !== undefined, pruned: new Set(dead) };
+    });
+    for (const event of events) {
+      if (event.type === 'control' && event.seed === seed) {
+        applyControl(held, event, shape.components);
+      }
+    }
+    return held;
+  });
+  const extent = (flags: readonly boolean[]): Extent =>
+    flags.every(Boolean) ? 'all' : flags.some(Boolean) ? 'some' : 'none';
+  return Array.from({ length: shape.blocks }, (_, i) => ({
+    block: i + 1,
+    pinned: extent(perSeed.map((held) => held[i]!.pinned)),
+    pruned: Array.from({ length: K }, (_, m) =>
+      extent(perSeed.map((held) => held[i]!.pruned.has(m))),
+    ),
+  }));
+}
+
+function lastAlphas(
+  shape: Shape,
+  seeds: Map<number, StepEvent[]>,
+  finished: FinishedEvent | undefined,
+  allSeeds: readonly number[],
+): { source: 'finished' | 'log' | 'none'; perSeed: SeedAlphas[] } {
+  const usable = finished?.perSeed.filter((alphas) => fits(shape, alphas)) ?? [];
+  if (finished && usable.length > 0 && usable.length === finished.perSeed.length) {
+    const known = seeds.size === usable.length ? [...seeds.keys()] : allSeeds;
+    const perSeed = usable.map((alphas, index) => ({
+      seed: known[index] ?? index,
+      step: null,
+      alphas,
+    }));
+    return { source: 'finished', perSeed };
+  }
+  const perSeed = [...seeds].map(([seed, steps]) => {
+    const last = steps.at(-1)!;
+    return { seed, step: last.step, alphas: last.alphas! };
+  });
+  return { source: perSeed.length > 0 ? 'log' : 'none', perSeed };
+}
+
+export function buildAlphas(
+  shape: Shape,
+  events: readonly RunEvent[],
+  plan: ReportPlan | undefined,
+  allSeeds: readonly number[],
+): ReportAlphas {
+  const seeds = groupBySeed(stepsWithAlphas(shape, events));
+  const finished = events.findLast((event) => event.type === 'finished');
+  const found = lastAlphas(shape, seeds, finished, allSeeds);
+  const initial = plan?.blocks.map((block) => block.initial) ?? [];
+  const fromPlan = found.source === 'none' && shape.blocks > 0 && fits(shape, initial);
+  const matrices = found.perSeed.map((entry) => entry.alphas);
+  const paths = buildPaths(shape, seeds);
+  return {
+    source: fromPlan ? 'plan' : found.source,
+    mean: matrices.length > 0 ? meanAlphas(matrices) : fromPlan ? initial : null,
+    spread:
+      matrices.length > 1
+        ? matrices[0]!.map((row, i) =>
+            row.map((_, m) => standardDeviation(matrices.map((alphas) => alphas[i]![m]!))),
+          )
+        : null,
+    perSeed: found.perSeed,
+    marks: buildMarks(shape, events, plan, allSeeds),
+    paths,
+    meanPath: buildMeanPath(paths, seeds),
+  };
+}
+
+/** Selection: the component with the largest mean α, and how far the seeds agree (METHOD: "Selection without training every model"). */
+export function buildSelection(shape: Shape, alphas: ReportAlphas): ReportSelection | null {
+  if (alphas.perSeed.length === 0 || shape.blocks === 0 || shape.components.length === 0) {
+    return null;
+  }
+  const perSeed = alphas.perSeed.map((entry) =>
+    shape.components.map((_, m) => mean(entry.alphas.map((row) => row[m]!))),
+  );
+  const means = shape.components.map((_, m) => mean(perSeed.map((values) => values[m]!)));
+  if (!means.every(Number.isFinite)) return null;
+  const winner = largest(means);
+  const agreeing = perSeed.filter((values) => largest(values) === winner).length;
+  const record = (values: readonly number[]): Record<string, number> =>
+    Object.fromEntries(shape.components.map((component, m) => [component, values[m]!]));
+  const spread =
+    perSeed.length > 1
+      ? shape.components.map((_, m) => standardDeviation(perSeed.map((values) => values[m]!)))
+      : null;
+  const component = shape.components[winner]!;
+  return {
+    component,
+    meanAlpha: record(means),
+    spread: spread && record(spread),
+    agreeing,
+    seeds: perSeed.length,
+    sentence: [
+      selectionSentence(shape.components, means, spread, winner, agreeing, perSeed.length),
+      ...caveats(means, winner, alphas.marks),
+    ].join(' '),
+  };
+}
+
+const largest = (values: readonly number[]): number => values.indexOf(Math.max(...values));
+
+function selectionSentence(
+  components: readonly string[],
+  means: readonly number[],
+  spread: readonly number[] | null,
+  winner: number,
+  agreeing: number,
+  seeds: number,
+): string {
+  const shares = components.map((component, m) => {
+    const deviation = spread ? ` ± ${formatFixed(spread[m]!, 3)}` : '';
+    return `${component} ${formatFixed(means[m]!, 3)}${deviation}`;
+  });
+  const head = `If only one component were kept, the search picks ${components[winner]!}: mean α ${listInWords(shares)}.`;
+  return seeds === 1
+    ? `${head} One seed: no spread is known.`
+    : `${head} ${agreeing} of ${seeds} seeds agree.`;
+}
+
+/** What would make the pick say less than it seems to. */
+function caveats(means: readonly number[], winner: number, marks: readonly BlockMarks[]): string[] {
+  const lead = means[winner]! - Math.max(...means.filter((_, m) => m !== winner));
+  const held = marks.filter(
+    (mark) => mark.pinned !== 'none' || mark.pruned.some((extent) => extent !== 'none'),
+  ).length;
+  return [
+    ...(lead < 0.02 ? ['The means are close to even: a weak preference.'] : []),
+    ...(held > 0
+      ? [
+          `${held} of ${marks.length} blocks were pinned or pruned by hand and count in these means.`,
+        ]
+      : []),
+  ];
+}

@@ -1,0 +1,109 @@
+/** What each result cost in training, and how equal that was. */
+import { jobKey } from './curveReport';
+import type { BudgetRow, LossCurve, ResultSummary } from './modelTypes';
+import { mean } from './statistics';
+import { formatCount, formatFixed, listInWords } from './text';
+import type { ReportPlan } from './wellFormed';
+
+/** Training FLOPs by the usual estimate: forward once, backward twice. */
+const trainingFlops = (flopsPerToken: number | null, tokens: number | null): number | null =>
+  flopsPerToken === null || tokens === null ? null : 3 * flopsPerToken * tokens;
+
+/** The search of a hybrid that was fine-tuned afterwards has no result of its own: its tokens come from the plan and the log. */
+function searchRows(
+  curves: readonly LossCurve[],
+  plan: ReportPlan | undefined,
+  have: ReadonlySet<string>,
+): BudgetRow[] {
+  const stages = ['search', 'program', 'projectors'] as const;
+  return stages.flatMap((stage): BudgetRow[] => {
+    const own = curves.filter((curve) => curve.stage === stage && curve.subject === 'hybrid');
+    if (own.length === 0 || have.has(`${stage} hybrid`)) return [];
+    const jobs = own.map((curve) => plan?.jobs.find((job) => jobKey(job) === jobKey(curve)));
+    const share = own.map((curve) => (curve.steps > 0 ? curve.lastStep / curve.steps : 0));
+    const known = jobs.every((job) => job !== undefined);
+    const tokens = known ? mean(jobs.map((job, s) => job.tokens * share[s]!)) : null;
+    const updates = known ? mean(jobs.map((job, s) => job.weightUpdates * share[s]!)) : null;
+    const flopsPerToken = jobs[0]?.flopsPerToken ?? null;
+    return [
+      {
+        subject: 'hybrid',
+        stage,
+        updates,
+        tokens,
+        flopsPerToken,
+        trainingFlops: trainingFlops(flopsPerToken, tokens),
+        seconds: null,
+      },
+    ];
+  });
+}
+
+export function buildBudgets(
+  summaries: readonly ResultSummary[],
+  curves: readonly LossCurve[],
+  plan: ReportPlan | undefined,
+  components: readonly string[],
+): { rows: BudgetRow[]; sentences: string[] } {
+  const rows: BudgetRow[] = [];
+  const have = new Set<string>();
+  for (const { subject, stage, updates, tokens, flopsPerToken, seconds, final } of summaries) {
+    const key = `${stage} ${subject}`;
+    if (!final || have.has(key)) continue;
+    have.add(key);
+    const flops = trainingFlops(flopsPerToken, tokens);
+    rows.push({ subject, stage, updates, tokens, flopsPerToken, trainingFlops: flops, seconds });
+  }
+  rows.push(...searchRows(curves, plan, have));
+  return { rows, sentences: sentences(rows, components) };
+}
+
+function sentences(rows: readonly BudgetRow[], components: readonly string[]): string[] {
+  const find = (stage: string): BudgetRow | undefined =>
+    rows.find((row) => row.stage === stage && row.subject === 'hybrid');
+  const tuned = find('finetune') ?? find('search');
+  const baselines = rows.filter(
+    (row) => row.stage === 'baseline' && components.includes(row.subject),
+  );
+  const search = find('search');
+  const said: string[] = [];
+  if (tuned?.tokens && baselines.length > 0) said.push(...comparison(tuned, baselines));
+  if (tuned?.tokens && baselines.length === 0) {
+    said.push(
+      'No baseline was trained, so nothing here shows what the components would have done alone.',
+    );
+  }
+  if (search?.tokens && search !== tuned && baselines.length > 0) {
+    said.push(
+      `The search read ${formatCount(search.tokens)} tokens to find α; the baselines got nothing for them.`,
+    );
+  }
+  return said;
+}
+
+function comparison(tuned: BudgetRow, baselines: readonly BudgetRow[]): string[] {
+  const same = baselines.filter(
+    (row) => row.tokens === tuned.tokens && row.updates === tuned.updates,
+  );
+  const others = baselines.filter((row) => !same.includes(row));
+  const said: string[] = [];
+  if (same.length > 0) {
+    said.push(
+      `${listInWords(same.map((row) => row.subject))} saw exactly the hybrid's ${formatCount(tuned.tokens)} training tokens in ${formatCount(tuned.updates)} updates.`,
+    );
+  }
+  for (const row of others) {
+    const share = row.tokens && tuned.tokens ? row.tokens / tuned.tokens : null;
+    said.push(
+      `${row.subject} saw ${formatCount(row.tokens)} tokens, ${formatFixed(share, 2)} times the hybrid's ${formatCount(tuned.tokens)}.`,
+    );
+  }
+  for (const row of baselines) {
+    if (!row.trainingFlops || !tuned.trainingFlops) continue;
+    const ratio = tuned.trainingFlops / row.trainingFlops;
+    said.push(
+      `The hybrid's training took ${formatFixed(ratio, 2)} times the floating-point operations of ${row.subject}'s.`,
+    );
+  }
+  return said;
+}

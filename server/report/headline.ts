@@ -1,0 +1,143 @@
+/** The first sentence of a report: what the hybrid gained or lost, in figures, never flattering. */
+import type { ReportModel, ResultRow, ResultSummary, RunHeader } from './modelTypes';
+import { includesZero, pairedDifference } from './resultReport';
+import type { Estimate } from './statistics';
+import { formatFixed, formatSigned, listInWords } from './text';
+
+type Headline = ReportModel['headline'];
+
+interface Comparison {
+  readonly baseline: ResultSummary;
+  readonly difference: Estimate;
+}
+
+/** The hybrid's result that the run stands for: fine-tuned if it was, on the most independent split. */
+export function reportedHybrid(summaries: readonly ResultSummary[]): ResultSummary | undefined {
+  const own = summaries.filter((summary) => summary.subject === 'hybrid');
+  return (
+    own.find((summary) => summary.stage === 'finetune' && summary.final) ??
+    own.find((summary) => summary.final) ??
+    own[0]
+  );
+}
+
+export function buildHeadline(
+  run: RunHeader,
+  rows: readonly ResultRow[],
+  summaries: readonly ResultSummary[],
+  components: readonly string[],
+): Headline {
+  const hybrid = reportedHybrid(summaries);
+  const state = stateInWords(run);
+  if (!hybrid) {
+    const details = state ? [] : ['Nothing was evaluated.'];
+    return {
+      sentence: state ?? 'The run ended without a result.',
+      details,
+      outcome: 'unknown',
+      certain: false,
+    };
+  }
+  const comparisons = compare(hybrid, rows, summaries, components);
+  const figure = `${formatFixed(hybrid.loss.mean)} nats a token (perplexity ${formatFixed(hybrid.perplexity.mean, 2)})`;
+  const place = `${hybrid.split} loss`;
+  if (comparisons.length === 0) {
+    const sentence = `The hybrid's ${place} is ${figure}; no component was trained beside it, so what it gained is not known.`;
+    return { sentence, details: state ? [state] : [], outcome: 'unknown', certain: false };
+  }
+  const parts = comparisons.map(({ baseline, difference }) => ({
+    better: difference.mean <= -0.0005,
+    words: `${gap(difference.mean)} ${baseline.subject} alone (${formatFixed(baseline.loss.mean)})`,
+  }));
+  const better = parts.filter((part) => part.better).length;
+  const sentence = `The hybrid's ${place} of ${figure} is ${joinParts(parts)}.`;
+  const outcome = better === parts.length ? 'better' : better === 0 ? 'worse' : 'mixed';
+  const details = [
+    ...(state ? [state] : []),
+    ...comparisons.map((comparison) => certainty(comparison)),
+    ...costs(hybrid, comparisons),
+  ];
+  const certain = comparisons.every(
+    ({ difference }) => includesZero(difference.interval) === false,
+  );
+  return { sentence, details, outcome, certain };
+}
+
+function compare(
+  hybrid: ResultSummary,
+  rows: readonly ResultRow[],
+  summaries: readonly ResultSummary[],
+  components: readonly string[],
+): Comparison[] {
+  const rowsOf = (summary: ResultSummary): ResultRow[] =>
+    rows.filter(
+      (row) =>
+        row.subject === summary.subject &&
+        row.stage === summary.stage &&
+        row.split === summary.split &&
+        row.final === summary.final,
+    );
+  return summaries
+    .filter(
+      (summary) =>
+        summary.stage === 'baseline' &&
+        summary.final &&
+        summary.split === hybrid.split &&
+        components.includes(summary.subject),
+    )
+    .flatMap((baseline) => {
+      const difference = pairedDifference(rowsOf(hybrid), rowsOf(baseline));
+      return difference ? [{ baseline, difference }] : [];
+    });
+}
+
+function gap(difference: number): string {
+  if (Math.abs(difference) < 0.0005) return 'the same to three digits as that of';
+  return `${formatFixed(Math.abs(difference))} ${difference < 0 ? 'below' : 'above'}`;
+}
+
+function joinParts(parts: readonly { better: boolean; words: string }[]): string {
+  const below = parts.filter((part) => part.better).map((part) => part.words);
+  const above = parts.filter((part) => !part.better).map((part) => part.words);
+  if (below.length > 0 && above.length > 0) {
+    return `${listInWords(below)}, but ${listInWords(above)}`;
+  }
+  return listInWords([...below, ...above]);
+}
+
+function certainty({ baseline, difference }: Comparison): string {
+  const { interval, n } = difference;
+  const beside = `Beside ${baseline.subject}: ${formatSigned(difference.mean)} nats`;
+  if (!interval) return `${beside}. One seed: no interval, so chance is not ruled out.`;
+  const span = `${formatSigned(interval.low)} to ${formatSigned(interval.high)}`;
+  return includesZero(interval)
+    ? `${beside}, 95 % interval ${span} over ${n} paired seeds: it includes zero, so this difference may be chance.`
+    : `${beside}, 95 % interval ${span} over ${n} paired seeds.`;
+}
+
+function costs(hybrid: ResultSummary, comparisons: readonly Comparison[]): string[] {
+  return comparisons.flatMap(({ baseline }) => {
+    if (!hybrid.parameters || !baseline.parameters) return [];
+    const parameters = hybrid.parameters / baseline.parameters;
+    const flops =
+      hybrid.flopsPerToken && baseline.flopsPerToken
+        ? ` and ${formatFixed(hybrid.flopsPerToken / baseline.flopsPerToken, 2)} times its FLOPs a token`
+        : '';
+    return [
+      `The hybrid has ${formatFixed(parameters, 2)} times ${baseline.subject}'s parameters${flops}.`,
+    ];
+  });
+}
+
+function stateInWords(run: RunHeader): string | undefined {
+  switch (run.state) {
+    case 'done':
+      return undefined;
+    case 'stopped':
+      return 'The run was stopped before its end: what stands here is what it had reached.';
+    case 'failed':
+      return `The run failed: ${run.failure?.message ?? 'no reason was recorded'}`;
+    case 'unfinished':
+      return 'The log has no end: the run is still going, or was cut. What stands here is what it had reached.';
+  }
+}

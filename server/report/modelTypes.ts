@@ -1,0 +1,218 @@
+/**
+ * What a report says, before it has a form: `report.json` is this, as JSON. Numbers that are not known are null;
+ * arrays over blocks and components are by position, `block` and `step` count from 1, losses are nats a token.
+ */
+import type { EngineSummary, Split, Stage } from '../contract/events';
+import type { Estimate } from './statistics';
+
+export type ReportState = 'done' | 'stopped' | 'failed' | 'unfinished';
+
+export interface RunHeader {
+  readonly id: string;
+  readonly name: string;
+  /** SHA-256 of `plan.json`, as the run recorded it. */
+  readonly plan: string | null;
+  readonly state: ReportState;
+  readonly startedAt: string | null;
+  readonly lastEventAt: string | null;
+  /** From the first event to the last, pauses included. */
+  readonly wallSeconds: number | null;
+  /** How often the run was taken up again. */
+  readonly resumed: number;
+  readonly failure: {
+    readonly code: string;
+    readonly message: string;
+    readonly hint: string;
+  } | null;
+}
+
+export interface ReportComponent {
+  readonly name: string;
+  readonly family: string;
+  readonly layers: number;
+  readonly width: number;
+  readonly parameters: number;
+  readonly flopsPerToken: number | null;
+}
+
+export type Extent = 'none' | 'some' | 'all';
+
+/** How a block was held, over seeds, at the end of the log. */
+export interface BlockMarks {
+  readonly block: number;
+  readonly pinned: Extent;
+  /** By component. */
+  readonly pruned: readonly Extent[];
+}
+
+export interface SeedAlphas {
+  readonly seed: number;
+  /** Step of the log that they are from; null when they are the finished event's. */
+  readonly step: number | null;
+  readonly alphas: readonly (readonly number[])[];
+}
+
+export interface PathPoint {
+  readonly step: number;
+  readonly alphas: readonly (readonly number[])[];
+}
+
+/** α over the steps of one seed. `points` is thinned for drawing; each one is a recorded step. */
+export interface AlphaPath {
+  readonly stage: Stage;
+  readonly seed: number;
+  readonly recorded: number;
+  readonly points: readonly PathPoint[];
+}
+
+export interface ReportAlphas {
+  /** `finished`: the run's own result; `log`: its latest steps; `plan`: nothing has moved yet. */
+  readonly source: 'finished' | 'log' | 'plan' | 'none';
+  /** `[block][component]`, mean over seeds; null when there is none. */
+  readonly mean: readonly (readonly number[])[] | null;
+  /** Sample standard deviation over seeds; null with one seed. */
+  readonly spread: readonly (readonly number[])[] | null;
+  readonly perSeed: readonly SeedAlphas[];
+  readonly marks: readonly BlockMarks[];
+  readonly paths: readonly AlphaPath[];
+  /** Mean over the seeds that recorded the step, at the steps of the first path. */
+  readonly meanPath: readonly (PathPoint & { readonly seeds: number })[];
+}
+
+export interface EvaluationPoint {
+  readonly step: number;
+  readonly split: Split;
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly accuracy: number | null;
+}
+
+/** Training loss of one job; `points` is thinned for drawing, `mean` is the mean of the last `window` recorded steps. */
+export interface LossCurve {
+  readonly stage: Stage;
+  readonly subject: string;
+  readonly seed: number;
+  /** Steps the job was to have. */
+  readonly steps: number;
+  readonly lastStep: number;
+  readonly recorded: number;
+  readonly window: number;
+  readonly points: readonly {
+    readonly step: number;
+    readonly loss: number;
+    readonly mean: number;
+  }[];
+  readonly evaluations: readonly EvaluationPoint[];
+}
+
+export interface ResultRow {
+  readonly subject: string;
+  readonly stage: Stage;
+  readonly seed: number;
+  readonly split: Split;
+  /** False: the run has not ended; the row is the latest evaluation. */
+  readonly final: boolean;
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly accuracy: number | null;
+  readonly parameters: number | null;
+  readonly flopsPerToken: number | null;
+  readonly updates: number | null;
+  readonly tokens: number | null;
+  readonly seconds: number | null;
+}
+
+/** A loss beside the best component's on the same split. Negative: better than it. */
+export interface Difference {
+  readonly component: string;
+  /** Paired over the seeds that both have. */
+  readonly difference: Estimate;
+  readonly sentence: string;
+}
+
+export interface ResultSummary {
+  readonly subject: string;
+  readonly stage: Stage;
+  readonly split: Split;
+  readonly final: boolean;
+  readonly seeds: readonly number[];
+  readonly loss: Estimate;
+  readonly perplexity: Estimate;
+  readonly accuracy: Estimate | null;
+  readonly parameters: number | null;
+  readonly flopsPerToken: number | null;
+  /** Means over seeds. */
+  readonly updates: number | null;
+  readonly tokens: number | null;
+  readonly seconds: number | null;
+  readonly versusBest: Difference | null;
+  /** `one seed: no interval`, or the interval in words. */
+  readonly interval: string;
+}
+
+export interface ReportSelection {
+  readonly component: string;
+  readonly meanAlpha: Readonly<Record<string, number>>;
+  /** Over seeds; null with one seed. */
+  readonly spread: Readonly<Record<string, number>> | null;
+  /** Seeds whose own largest mean α is the same component. */
+  readonly agreeing: number;
+  readonly seeds: number;
+  readonly sentence: string;
+}
+
+export interface BudgetRow {
+  readonly subject: string;
+  readonly stage: Stage;
+  readonly updates: number | null;
+  readonly tokens: number | null;
+  readonly flopsPerToken: number | null;
+  /** 3 × forward FLOPs a token × tokens: the usual estimate of a training run. */
+  readonly trainingFlops: number | null;
+  readonly seconds: number | null;
+}
+
+export interface ReportControl {
+  readonly time: string;
+  readonly stage: Stage;
+  readonly seed: number;
+  readonly step: number;
+  readonly action: string;
+  readonly block: number | null;
+  readonly component: string | null;
+  readonly weights: readonly number[] | null;
+  readonly sentence: string;
+}
+
+export interface ReportModel {
+  readonly format: 'manticore-report';
+  readonly version: 1;
+  readonly run: RunHeader;
+  readonly headline: {
+    readonly sentence: string;
+    readonly details: readonly string[];
+    /** Of the mean loss, beside each component: `better` than all, than some, than none. */
+    readonly outcome: 'better' | 'mixed' | 'worse' | 'unknown';
+    /** Every difference has an interval, and none of them includes zero. */
+    readonly certain: boolean;
+  };
+  readonly components: readonly ReportComponent[];
+  readonly blocks: number;
+  readonly seeds: readonly number[];
+  readonly engine: EngineSummary | null;
+  readonly alphas: ReportAlphas;
+  readonly curves: readonly LossCurve[];
+  readonly results: {
+    readonly rows: readonly ResultRow[];
+    readonly summary: readonly ResultSummary[];
+  };
+  readonly selection: ReportSelection | null;
+  readonly budgets: { readonly rows: readonly BudgetRow[]; readonly sentences: readonly string[] };
+  readonly controls: readonly ReportControl[];
+  readonly warnings: readonly {
+    readonly code: string;
+    readonly message: string;
+    readonly count: number;
+  }[];
+  readonly config: string | null;
+}

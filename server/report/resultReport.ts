@@ -1,0 +1,154 @@
+/** Results over seeds, each beside the best component. */
+import type { RunEvent, Split, Stage } from '../contract/events';
+import { jobKey } from './curveReport';
+import type { Difference, LossCurve, ResultRow, ResultSummary } from './modelTypes';
+import { estimate, mean } from './statistics';
+import type { Estimate, Interval } from './statistics';
+import { formatFixed, formatSigned } from './text';
+import type { ReportPlan } from './wellFormed';
+
+const stageOrder: readonly Stage[] = ['finetune', 'baseline', 'search', 'program', 'projectors'];
+const splitOrder: readonly Split[] = ['test', 'validation', 'train'];
+
+/** Results of the finished event; before there is one, the latest evaluation of each job. */
+export function buildRows(
+  events: readonly RunEvent[],
+  curves: readonly LossCurve[],
+  plan: ReportPlan | undefined,
+): ResultRow[] {
+  const finished = events.findLast((event) => event.type === 'finished');
+  const rows = (finished?.results ?? []).map((result): ResultRow => ({
+    ...result,
+    accuracy: result.accuracy ?? null,
+    final: true,
+  }));
+  const have = new Set(rows.map((row) => jobKey(row)));
+  return [...rows, ...curves.filter((c) => !have.has(jobKey(c))).flatMap((c) => latest(c, plan))];
+}
+
+function latest(curve: LossCurve, plan: ReportPlan | undefined): ResultRow[] {
+  const job = plan?.jobs.find((candidate) => jobKey(candidate) === jobKey(curve));
+  return splitOrder.flatMap((split): ResultRow[] => {
+    const last = curve.evaluations.findLast((evaluation) => evaluation.split === split);
+    if (!last) return [];
+    const { stage, subject, seed } = curve;
+    const { loss, perplexity, accuracy } = last;
+    const cost = {
+      parameters: job?.parameters ?? null,
+      flopsPerToken: job?.flopsPerToken ?? null,
+      updates: null,
+      tokens: null,
+      seconds: null,
+    };
+    return [{ stage, subject, seed, split, final: false, loss, perplexity, accuracy, ...cost }];
+  });
+}
+
+const meanOf = (
+  rows: readonly ResultRow[],
+  key: 'updates' | 'tokens' | 'seconds',
+): number | null => {
+  const values = rows.map((row) => row[key]).filter((value) => value !== null);
+  return values.length > 0 ? mean(values) : null;
+};
+
+function groupRows(rows: readonly ResultRow[]): ResultRow[][] {
+  const groups = new Map<string, ResultRow[]>();
+  for (const row of rows) {
+    const key = JSON.stringify([row.stage, row.subject, row.split, row.final]);
+    const group = groups.get(key);
+    if (group) group.push(row);
+    else groups.set(key, [row]);
+  }
+  return [...groups.values()];
+}
+
+/** Mean of `first − second` over the seeds that both have; undefined when there is none. */
+export function pairedDifference(
+  first: readonly ResultRow[],
+  second: readonly ResultRow[],
+): Estimate | undefined {
+  const differences = first.flatMap((row) => {
+    const partner = second.find((other) => other.seed === row.seed);
+    return partner ? [row.loss - partner.loss] : [];
+  });
+  return differences.length > 0 ? estimate(differences) : undefined;
+}
+
+/** The group of the component that did best alone on `split`: baselines only, never the uniform mixture. */
+export function bestComponent(
+  groups: readonly ResultRow[][],
+  split: Split,
+  components: readonly string[],
+): ResultRow[] | undefined {
+  let best: ResultRow[] | undefined;
+  for (const group of groups) {
+    const { stage, subject, split: itsSplit } = group[0]!;
+    if (stage !== 'baseline' || itsSplit !== split || !components.includes(subject)) continue;
+    if (!best || mean(group.map((row) => row.loss)) < mean(best.map((row) => row.loss)))
+      best = group;
+  }
+  return best;
+}
+
+/** Whether the interval allows a difference of either sign; undefined without an interval. */
+export function includesZero(interval: Interval | null): boolean | undefined {
+  return interval ? interval.low <= 0 && interval.high >= 0 : undefined;
+}
+
+export function intervalInWords(difference: Estimate): string {
+  const { interval, n } = difference;
+  if (!interval) return 'one seed: no interval';
+  const span = `95 % interval ${formatSigned(interval.low)} to ${formatSigned(interval.high)} over ${n} seeds`;
+  return includesZero(interval) ? `${span}, which includes no difference` : span;
+}
+
+function versusBest(
+  group: readonly ResultRow[],
+  best: readonly ResultRow[] | undefined,
+): Difference | null {
+  if (!best || best === group) return null;
+  const difference = pairedDifference(group, best);
+  if (!difference) return null;
+  const component = best[0]!.subject;
+  const sentence = `${formatSigned(difference.mean)} to ${component}; ${intervalInWords(difference)}`;
+  return { component, difference, sentence };
+}
+
+export function summarise(
+  rows: readonly ResultRow[],
+  components: readonly string[],
+): ResultSummary[] {
+  const groups = groupRows(rows);
+  const summaries = groups.map((group): ResultSummary => {
+    const { stage, subject, split, final, parameters, flopsPerToken } = group[0]!;
+    const accuracies = group.map((row) => row.accuracy).filter((value) => value !== null);
+    const loss = estimate(group.map((row) => row.loss));
+    const best = bestComponent(groups, split, components);
+    return {
+      subject,
+      stage,
+      split,
+      final,
+      seeds: group.map((row) => row.seed),
+      loss,
+      perplexity: estimate(group.map((row) => row.perplexity)),
+      accuracy: accuracies.length === group.length ? estimate(accuracies) : null,
+      parameters,
+      flopsPerToken,
+      updates: meanOf(group, 'updates'),
+      tokens: meanOf(group, 'tokens'),
+      seconds: meanOf(group, 'seconds'),
+      versusBest: versusBest(group, best),
+      interval: loss.interval
+        ? `${formatFixed(loss.interval.low)} to ${formatFixed(loss.interval.high)}`
+        : 'one seed: no interval',
+    };
+  });
+  return summaries.sort(
+    (a, b) =>
+      splitOrder.indexOf(a.split) - splitOrder.indexOf(b.split) ||
+      stageOrder.indexOf(a.stage) - stageOrder.indexOf(b.stage) ||
+      a.loss.mean - b.loss.mean,
+  );
+}
