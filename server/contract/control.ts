@@ -1,4 +1,5 @@
 /** Control of a running search: requests from the CLI or the language server to the compute process, over a local socket. */
+import type { RunState } from './run';
 
 /** A change to one block, applied between two steps. */
 export type BlockControl =
@@ -22,3 +23,10 @@ export type ControlRequest =
 export type ControlReply =
   | { readonly ok: true; readonly step: number }
   | { readonly ok: false; readonly code: string; readonly message: string };
+
+/** Answer to the request `status`, which asks nothing of the search: sent at once. */
+export interface ControlStatus {
+  readonly id: string;
+  readonly pid: number;
+  readonly state: RunState;
+}

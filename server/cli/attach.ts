@@ -1,0 +1,76 @@
+/** `manticore attach`: follows a run, from its first event to its last. */
+import type { RunEvent } from '../contract/events';
+import { createTerminalView } from '../report/terminal';
+import { formatEventLine } from '../runs/eventSchema';
+import { followRun, type RunEnd } from '../runs/followRun';
+import { findRun, runBases } from '../runs/listRuns';
+import { tellError } from './control';
+import { exitCode, type Io } from './io';
+import { printable } from './runsCommand';
+
+/** What draws the events; `createTerminalView` unless a test watches. */
+export interface EventView {
+  update(event: RunEvent): void;
+  end(): void;
+}
+
+/**
+ * Shows every event of a run until it ends. Ctrl-C only detaches: the run goes on. With `--json` each event is a line.
+ * @param reference the run's folder, id, a prefix, or `latest`
+ * @returns as the run ended: 0 done, 3 failed or lost, 130 stopped; 130 detached; 1 no such run
+ */
+export async function runAttach(
+  reference: string,
+  io: Io,
+  createView: (io: Io) => EventView = createTerminalView,
+): Promise<number> {
+  try {
+    const run = await findRun(reference, await runBases(process.cwd()));
+    const end = await showRun(run.dir, io, createView);
+    return tellEnd(end, run.id, io);
+  } catch (error) {
+    return tellError(error, io);
+  }
+}
+
+/** Draws, or prints as JSON lines, every event from `fromSeq` on. */
+export async function showRun(
+  dir: string,
+  io: Io,
+  createView: (io: Io) => EventView = createTerminalView,
+  fromSeq = 0,
+): Promise<RunEnd> {
+  if (io.json) {
+    const onEvent = (event: RunEvent): void => io.out(`${formatEventLine(event)}\n`);
+    return followRun(dir, { signal: io.signal, fromSeq, onEvent });
+  }
+  const view = createView(io);
+  try {
+    const onEvent = (event: RunEvent): void => view.update(event);
+    return await followRun(dir, { signal: io.signal, fromSeq, onEvent });
+  } finally {
+    view.end();
+  }
+}
+
+/** Says how it ended, on stderr, where the events don't; gives the exit code. */
+export function tellEnd(end: RunEnd, id: string, io: Io): number {
+  switch (end.kind) {
+    case 'done':
+      return exitCode.done;
+    case 'stopped':
+      return exitCode.stopped;
+    case 'failed':
+      io.err(`${printable(end.code)}: ${printable(end.message)}\n${printable(end.hint)}\n`);
+      return exitCode.failed;
+    case 'lost':
+      io.err(
+        `lost: the compute process of run ${id} is gone without a last word.\n` +
+          `Go on from its last checkpoint with \`manticore resume ${id}\`.\n`,
+      );
+      return exitCode.failed;
+    case 'detached':
+      io.err(`Detached; the run goes on. \`manticore stop ${id} --checkpoint\` ends it.\n`);
+      return exitCode.stopped;
+  }
+}

@@ -1,0 +1,74 @@
+/** Follows a run to its end: what `search` and `attach` show. */
+import type { RunEvent } from '../contract/events';
+import { endOf, runState } from './runState';
+import { findPublication } from './runtimeFolder';
+import { tailBatches } from './tailEvents';
+
+/** How following ended: as the run did, because its process is gone, or because the reader had enough. */
+export type RunEnd =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'stopped' }
+  | {
+      readonly kind: 'failed';
+      readonly code: string;
+      readonly message: string;
+      readonly hint: string;
+    }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'detached' };
+
+export interface FollowOptions {
+  readonly fromSeq?: number;
+  /** Aborted: stop following. The run goes on. */
+  readonly signal: AbortSignal;
+  /** Every event, as written. */
+  readonly onEvent: (event: RunEvent) => void;
+  readonly pollMs?: number;
+}
+
+/** Calls `onEvent` for every event from `fromSeq` on, until its process is gone, or after the last word of a run
+ * that nobody works on. */
+export async function followRun(dir: string, options: FollowOptions): Promise<RunEnd> {
+  let last: RunEvent | undefined;
+  let goneBefore = false;
+  for await (const batch of tailBatches(dir, options.fromSeq ?? 0, options.signal, {
+    pollMs: options.pollMs ?? 250,
+  })) {
+    for (const event of batch.events) {
+      options.onEvent(event);
+      if (event.type !== 'warning') last = event;
+    }
+    if (!batch.caughtUp) continue;
+    const end = endIn(last);
+    if (end !== undefined) {
+      // While its process lives there may be more: a resumed run begins behind an old last word.
+      if ((await findPublication(dir)) === undefined) return end;
+      continue;
+    }
+    if (batch.events.length > 0) continue;
+    // Gone at two looks in a row: what it wrote before it went has been read in between.
+    const state = await runState(dir);
+    const gone = state === 'lost' || state === 'done' || state === 'stopped' || state === 'failed';
+    if (gone && goneBefore) return endOfState(state);
+    goneBefore = gone;
+  }
+  return options.signal.aborted ? { kind: 'detached' } : { kind: 'lost' };
+}
+
+function endIn(event: RunEvent | undefined): RunEnd | undefined {
+  if (event?.type === 'failed') {
+    return { kind: 'failed', code: event.code, message: event.message, hint: event.hint };
+  }
+  const end = endOf(event);
+  return end === 'done' || end === 'stopped' ? { kind: end } : undefined;
+}
+
+function endOfState(state: 'done' | 'stopped' | 'failed' | 'lost'): RunEnd {
+  if (state !== 'failed') return { kind: state };
+  return {
+    kind: 'failed',
+    code: 'failed',
+    message: 'The run failed and could not write why.',
+    hint: 'Look at compute.log in the run folder, then go on with `manticore resume`.',
+  };
+}

@@ -1,0 +1,137 @@
+/** Starts the compute process so that it outlives whoever started it. */
+import { spawn, type ChildProcess } from 'node:child_process';
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunEvent } from '../contract/events';
+import { alreadyRunning, RunError, startFailed, systemCode } from './runErrors';
+import { LogCursor } from './logLines';
+import { lastEvent } from './runState';
+import { findPublication } from './runtimeFolder';
+import { openInside, readRange } from './safeFiles';
+
+export const computeLogName = 'compute.log';
+const reasonBytes = 64 * 1024;
+
+export interface Launch {
+  readonly computePath: string;
+  readonly runDir: string;
+  readonly nodePath: string;
+  /** Flags of Node itself, before the script. */
+  readonly execArgv: readonly string[];
+  /** After the script; default the run folder alone. */
+  readonly args?: readonly string[];
+  /** Added to this process's environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Until it has published itself; default 120 s. */
+  readonly timeoutMs?: number;
+}
+
+/**
+ * Starts the process with its output in `compute.log`, and returns once it has published itself (or has already ended
+ * well). It is not tied to this process: closing the terminal leaves it running.
+ * @throws RunError `already-running`; `start-failed` with the reason it gave, or the run's own `failed` event
+ */
+export async function launchDetached(launch: Launch): Promise<{ readonly pid: number }> {
+  const other = await findPublication(launch.runDir);
+  if (other !== undefined) throw alreadyRunning(launch.runDir, other.record.pid);
+  const logPath = path.join(launch.runDir, computeLogName);
+  const events = await eventsSoFar(launch.runDir);
+  const output = await openOutput(launch.runDir, logPath);
+  const before = (await output.stat()).size;
+  let child: ChildProcess;
+  try {
+    child = spawn(
+      launch.nodePath,
+      [...launch.execArgv, launch.computePath, ...(launch.args ?? [launch.runDir])],
+      {
+        cwd: launch.runDir,
+        detached: true,
+        env: { ...process.env, ...launch.env },
+        stdio: ['ignore', output.fd, output.fd],
+        windowsHide: true,
+      },
+    );
+  } finally {
+    await output.close();
+  }
+  const ended = endOfChild(child);
+  child.unref();
+  const deadline = Date.now() + (launch.timeoutMs ?? 120_000);
+  while (Date.now() < deadline) {
+    const publication = await findPublication(launch.runDir);
+    if (publication !== undefined) return { pid: publication.record.pid };
+    const end = await Promise.race([ended, delay(25)]);
+    if (end === undefined) continue;
+    const added = await newEvents(events);
+    const failed = added.findLast((event) => event.type === 'failed');
+    if (failed !== undefined) throw new RunError(failed.code, failed.message, failed.hint);
+    if (end === 'code 0' && added.length > 0 && child.pid !== undefined) return { pid: child.pid };
+    throw startFailed(await reasonFromOutput(launch.runDir, before, end), logPath);
+  }
+  throw startFailed('it did not answer in time.', logPath);
+}
+
+/** Resolves with how the child ended. */
+function endOfChild(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    child.once('error', (error) => resolve(error.message));
+    child.once('exit', (code, signal) => resolve(signal ?? `code ${code ?? 'unknown'}`));
+  });
+}
+
+function delay(milliseconds: number): Promise<undefined> {
+  return new Promise((resolve) => setTimeout(() => resolve(undefined), milliseconds));
+}
+
+async function openOutput(runDir: string, logPath: string): ReturnType<typeof open> {
+  const noFollow = (constants.O_NOFOLLOW as number | undefined) ?? 0;
+  const flags = constants.O_WRONLY | constants.O_CREAT | constants.O_APPEND | noFollow;
+  try {
+    const { handle } = await openInside(runDir, computeLogName, Number.MAX_SAFE_INTEGER);
+    await handle.close();
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+  return open(logPath, flags, 0o644);
+}
+
+/** A cursor that leaves out what the log holds now. */
+async function eventsSoFar(runDir: string): Promise<LogCursor> {
+  return new LogCursor(runDir, 0, (await lastEvent(runDir))?.seq ?? -1);
+}
+
+async function newEvents(cursor: LogCursor): Promise<RunEvent[]> {
+  const events: RunEvent[] = [];
+  try {
+    await cursor.read(({ event }) => events.push(event));
+  } catch (error) {
+    if (systemCode(error) !== 'ENOENT') throw error;
+  }
+  return events;
+}
+
+async function reasonFromOutput(runDir: string, from: number, end: string): Promise<string> {
+  const { handle, size } = await openInside(runDir, computeLogName, Number.MAX_SAFE_INTEGER);
+  try {
+    const start = Math.max(from, size - reasonBytes);
+    return reasonIn((await readRange(handle, start, size - start)).toString('utf8'), end);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** The sentence in a process's last output that says why it ended; never its stack. */
+export function reasonIn(output: string, end: string): string {
+  const lines = output
+    .split(/\r?\n/)
+    .map((line) => line.trimEnd())
+    .filter((line) => line.trim() !== '');
+  const thrown = lines.findLast((line) =>
+    /^(Uncaught )?[A-Za-z]*Error(?: \[\w+\])?: \S/.test(line),
+  );
+  const noise = /^\s+at |^\s*[\^~]+$|^Node\.js v|^\s*[}\])]|^\s+\w+: |^(?:node:|file:|\/)\S*:\d+$/;
+  const spoken = thrown ?? lines.findLast((line) => !noise.test(line));
+  const sentence = spoken?.replace(/^(Uncaught )?[A-Za-z]*Error(?: \[\w+\])?: /, '').trim();
+  return sentence === undefined ? `it ended with ${end}.` : sentence.slice(0, 1000);
+}

