@@ -1,6 +1,6 @@
 /** Loss, perplexity and accuracy over a whole split; sums in float64. */
 import type { EvaluationBatches } from '../tasks/batches';
-import { noScoredToken } from './failure';
+import { evaluationNotFinite, noScoredToken } from './failure';
 import type { TrainableModel } from './model';
 
 export interface Evaluation {
@@ -14,7 +14,7 @@ export interface Evaluation {
 
 /**
  * Between two batches it lets other work of the process run (controls, sockets).
- * @throws RunFailure `no-scored-token`
+ * @throws RunFailure `no-scored-token`, `loss-not-finite`
  */
 export async function evaluate(
   model: TrainableModel,
@@ -33,5 +33,8 @@ export async function evaluate(
   }
   if (scored === 0) throw noScoredToken('the evaluation');
   const loss = lossSum / scored;
-  return { loss, perplexity: Math.exp(loss), accuracy: correct / scored };
+  if (!Number.isFinite(loss)) throw evaluationNotFinite(loss);
+  // A log is JSON, which has no infinity.
+  const perplexity = Math.min(Math.exp(loss), Number.MAX_VALUE);
+  return { loss, perplexity, accuracy: correct / scored };
 }

@@ -22,6 +22,14 @@ export function lossNotFinite(where: string, step: number, loss: number): RunFai
   );
 }
 
+export function evaluationNotFinite(loss: number): RunFailure {
+  return new RunFailure(
+    'loss-not-finite',
+    `The loss of an evaluation is ${loss}.`,
+    'Lower `learningRate` (or `alphaLearningRate`), lengthen `warmup`, or set `clip`; then start anew.',
+  );
+}
+
 export function gradientNotFinite(where: string, step: number): RunFailure {
   return new RunFailure(
     'gradient-not-finite',

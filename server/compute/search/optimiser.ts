@@ -125,6 +125,13 @@ function momentsFor(state: AdamwState, { name, variable }: TrainableParameter): 
   return moments;
 }
 
+/** Replaces a parameter's values; lengths agree. */
+export function assignValues({ variable }: TrainableParameter, values: Float32Array): void {
+  const fresh = tf.tensor(values, variable.shape, 'float32');
+  variable.assign(fresh);
+  fresh.dispose();
+}
+
 /** A variable that holds the only reference to its values, so that an engine may update them in place. */
 function variableOf(values: Float32Array, shape: readonly number[]): tf.Variable {
   const initial = tf.tensor(values, [...shape], 'float32');

@@ -1,0 +1,87 @@
+/** What one job does, step by step: its phases with their settings, splits and data streams. Pure. */
+import type { OptimiserSettings, ResolvedConfig } from '../../contract/config';
+import type { PlanJob } from '../../contract/plan';
+import type { TextData } from '../tasks/text';
+import { stepPlan, weightsOnly } from './schedule';
+import type { StepPlan } from './schedule';
+
+export interface JobPhase {
+  readonly settings: OptimiserSettings;
+  readonly steps: number;
+  /** Named by the settings: a baseline's phase sees its hybrid's data in the same order. */
+  readonly name: 'search' | 'finetune';
+}
+
+export interface JobDesign {
+  /** Position in `plan.jobs`. */
+  readonly index: number;
+  readonly stage: PlanJob['stage'];
+  readonly subject: string;
+  readonly seed: number;
+  readonly phases: readonly JobPhase[];
+  readonly steps: number;
+}
+
+export function designJob(
+  index: number,
+  job: PlanJob,
+  config: Pick<ResolvedConfig, 'search' | 'finetune'>,
+): JobDesign {
+  const phases = job.phases.map(({ settings, steps }): JobPhase => {
+    const found = settings === 'search' ? config.search : config.finetune;
+    if (found === false) throw new Error(`job ${index} fine-tunes without settings for it`);
+    return { settings: found, steps, name: settings };
+  });
+  return withPhases({ index, stage: job.stage, subject: job.subject, seed: job.seed }, phases);
+}
+
+/** The same job with other phases (a budget settled after the search). */
+export function withPhases(
+  design: Pick<JobDesign, 'index' | 'stage' | 'subject' | 'seed'>,
+  phases: readonly JobPhase[],
+): JobDesign {
+  const { index, stage, subject, seed } = design;
+  const steps = phases.reduce((sum, phase) => sum + phase.steps, 0);
+  return { index, stage, subject, seed, phases, steps };
+}
+
+/** Names a job in random streams, file names and messages. */
+export function jobLabel({ stage, subject, seed }: JobDesign): string {
+  return `${stage}-${subject}-${seed}`;
+}
+
+/** The phase of `step` (from 1) and the step's number in it. */
+export function phaseAt(
+  { phases }: JobDesign,
+  step: number,
+): { readonly phase: JobPhase; readonly step: number } {
+  let before = 0;
+  for (const phase of phases) {
+    if (step <= before + phase.steps) return { phase, step: step - before };
+    before += phase.steps;
+  }
+  throw new RangeError(`step ${step} is behind the job's end`);
+}
+
+/** What `step` updates: as the search's schedule says in a search, θ alone elsewhere. */
+export function planOfStep(
+  design: JobDesign,
+  search: ResolvedConfig['search'],
+  step: number,
+): StepPlan {
+  return design.stage === 'search' ? stepPlan(search, step) : weightsOnly();
+}
+
+/** Tokens of a split in a phase. @throws Error for a held-out split that no schedule asked for */
+export function tokensFor(data: TextData, phase: JobPhase, split: StepPlan['split']): Int32Array {
+  if (split === 'heldOut') {
+    if (data.heldOut === undefined) throw new Error('no held-out split was cut');
+    return data.heldOut;
+  }
+  return phase.name === 'search' ? data.searchTrain : data.train;
+}
+
+/** Name of the data stream of a split in a phase. */
+export function streamName(phase: JobPhase, split: StepPlan['split']): string {
+  return split === 'heldOut' ? 'heldOut' : phase.name;
+}

@@ -1,0 +1,174 @@
+/** Makes the model and the architecture that a job begins with, or goes on with. */
+import { readTensors } from './checkpoint';
+import { alphasOf, fixedArchitecture, initialArchitecture } from './architecture';
+import type { ArchitectureState } from './architecture';
+import { baselinePhases } from './budget';
+import { componentAlphas, discretise, uniformAlphas } from './discretise';
+import { checkpointDamaged } from './failure';
+import { designJob, withPhases } from './jobPlan';
+import type { JobDesign } from './jobPlan';
+import type { LiveTable, TrainableModel } from './model';
+import { initialAdamw } from './optimiser';
+import { findSearch, seenByHybrid } from './results';
+import type { RunServices } from './services';
+import type { FinishedJob, RunSnapshot } from './snapshot';
+import { architectureOf, TrainingJob } from './trainingJob';
+
+export interface StartFrom {
+  readonly folder: string;
+  readonly snapshot: RunSnapshot;
+}
+
+interface CarriedModel {
+  readonly model: TrainableModel;
+  readonly architecture: ArchitectureState;
+}
+
+export class JobStarter {
+  private carried: CarriedModel | undefined;
+  private readonly planned: LiveTable;
+
+  constructor(private readonly services: RunServices) {
+    const { blocks, components } = services.plan;
+    this.planned = blocks.map(({ live }) => components.map((_, m) => live.includes(m)));
+  }
+
+  /** @param from the checkpoint, when this is the job that it goes on with */
+  async start(
+    index: number,
+    finished: readonly FinishedJob[],
+    from: StartFrom | undefined,
+  ): Promise<TrainingJob> {
+    const { plan } = this.services;
+    const design = designJob(index, plan.jobs[index]!, plan.config);
+    switch (design.stage) {
+      case 'search':
+        return this.startSearch(design, from);
+      case 'finetune':
+        return this.startFinetune(design, finished, from);
+      case 'baseline':
+        return this.startBaseline(design, finished);
+      case 'projectors':
+      case 'program':
+        throw new Error(`no plan has a job of stage ${design.stage}`);
+    }
+  }
+
+  /** Whether the job at `index` goes on with the weights of `design`. */
+  carriesInto(index: number, design: JobDesign): boolean {
+    const { jobs, config } = this.services.plan;
+    const next = jobs[index];
+    return (
+      design.stage === 'search' &&
+      next?.stage === 'finetune' &&
+      next.seed === design.seed &&
+      config.finetune !== false &&
+      config.finetune.weights === 'keep'
+    );
+  }
+
+  carry({ model, architecture }: TrainingJob): void {
+    this.carried = { model, architecture };
+  }
+
+  dispose(): void {
+    this.carried?.model.dispose();
+    this.carried = undefined;
+  }
+
+  private async startSearch(design: JobDesign, from: StartFrom | undefined): Promise<TrainingJob> {
+    const { plan } = this.services;
+    const running = from?.snapshot.running;
+    const model = running
+      ? await this.rebuild(architectureOf(running), design.seed)
+      : await this.services.buildModel(this.planned, design.seed);
+    return this.job(design, model, initialArchitecture(plan.config.search, plan.blocks));
+  }
+
+  private async startFinetune(
+    design: JobDesign,
+    finished: readonly FinishedJob[],
+    from: StartFrom | undefined,
+  ): Promise<TrainingJob> {
+    const { plan } = this.services;
+    const { finetune } = plan.config;
+    const search = findSearch(plan, finished, design.seed);
+    if (search === undefined || finetune === false) throw new Error('no search to fine-tune');
+    const found = architectureOf(search);
+    const alphas = discretise(alphasOf(found), finetune.alphas);
+    if (finetune.weights === 'rewind') return this.fromPretrained(design, alphas);
+    const model = await this.takeCarried(found, design.seed, from);
+    alphas.forEach((row, block) => {
+      row.forEach((alpha, m) => {
+        // What the discretised α drops leaves memory for good.
+        if (alpha === 0 && found.blocks[block]!.live[m]) model.park(m, block);
+      });
+    });
+    return this.job(design, model, fixedArchitecture(alphas));
+  }
+
+  private async startBaseline(
+    design: JobDesign,
+    finished: readonly FinishedJob[],
+  ): Promise<TrainingJob> {
+    const { plan, costs } = this.services;
+    const { baselines } = plan.config;
+    if (baselines === false) throw new Error('no settings for baselines');
+    const component = plan.components.findIndex(({ name }) => name === design.subject);
+    const alphas =
+      component >= 0
+        ? componentAlphas(plan.blocks.length, plan.components.length, component)
+        : uniformAlphas(this.planned);
+    const seen = seenByHybrid(plan, finished, design.seed);
+    const flops = costs.flopsPerToken(alphas);
+    const phases = baselinePhases(seen, baselines.match, flops, plan.context);
+    return this.fromPretrained(withPhases(design, phases), alphas);
+  }
+
+  private async fromPretrained(design: JobDesign, alphas: number[][]): Promise<TrainingJob> {
+    const live = alphas.map((row) => row.map((alpha) => alpha > 0));
+    const model = await this.services.buildModel(live, design.seed);
+    return this.job(design, model, fixedArchitecture(alphas));
+  }
+
+  /** The searched model: handed over in memory, or made again from a checkpoint. */
+  private async takeCarried(
+    architecture: ArchitectureState,
+    seed: number,
+    from: StartFrom | undefined,
+  ): Promise<TrainableModel> {
+    if (this.carried) {
+      const { model } = this.carried;
+      this.carried = undefined;
+      return model;
+    }
+    const model = await this.rebuild(architecture, seed);
+    if (from?.snapshot.carried) {
+      await readTensors(from.folder, { model, adamw: initialAdamw() }, {});
+    } else if (!from?.snapshot.running) {
+      model.dispose();
+      throw checkpointDamaged('it lacks the searched weights that the fine-tuning keeps');
+    }
+    return model;
+  }
+
+  /** As planned, then without what was pruned in the run. Values are still the pretrained ones. */
+  private async rebuild(architecture: ArchitectureState, seed: number): Promise<TrainableModel> {
+    const model = await this.services.buildModel(this.planned, seed);
+    architecture.blocks.forEach(({ live }, block) => {
+      live.forEach((alive, m) => {
+        if (!alive && this.planned[block]![m]) model.park(m, block);
+      });
+    });
+    return model;
+  }
+
+  private job(
+    design: JobDesign,
+    model: TrainableModel,
+    architecture: ArchitectureState,
+  ): TrainingJob {
+    const { data, costs, now, plan } = this.services;
+    return new TrainingJob({ design, config: plan.config, data, costs, now, model, architecture });
+  }
+}

@@ -1,0 +1,125 @@
+/** What a run reports: results of jobs, the `finished` event, and what the hybrid's weights saw. Pure. */
+import type { Alphas, NewRunEvent, RunResult } from '../../contract/events';
+import type { Plan } from '../../contract/plan';
+import { alphasOf, initialArchitecture } from './architecture';
+import type { SeenByWeights } from './budget';
+import { meanAlphas, selectComponent } from './discretise';
+import type { Evaluation } from './evaluate';
+import { designJob } from './jobPlan';
+import type { CostTable } from './services';
+import type { FinishedJob, JobProgress } from './snapshot';
+import { architectureOf } from './trainingJob';
+import type { TrainingJob } from './trainingJob';
+
+/** The finished search of a seed. */
+export function findSearch(
+  plan: Plan,
+  finished: readonly FinishedJob[],
+  seed: number,
+): FinishedJob | undefined {
+  return findJob(plan, finished, 'search', seed);
+}
+
+function findJob(
+  plan: Plan,
+  finished: readonly FinishedJob[],
+  stage: 'search' | 'finetune',
+  seed: number,
+): FinishedJob | undefined {
+  return finished.find(({ job }) => {
+    const planned = plan.jobs[job];
+    return planned?.stage === stage && planned.subject === 'hybrid' && planned.seed === seed;
+  });
+}
+
+/**
+ * METHOD §5: what the reported hybrid's weights saw: the fine-tuning alone where they were rewound, search and
+ * fine-tuning where they were kept, the search where nothing followed.
+ */
+export function seenByHybrid(
+  plan: Plan,
+  finished: readonly FinishedJob[],
+  seed: number,
+): SeenByWeights[] {
+  const { finetune } = plan.config;
+  const search = findSearch(plan, finished, seed);
+  const tuned = findJob(plan, finished, 'finetune', seed);
+  const jobs =
+    finetune === false ? [search] : finetune.weights === 'keep' ? [search, tuned] : [tuned];
+  return jobs.map((job) => {
+    if (job === undefined) throw new Error(`the hybrid of seed ${seed} isn't trained yet`);
+    const design = designJob(job.job, plan.jobs[job.job]!, plan.config);
+    const { weightUpdates, flops } = job.progress;
+    return { phase: design.phases[0]!, updates: weightUpdates, flops };
+  });
+}
+
+/** Progress of every job that the weights of `job` went through, `job` included. */
+export function reportedRuns(
+  plan: Plan,
+  job: TrainingJob,
+  finished: readonly FinishedJob[],
+): JobProgress[] {
+  const { stage, seed } = job.design;
+  const { finetune } = plan.config;
+  const kept = stage === 'finetune' && finetune !== false && finetune.weights === 'keep';
+  const search = kept ? findSearch(plan, finished, seed) : undefined;
+  return search === undefined ? [job.progress] : [search.progress, job.progress];
+}
+
+export function resultOf(
+  job: TrainingJob,
+  split: 'validation' | 'test',
+  evaluation: Evaluation,
+  seen: readonly JobProgress[],
+  costs: CostTable,
+): RunResult {
+  const { stage, subject, seed } = job.design;
+  const { alphas } = job;
+  const sum = (of: (progress: JobProgress) => number) =>
+    seen.reduce((total, progress) => total + of(progress), 0);
+  return {
+    subject,
+    stage,
+    seed,
+    split,
+    ...evaluation,
+    parameters: costs.parameters(alphas),
+    flopsPerToken: costs.flopsPerToken(alphas),
+    updates: sum(({ weightUpdates }) => weightUpdates),
+    tokens: sum(({ tokens }) => tokens),
+    seconds: sum(({ seconds }) => seconds),
+  };
+}
+
+/** @param running the job that a stop interrupts */
+export function finishedEvent(
+  status: 'done' | 'stopped',
+  plan: Plan,
+  finished: readonly FinishedJob[],
+  running: TrainingJob | undefined,
+): NewRunEvent {
+  const components = plan.components.map(({ name }) => name);
+  const perSeed = plan.config.search.seeds.flatMap((seed): Alphas[] => {
+    const search = findSearch(plan, finished, seed);
+    if (search !== undefined) return [alphasOf(architectureOf(search))];
+    const current = running?.design.stage === 'search' && running.design.seed === seed;
+    return current ? [running.alphas] : [];
+  });
+  const known =
+    perSeed.length > 0 ? perSeed : [alphasOf(initialArchitecture(plan.config.search, plan.blocks))];
+  const alphas = meanAlphas(known);
+  return {
+    type: 'finished',
+    status,
+    components,
+    alphas,
+    perSeed: known,
+    selection: selectComponent(alphas, components),
+    results: finished.flatMap(({ results }): RunResult[] =>
+      results.map(({ accuracy, ...rest }) =>
+        accuracy === undefined ? rest : { ...rest, accuracy },
+      ),
+    ),
+  };
+}

@@ -1,0 +1,233 @@
+/**
+ * A whole run: the plan's jobs in order, their events, checkpoints, results; from the start or from a checkpoint.
+ * A resumed run computes what the uncut one would have, to the bit on one engine: all state is in `RunSnapshot` and the
+ * tensors beside it, and every random draw is keyed by seed, stream and step.
+ */
+import type { RunResult } from '../../contract/events';
+import { EvaluationBatches } from '../tasks/batches';
+import { Boundary } from './boundary';
+import type { StopRequest } from './boundary';
+import { readSnapshot, readTensors, writeCheckpoint } from './checkpoint';
+import { evaluate } from './evaluate';
+import { asRunFailure } from './failure';
+import type { RunFailure } from './failure';
+import { finishedEvent, reportedRuns, resultOf } from './results';
+import { JobStarter } from './jobStarter';
+import { phaseAt } from './jobPlan';
+import type { ResumeFrom, RunServices } from './services';
+import type { FinishedJob, RunSnapshot } from './snapshot';
+import type { TrainingJob } from './trainingJob';
+
+export type RunOutcome =
+  | { readonly status: 'done' | 'stopped' }
+  | { readonly status: 'failed'; readonly failure: RunFailure };
+
+/**
+ * Runs to the end, a stop or a failure; the last event is `finished` or `failed`.
+ * @param resume `undefined`: from the start
+ */
+export async function runJobs(services: RunServices, resume?: ResumeFrom): Promise<RunOutcome> {
+  const run = new Run(services, resume?.controls ?? []);
+  try {
+    return { status: await run.go(resume) };
+  } catch (error) {
+    const failure = asRunFailure(error);
+    return { status: 'failed', failure: reportFailure(services, failure) };
+  } finally {
+    services.controls.close();
+    run.dispose();
+  }
+}
+
+/** Logs the failure; a log that can't be written any more is the failure to tell of. */
+function reportFailure(services: RunServices, failure: RunFailure): RunFailure {
+  try {
+    const { code, message, hint } = failure;
+    services.emit({ type: 'failed', code, message, hint });
+    return failure;
+  } catch (error) {
+    return asRunFailure(error);
+  }
+}
+
+class Run {
+  private readonly boundary: Boundary;
+  private readonly starter: JobStarter;
+  private finished: FinishedJob[] = [];
+  private tick = 0;
+  private nextSeq = 0;
+  private checkpointedTick = -1;
+  private job: TrainingJob | undefined;
+
+  constructor(
+    private readonly services: RunServices,
+    controls: ResumeFrom['controls'],
+  ) {
+    const counted: RunServices = { ...services, emit: (event) => this.emit(event) };
+    this.boundary = new Boundary(counted, controls);
+    this.starter = new JobStarter(services);
+  }
+
+  async go(resume: ResumeFrom | undefined): Promise<'done' | 'stopped'> {
+    const { jobs } = this.services.plan;
+    const snapshot = resume && (await readSnapshot(resume.folder));
+    if (resume && snapshot) this.takeUp(resume, snapshot);
+    for (let index = snapshot?.job ?? 0; index < jobs.length; index++) {
+      const from =
+        resume && snapshot?.job === index ? { folder: resume.folder, snapshot } : undefined;
+      this.job = await this.starter.start(index, this.finished, from);
+      if (from?.snapshot.running) await this.loadRunning(this.job, from);
+      const stop = await this.train(this.job);
+      if (stop) return this.stop(this.job, stop);
+      await this.complete(this.job);
+      this.job = undefined;
+    }
+    this.emit(finishedEvent('done', this.services.plan, this.finished, undefined));
+    return 'done';
+  }
+
+  dispose(): void {
+    this.job?.dispose(false);
+    this.starter.dispose();
+  }
+
+  /** Trains from where the job stands to its last step. @returns a stop, where one came */
+  private async train(job: TrainingJob): Promise<StopRequest | undefined> {
+    const { stage, subject, seed, steps } = job.design;
+    for (;;) {
+      const stop = await this.boundary.pass(job);
+      if (stop || job.progress.step >= steps) return stop;
+      const before = job.progress.seconds;
+      const { loss, tokens } = job.step();
+      this.tick += 1;
+      const { step, seconds } = job.progress;
+      this.emit({
+        type: 'step',
+        stage,
+        subject,
+        seed,
+        step,
+        steps,
+        loss,
+        ...(stage === 'baseline' ? {} : { alphas: job.alphas }),
+        tokensPerSecond: tokens / Math.max(seconds - before, 1e-9),
+        etaSeconds: job.secondsPerStep * (steps - step),
+        memoryBytes: this.services.memoryBytes(),
+      });
+      if (step >= steps) continue;
+      const { settings } = phaseAt(job.design, step).phase;
+      if (step % settings.evalEvery === 0) await this.evaluate(job, 'validation');
+      if (step % settings.checkpointEvery === 0) await this.checkpoint(job);
+    }
+  }
+
+  /** Evaluates the trained model, keeps what is reported, and makes way for the next job. */
+  private async complete(job: TrainingJob): Promise<void> {
+    const { plan } = this.services;
+    const results: RunResult[] = [];
+    const seen = reportedRuns(plan, job, this.finished);
+    const splits =
+      this.services.data.test === undefined
+        ? (['validation'] as const)
+        : (['validation', 'test'] as const);
+    for (const split of splits) {
+      results.push(
+        resultOf(job, split, await this.evaluate(job, split), seen, this.services.costs),
+      );
+    }
+    const { progress, architecture } = job.snapshot();
+    this.finished.push({ job: job.design.index, progress, architecture, results });
+    const hybrid = job.design.subject === 'hybrid';
+    const last = job.design.stage === 'finetune' || plan.config.finetune === false;
+    if (hybrid && last) await this.services.keepResult(job.model, job.alphas, job.design);
+    this.tick += 1;
+    const carry = this.starter.carriesInto(job.design.index + 1, job.design);
+    await this.checkpointAfter(job, carry);
+    if (carry) this.starter.carry(job);
+    job.dispose(carry);
+  }
+
+  private async stop(job: TrainingJob, { checkpoint, reply }: StopRequest): Promise<'stopped'> {
+    try {
+      if (checkpoint) await this.checkpoint(job);
+      this.emit(finishedEvent('stopped', this.services.plan, this.finished, job));
+    } catch (error) {
+      const { code, message } = asRunFailure(error);
+      reply({ ok: false, code, message });
+      throw error;
+    }
+    reply({ ok: true, step: job.progress.step });
+    return 'stopped';
+  }
+
+  private async evaluate(job: TrainingJob, split: 'validation' | 'test') {
+    const { data, plan } = this.services;
+    const tokens = split === 'test' ? data.test! : data.validation;
+    const batches = new EvaluationBatches(tokens, plan.context, plan.config.search.batch, split);
+    const evaluation = await evaluate(job.model, batches, job.alphas);
+    const { stage, subject, seed } = job.design;
+    const { step } = job.progress;
+    this.emit({ type: 'evaluation', stage, subject, seed, step, split, ...evaluation });
+    return evaluation;
+  }
+
+  /** A checkpoint in the middle of a job; none where the last one already holds this step. */
+  private async checkpoint(job: TrainingJob): Promise<void> {
+    if (this.checkpointedTick === this.tick) return;
+    const running = job.snapshot();
+    await this.write(job, { ...this.snapshotAt(job.design.index), running }, true);
+  }
+
+  private async checkpointAfter(job: TrainingJob, carry: boolean): Promise<void> {
+    const next = this.snapshotAt(job.design.index + 1);
+    await this.write(job, carry ? { ...next, carried: job.snapshot() } : next, carry);
+  }
+
+  private async write(job: TrainingJob, snapshot: RunSnapshot, tensors: boolean): Promise<void> {
+    const path = await this.services.checkpoints.write(this.tick, (folder) =>
+      writeCheckpoint(folder, snapshot, tensors ? job : undefined),
+    );
+    this.checkpointedTick = this.tick;
+    const { stage, subject, seed } = job.design;
+    const { step } = job.progress;
+    this.emit({ type: 'checkpoint', stage, subject, seed, step, path });
+  }
+
+  private snapshotAt(job: number): RunSnapshot {
+    const { tick, nextSeq, finished } = this;
+    return { version: 1, job, tick, nextSeq, finished: [...finished] };
+  }
+
+  private takeUp(resume: ResumeFrom, snapshot: RunSnapshot): void {
+    this.finished = [...snapshot.finished];
+    this.tick = snapshot.tick;
+    this.checkpointedTick = snapshot.tick;
+    const { jobs } = this.services.plan;
+    const { stage, subject, seed, steps } = jobs[Math.min(snapshot.job, jobs.length - 1)]!;
+    const over = snapshot.job >= jobs.length;
+    const logged = resume.checkpointSeq === snapshot.nextSeq;
+    this.emit({
+      type: 'resumed',
+      stage,
+      subject,
+      seed,
+      fromStep: snapshot.running?.progress.step ?? (over ? steps : 0),
+      supersedesFromSeq: snapshot.nextSeq + (logged ? 1 : 0),
+    });
+  }
+
+  private async loadRunning(
+    job: TrainingJob,
+    { folder, snapshot }: { readonly folder: string; readonly snapshot: RunSnapshot },
+  ): Promise<void> {
+    const running = snapshot.running!;
+    job.restore(running);
+    await readTensors(folder, job, running.updates);
+  }
+
+  private emit(event: Parameters<RunServices['emit']>[0]): { readonly seq: number } {
+    const logged = this.services.emit(event);
+    this.nextSeq = logged.seq + 1;
+    return logged;
+  }
+}

@@ -1,0 +1,55 @@
+/** What a run is given from outside: the model's maker, the data, and the run folder. */
+import type { NewRunEvent } from '../../contract/events';
+import type { ControlEvent } from '../../contract/events';
+import type { Plan } from '../../contract/plan';
+import type { TextData } from '../tasks/text';
+import type { ControlQueue } from './controlQueue';
+import type { JobDesign } from './jobPlan';
+import type { ModelBuilder, TrainableModel } from './model';
+
+export interface CheckpointTarget {
+  /**
+   * Makes a checkpoint folder appear, whole or not at all, filled by `fill`.
+   * @returns its path relative to the run folder
+   */
+  readonly write: (step: number, fill: (folder: string) => Promise<void>) => Promise<string>;
+}
+
+/** Costs of a hybrid at given α (an entry of 0 costs nothing), from the plan's tables. */
+export interface CostTable {
+  /** Forward FLOPs a token. */
+  readonly flopsPerToken: (alphas: readonly (readonly number[])[]) => number;
+  readonly parameters: (alphas: readonly (readonly number[])[]) => number;
+}
+
+export interface RunServices {
+  readonly plan: Plan;
+  readonly data: TextData;
+  readonly buildModel: ModelBuilder;
+  readonly costs: CostTable;
+  /** Appends to the run's log; `seq` is the event's position there. */
+  readonly emit: (event: NewRunEvent) => { readonly seq: number };
+  readonly controls: ControlQueue;
+  readonly checkpoints: CheckpointTarget;
+  /** Folder for what is pruned in the run. */
+  readonly parkedFolder: string;
+  readonly memoryBytes: () => number;
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** Called with the hybrid when the last of its jobs for a seed is done, before its memory goes. */
+  readonly keepResult: (
+    model: TrainableModel,
+    alphas: readonly (readonly number[])[],
+    job: JobDesign,
+  ) => Promise<void>;
+}
+
+/** Where an interrupted run goes on. */
+export interface ResumeFrom {
+  /** The checkpoint's folder. */
+  readonly folder: string;
+  /** Every control event of the log, in its order, superseded stretches included. */
+  readonly controls: readonly ControlEvent[];
+  /** `seq` of the checkpoint's own event, where it was logged. */
+  readonly checkpointSeq: number | undefined;
+}

@@ -1,0 +1,182 @@
+/** One training job under way: model, optimisers, architecture and data positions, with all that a checkpoint needs. */
+import type { ResolvedConfig } from '../../contract/config';
+import { TrainingBatches } from '../tasks/batches';
+import type { TextData } from '../tasks/text';
+import { AlphaTensors } from './alphaTensors';
+import { alphasOf } from './architecture';
+import type { ArchitectureState } from './architecture';
+import { initialAlphaMoments } from './alphaUpdate';
+import type { AlphaMoments } from './alphaUpdate';
+import { jobLabel, phaseAt, planOfStep, streamName, tokensFor } from './jobPlan';
+import type { JobDesign, JobPhase } from './jobPlan';
+import type { TrainableModel } from './model';
+import { disposeAdamw, initialAdamw } from './optimiser';
+import { learningRateAt } from './schedule';
+import type { StepPlan } from './schedule';
+import type { CostTable } from './services';
+import type { JobProgress, JobSnapshot, ParkedTensors } from './snapshot';
+import { trainingStep } from './trainingStep';
+
+/** Steps whose mean time gives the time left. */
+const RECENT_STEPS = 20;
+
+export interface JobParts {
+  readonly design: JobDesign;
+  readonly config: Pick<ResolvedConfig, 'search' | 'data'>;
+  readonly data: TextData;
+  readonly costs: CostTable;
+  /** Milliseconds. */
+  readonly now: () => number;
+  readonly model: TrainableModel;
+  readonly architecture: ArchitectureState;
+}
+
+export class TrainingJob {
+  readonly design: JobDesign;
+  readonly model: TrainableModel;
+  readonly adamw = initialAdamw();
+  architecture: ArchitectureState;
+  parked: ParkedTensors = {};
+  /** Control events that the state contains. */
+  controls = 0;
+  progress: JobProgress = { step: 0, weightUpdates: 0, tokens: 0, flops: 0, seconds: 0 };
+  private alphaMoments: AlphaMoments;
+  private readonly alphaTensors = new AlphaTensors();
+  private readonly streams = new Map<string, TrainingBatches>();
+  /** Seconds of the last steps of this process. */
+  private recent: readonly number[] = [];
+
+  constructor(private readonly parts: JobParts) {
+    this.design = parts.design;
+    this.model = parts.model;
+    this.architecture = parts.architecture;
+    const { blocks } = parts.architecture;
+    this.alphaMoments = initialAlphaMoments(blocks.length, blocks[0]!.a.length);
+  }
+
+  get alphas(): number[][] {
+    return alphasOf(this.architecture);
+  }
+
+  /** Mean over the last steps; 0 before the first. */
+  get secondsPerStep(): number {
+    const { recent } = this;
+    return recent.reduce((sum, each) => sum + each, 0) / Math.max(recent.length, 1);
+  }
+
+  /** One optimiser step. @returns the step's mean loss and its training tokens (micro-batches included) */
+  step(): { readonly loss: number; readonly tokens: number } {
+    const { config, now, costs, design } = this.parts;
+    const begun = now();
+    const step = this.progress.step + 1;
+    const { phase, step: phaseStep } = phaseAt(design, step);
+    const { settings } = phase;
+    const plan = planOfStep(design, config.search, step);
+    const stream = this.stream(phase, plan.split);
+    const batches = Array.from({ length: settings.accumulate }, () => stream.next(settings.batch));
+    const alphasBefore = this.alphas;
+    const outcome = trainingStep({
+      model: this.model,
+      alphaTensors: this.alphaTensors,
+      adamw: this.adamw,
+      architecture: this.architecture,
+      alphaMoments: this.alphaMoments,
+      plan,
+      batches,
+      seed: design.seed,
+      step,
+      job: jobLabel(design),
+      weights: { ...settings, learningRate: learningRateAt(settings, phaseStep, phase.steps) },
+      alphaLearningRate: config.search.alphaLearningRate,
+    });
+    this.architecture = outcome.architecture;
+    this.alphaMoments = outcome.alphaMoments;
+    const seen = plan.weights ? outcome.scored : 0;
+    const seconds = (now() - begun) / 1000;
+    this.recent = [...this.recent.slice(1 - RECENT_STEPS), seconds];
+    this.progress = {
+      step,
+      weightUpdates: this.progress.weightUpdates + (plan.weights ? 1 : 0),
+      tokens: this.progress.tokens + seen,
+      flops: this.progress.flops + (seen === 0 ? 0 : seen * costs.flopsPerToken(alphasBefore)),
+      seconds: this.progress.seconds + seconds,
+    };
+    return { loss: outcome.loss, tokens: outcome.scored };
+  }
+
+  /** What a checkpoint keeps of this job beside its tensors. */
+  snapshot(): JobSnapshot {
+    const { blocks, ...rest } = this.architecture;
+    return {
+      progress: this.progress,
+      architecture: {
+        ...rest,
+        blocks: blocks.map(({ a, live, pinned }) => ({
+          a: [...a],
+          live: [...live],
+          ...(pinned === undefined ? {} : { pinned: [...pinned] }),
+        })),
+      },
+      alphaMoments: copyMoments(this.alphaMoments),
+      positions: Object.fromEntries(
+        [...this.streams].map(([name, stream]) => [name, stream.position]),
+      ),
+      updates: Object.fromEntries([...this.adamw].map(([name, { updates }]) => [name, updates])),
+      parked: this.parked,
+      controls: this.controls,
+    };
+  }
+
+  /** Takes over a snapshot's state, all but the tensors (`readTensors` puts those in place). */
+  restore(snapshot: JobSnapshot): void {
+    this.progress = snapshot.progress;
+    this.architecture = architectureOf(snapshot);
+    this.alphaMoments = snapshot.alphaMoments;
+    this.parked = snapshot.parked;
+    this.controls = snapshot.controls;
+    for (const phase of this.design.phases) {
+      for (const split of ['train', 'heldOut'] as const) {
+        const position = snapshot.positions[streamName(phase, split)];
+        if (position !== undefined) this.stream(phase, split).restore(position);
+      }
+    }
+  }
+
+  /** Frees the optimiser; the model too unless the next job goes on with it. */
+  dispose(keepModel: boolean): void {
+    disposeAdamw(this.adamw);
+    this.alphaTensors.dispose();
+    if (!keepModel) this.model.dispose();
+  }
+
+  private stream(phase: JobPhase, split: StepPlan['split']): TrainingBatches {
+    const name = streamName(phase, split);
+    let stream = this.streams.get(name);
+    if (stream === undefined) {
+      const tokens = tokensFor(this.parts.data, phase, split);
+      stream = new TrainingBatches(
+        tokens,
+        this.parts.config.data.context,
+        this.design.seed,
+        name,
+        split === 'heldOut' ? 'held-out' : 'training',
+      );
+      this.streams.set(name, stream);
+    }
+    return stream;
+  }
+}
+
+export function architectureOf({
+  architecture,
+}: Pick<JobSnapshot, 'architecture'>): ArchitectureState {
+  return {
+    ...architecture,
+    blocks: architecture.blocks.map(({ a, live, pinned }) => ({ a, live, pinned })),
+  };
+}
+
+function copyMoments({ first, second, updates }: AlphaMoments): JobSnapshot['alphaMoments'] {
+  const copy = (rows: readonly (readonly number[])[]) => rows.map((row) => [...row]);
+  return { first: copy(first), second: copy(second), updates: copy(updates) };
+}
