@@ -47,6 +47,17 @@ export const ACTIVATION_NAMES: Readonly<Record<Activation, string>> = {
   silu: 'silu',
 };
 
+/** Special tokens in a config that is written: whoever knows the tokenizer puts them in; else there are none. */
+export const NO_SPECIAL_TOKENS = { bos_token_id: null, eos_token_id: null } as const;
+
+/**
+ * Numbers of a config that is written which only concern how a model starts. `transformers` 5 refuses an integer where it
+ * wants a float, and JSON has no way from here to say 1.0: such a value is left out.
+ */
+export function initialFloats(values: Readonly<Record<string, number>>): Record<string, number> {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => !Number.isInteger(value)));
+}
+
 /** Whether a parsed JSON value is an object with keys. */
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -133,7 +144,7 @@ export class ConfigFields {
 
   /** Small positive number added to a variance. */
   epsilon(fields: readonly string[], fallback: number): number {
-    return this.number(fields, 1e-30, 1, fallback);
+    return this.number(fields, 1e-30, 0.5, fallback);
   }
 
   flag(field: string, fallback: boolean): boolean {

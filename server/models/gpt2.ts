@@ -8,7 +8,9 @@ import {
   type Activation,
   ConfigFields,
   headWidth,
+  initialFloats,
   LIMITS,
+  NO_SPECIAL_TOKENS,
   refuseForeign,
 } from './configFields';
 import { constant, normal, TensorList } from './tensorList';
@@ -127,6 +129,7 @@ export const gpt2: FamilyTable = {
       architectures: ['GPT2LMHeadModel'],
       model_type: 'gpt2',
       vocab_size: vocabulary,
+      ...NO_SPECIAL_TOKENS,
       n_positions: architecture.maxPositions,
       n_embd: architecture.width,
       n_layer: architecture.layers,
@@ -139,7 +142,7 @@ export const gpt2: FamilyTable = {
       embd_pdrop: settings.embeddingDropout,
       attn_pdrop: settings.attentionDropout,
       resid_pdrop: settings.residualDropout,
-      initializer_range: settings.initializerRange,
+      ...initialFloats({ initializer_range: settings.initializerRange }),
       tie_word_embeddings: architecture.tiedHead,
     };
   },

@@ -8,7 +8,9 @@ import {
   type Activation,
   ConfigFields,
   headWidth,
+  initialFloats,
   LIMITS,
+  NO_SPECIAL_TOKENS,
   refuseForeign,
 } from './configFields';
 import { constant, normal, TensorList } from './tensorList';
@@ -180,6 +182,7 @@ export const gptNeo: FamilyTable = {
       architectures: ['GPTNeoForCausalLM'],
       model_type: 'gpt_neo',
       vocab_size: vocabulary,
+      ...NO_SPECIAL_TOKENS,
       max_position_embeddings: architecture.maxPositions,
       hidden_size: architecture.width,
       num_layers: architecture.layers,
@@ -193,7 +196,7 @@ export const gptNeo: FamilyTable = {
       embed_dropout: settings.embeddingDropout,
       attention_dropout: settings.attentionDropout,
       resid_dropout: settings.residualDropout,
-      initializer_range: settings.initializerRange,
+      ...initialFloats({ initializer_range: settings.initializerRange }),
       tie_word_embeddings: architecture.tiedHead,
     };
   },

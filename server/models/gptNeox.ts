@@ -9,7 +9,9 @@ import {
   ConfigFields,
   headWidth,
   isRecord,
+  initialFloats,
   LIMITS,
+  NO_SPECIAL_TOKENS,
   refuseForeign,
   shown,
 } from './configFields';
@@ -186,6 +188,7 @@ export const gptNeox: FamilyTable = {
       architectures: ['GPTNeoXForCausalLM'],
       model_type: 'gpt_neox',
       vocab_size: vocabulary,
+      ...NO_SPECIAL_TOKENS,
       max_position_embeddings: settings.trainedPositions,
       hidden_size: architecture.width,
       num_hidden_layers: architecture.layers,
@@ -205,7 +208,7 @@ export const gptNeox: FamilyTable = {
       },
       hidden_dropout: settings.hiddenDropout,
       attention_dropout: settings.attentionDropout,
-      initializer_range: settings.initializerRange,
+      ...initialFloats({ initializer_range: settings.initializerRange }),
       tie_word_embeddings: architecture.tiedHead,
     };
   },

@@ -3,7 +3,15 @@
  * (`state-spaces/mamba-*`: `d_model`, `n_layer`, `ssm_cfg`, no `model_type`).
  */
 import type { Architecture, FamilyTable } from './architecture';
-import { ConfigFields, isRecord, LIMITS, refuseForeign, shown } from './configFields';
+import {
+  ConfigFields,
+  initialFloats,
+  isRecord,
+  LIMITS,
+  NO_SPECIAL_TOKENS,
+  refuseForeign,
+  shown,
+} from './configFields';
 import { constant, normal, TensorList, uniform } from './tensorList';
 
 export type MambaSettings = Readonly<{
@@ -261,6 +269,7 @@ export const mamba: FamilyTable = {
       architectures: ['MambaForCausalLM'],
       model_type: 'mamba',
       vocab_size: vocabulary,
+      ...NO_SPECIAL_TOKENS,
       hidden_size: architecture.width,
       num_hidden_layers: architecture.layers,
       intermediate_size: settings.inner,
@@ -268,10 +277,13 @@ export const mamba: FamilyTable = {
       state_size: settings.state,
       conv_kernel: settings.convKernel,
       time_step_rank: settings.dtRank,
-      time_step_min: settings.dtMin,
-      time_step_max: settings.dtMax,
-      time_step_floor: settings.dtFloor,
-      time_step_scale: settings.dtScale,
+      ...initialFloats({
+        time_step_min: settings.dtMin,
+        time_step_max: settings.dtMax,
+        time_step_floor: settings.dtFloor,
+        time_step_scale: settings.dtScale,
+        initializer_range: settings.initializerRange,
+      }),
       time_step_init_scheme: settings.dtInit,
       use_bias: settings.bias,
       use_conv_bias: settings.convBias,
@@ -279,7 +291,6 @@ export const mamba: FamilyTable = {
       layer_norm_epsilon: settings.epsilon,
       rescale_prenorm_residual: settings.rescalePrenormResidual,
       residual_in_fp32: true,
-      initializer_range: settings.initializerRange,
       tie_word_embeddings: architecture.tiedHead,
     };
   },
