@@ -1,0 +1,55 @@
+import * as tf from '@tensorflow/tfjs-core';
+import assert from 'node:assert/strict';
+import { componentForward, EVALUATION } from '../../../server/compute/families/component';
+import { dropoutRates } from '../../../server/models/families';
+import { onEachEngine } from './engines';
+import { goldenCases, idsOf, loadVariables, lookupIn, type GoldenCase } from './goldenCase';
+
+function logits(golden: GoldenCase, training: boolean, dropoutKey: number): number[] {
+  const variables = loadVariables(golden);
+  const values = tf.tidy(() => {
+    const context = { ...EVALUATION, training, dropoutKey };
+    const ids = idsOf(golden);
+    return componentForward(golden.architecture, lookupIn(variables), ids, context).dataSync();
+  });
+  tf.dispose([...variables.values()]);
+  return [...values];
+}
+
+const caseNamed = (name: string) => goldenCases().find((golden) => golden.name === name)!;
+
+describe('dropout of the families', () => {
+  it('has the rates of the config, by its own keys', () => {
+    assert.deepEqual(dropoutRates(caseNamed('gpt2-tied').architecture), {
+      embd_pdrop: 0.2,
+      attn_pdrop: 0.3,
+      resid_pdrop: 0.15,
+    });
+    assert.deepEqual(dropoutRates(caseNamed('gptNeo-local').architecture), {
+      embed_dropout: 0.1,
+      attention_dropout: 0.25,
+      resid_dropout: 0.2,
+    });
+    assert.deepEqual(dropoutRates(caseNamed('gptNeox-quarter').architecture), {
+      hidden_dropout: 0.1,
+      attention_dropout: 0.2,
+    });
+    assert.deepEqual(dropoutRates(caseNamed('mamba-plain').architecture), {});
+  });
+
+  onEachEngine(() => {
+    for (const name of ['gpt2-tied', 'gptNeo-local', 'gptNeox-quarter']) {
+      it(`${name}: the key alone decides the masks, and evaluation has none`, () => {
+        const golden = caseNamed(name);
+        assert.deepEqual(logits(golden, true, 5), logits(golden, true, 5));
+        assert.notDeepEqual(logits(golden, true, 5), logits(golden, true, 6));
+        assert.deepEqual(logits(golden, false, 5), logits(golden, false, 6));
+      });
+    }
+
+    it('Mamba never drops anything', () => {
+      const golden = caseNamed('mamba-plain');
+      assert.deepEqual(logits(golden, true, 5), logits(golden, false, 6));
+    });
+  });
+});

@@ -1,0 +1,103 @@
+import * as tf from '@tensorflow/tfjs-core';
+import assert from 'node:assert/strict';
+import { gradients } from '../../../server/compute/engine/gradients';
+import { crossEntropy } from '../../../server/compute/engine/kernels/crossEntropy';
+import { componentForward, EVALUATION } from '../../../server/compute/families/component';
+import type { LayerContext } from '../../../server/compute/families/family';
+import { onEachEngine } from './engines';
+import {
+  decoded,
+  difference,
+  goldenCases,
+  idsOf,
+  isIgnored,
+  largest,
+  loadVariables,
+  lookupIn,
+  norm,
+  storedFor,
+  type GoldenCase,
+} from './goldenCase';
+
+function logitsOf(golden: GoldenCase, context: LayerContext): Float32Array {
+  const variables = loadVariables(golden);
+  const logits = tf.tidy(() =>
+    componentForward(golden.architecture, lookupIn(variables), idsOf(golden), context).dataSync(),
+  );
+  tf.dispose([...variables.values()]);
+  return logits as Float32Array;
+}
+
+function assertLogits(actual: Float32Array, expected: Float32Array): void {
+  const error = largest(difference(actual, expected));
+  const allowed = 1e-4 * Math.max(1, largest(expected));
+  assert.ok(error <= allowed, `logits differ by ${error}, allowed ${allowed}`);
+}
+
+/** Mean next-token loss, as the reference computes it. */
+function meanLoss(golden: GoldenCase, variables: ReadonlyMap<string, tf.Variable>): tf.Scalar {
+  const ids = idsOf(golden);
+  const [b, l] = ids.shape;
+  const logits = componentForward(golden.architecture, lookupIn(variables), ids); // [b, l, V]
+  const V = logits.shape[2];
+  const predictions = tf.reshape(tf.slice(logits, [0, 0, 0], [b, l - 1, V]), [b * (l - 1), V]);
+  const targets = tf.reshape(tf.slice(ids, [0, 1], [b, l - 1]), [b * (l - 1)]);
+  const { loss } = crossEntropy(predictions, targets, { ignore: -100 });
+  return tf.div(loss, b * (l - 1));
+}
+
+describe('families against transformers', () => {
+  onEachEngine(() => {
+    for (const golden of goldenCases()) {
+      it(`${golden.name}: logits to 1e-4`, () => {
+        assertLogits(logitsOf(golden, EVALUATION), decoded(golden.golden.logits));
+      });
+
+      it(`${golden.name}: loss, and the gradient of every parameter to 1e-3`, () => {
+        const variables = loadVariables(golden);
+        const { value, grads } = gradients(
+          () => meanLoss(golden, variables),
+          [...variables.values()],
+        );
+        const loss = value.dataSync()[0]!;
+        assert.ok(Math.abs(loss - golden.golden.loss) < 1e-5 * golden.golden.loss, `loss ${loss}`);
+        const expected = golden.specs.map((spec) =>
+          decoded(storedFor(spec, golden.golden.gradients)),
+        );
+        const whole = norm(expected.map(norm));
+        golden.specs.forEach((spec, index) => {
+          const gradient = grads[index];
+          assert.ok(gradient, `${spec.name} has a gradient`);
+          const error = norm(difference(gradient.dataSync(), expected[index]!));
+          const allowed = 1e-3 * Math.max(norm(expected[index]!), 1e-6 * whole);
+          assert.ok(error <= allowed, `${spec.name}: ${error} > ${allowed}`);
+        });
+        tf.dispose([value, ...grads.map((gradient) => gradient!), ...variables.values()]);
+      });
+
+      const { training } = golden.golden;
+      if (training) {
+        it(`${golden.name}: logits in training, with dropout where transformers drops`, () => {
+          const context = { ...EVALUATION, training: true, dropoutKey: training.dropoutKey };
+          assertLogits(logitsOf(golden, context), decoded(training.logits));
+        });
+      }
+    }
+
+    it('every case leaves as many tensors as it found', () => {
+      const before = tf.memory().numTensors;
+      for (const golden of goldenCases()) logitsOf(golden, EVALUATION);
+      assert.equal(tf.memory().numTensors, before);
+    });
+  });
+
+  it('covers every tensor of the files: each is trainable or known and ignored', () => {
+    for (const golden of goldenCases()) {
+      const named = new Set(golden.specs.flatMap((spec) => [spec.name, ...spec.aliases]));
+      const strange = Object.keys(golden.golden.weights).filter(
+        (name) => !named.has(name) && !isIgnored(golden, name),
+      );
+      assert.deepEqual(strange, [], golden.name);
+    }
+  });
+});
