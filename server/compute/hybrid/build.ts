@@ -245,19 +245,23 @@ async function loadRows(
   return rows === wanted ? { data } : { data: data.slice(0, end), surplus: data.slice(end) };
 }
 
+/** Rows of another vocabulary for one table: `rowsFor` a table of so many rows. */
+type RowPlan = (rows: number) => readonly RowSource[];
+
+/** V rows made of the component's own, as far as its tokenizer uses them. */
 async function loadTransplanted(
   name: string,
   weights: TensorSource,
   spec: TensorSpec,
-  vocabulary: { readonly sources: readonly RowSource[]; readonly ownSize: number },
+  rowsFor: { readonly ownSize: number; readonly plan: RowPlan },
 ): Promise<MadeTensor> {
   const { shape, data } = await readTensor(name, weights, spec);
   const [rows = 0, ...rest] = shape;
-  if (rows < vocabulary.ownSize || !sameShape(rest, spec.shape.slice(1))) {
-    throw tensorShape(name, spec.fileName, shape, [vocabulary.ownSize, ...spec.shape.slice(1)]);
+  if (rows === 0 || !sameShape(rest, spec.shape.slice(1))) {
+    throw tensorShape(name, spec.fileName, shape, spec.shape);
   }
-  const width = rest[0] ?? 1;
-  return { data: transplantTable(data, width, vocabulary.ownSize, vocabulary.sources) };
+  const usable = Math.min(rows, rowsFor.ownSize);
+  return { data: transplantTable(data, rest[0] ?? 1, usable, rowsFor.plan(usable)) };
 }
 
 function vocabularyRows(plan: Plan, component: number, sources: readonly ComponentSource[]) {
@@ -265,7 +269,13 @@ function vocabularyRows(plan: Plan, component: number, sources: readonly Compone
   const own = sources[component]!.tokenizer;
   if (!target) throw tokenizerMissing(plan.components[plan.tokenizer]!.name);
   if (!own) throw tokenizerMissing(plan.components[component]!.name);
-  return { sources: transplantRows(target, own, own.size), ownSize: own.size };
+  const made = new Map<number, readonly RowSource[]>();
+  const rowPlan: RowPlan = (rows) => {
+    const known = made.get(rows) ?? transplantRows(target, own, rows);
+    made.set(rows, known);
+    return known;
+  };
+  return { ownSize: own.size, plan: rowPlan };
 }
 
 /**

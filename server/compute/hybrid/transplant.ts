@@ -3,17 +3,15 @@
  * its own rows. Pure: tokenizers in, row numbers and tables out.
  */
 
-import { isUtf8 } from 'node:buffer';
-
 /** What the transplant asks of a tokenizer. */
 export interface TransplantTokenizer {
   /** Highest id + 1. */
   readonly size: number;
-  /** The bytes that an id stands for; `undefined` for special tokens and unused ids. */
+  /** The bytes that an id stands for: a special token its text; `undefined` where no token has the id. */
   readonly bytesOf: (id: number) => Uint8Array | undefined;
   /** Ids of special tokens by role. */
   readonly special: Readonly<Partial<Record<SpecialRole, number | undefined>>>;
-  /** Ids of a piece of text given as bytes: no BOS, no prefix space; empty where the bytes are no text. */
+  /** Ids of a piece of text given as bytes: no BOS, no prefix space. Bytes that no token covers are left out. */
   readonly tokenizeBytes: (bytes: Uint8Array) => readonly number[];
 }
 
@@ -26,7 +24,7 @@ export type RowSource = readonly number[] | 'mean';
 /**
  * For each id of `target`, the rows of the component's own table that make its row:
  * a special token takes the row of the same role; bytes that are one token there take its row; else the mean of the rows
- * of the component's own tokenization of those bytes; bytes that are no text take the rows of the single bytes; what is
+ * of the component's own tokenization of those bytes; where that is empty, the rows of the single bytes; what is
  * left takes the mean row.
  * @param rows usable rows of the component's own table: at most its tokenizer's size
  */
@@ -60,10 +58,7 @@ function rowsForBytes(
 ): RowSource {
   const same = byBytes.get(keyOf(bytes));
   if (same !== undefined) return [same];
-  // A tokenizer would see replacement characters in bytes that are no whole characters.
-  const pieces = (isUtf8(bytes) ? own.tokenizeBytes(bytes) : []).filter(
-    (piece) => piece < rows && piece !== own.special.unk,
-  );
+  const pieces = own.tokenizeBytes(bytes).filter((piece) => piece < rows);
   if (pieces.length > 0) return pieces;
   const single = Array.from(bytes, (byte) => byBytes.get(keyOf([byte])));
   const found = single.filter((piece) => piece !== undefined);
