@@ -84,3 +84,19 @@ export function layersFlops(
 export function locateTensor(spec: TensorSpec, has: (name: string) => boolean): string | undefined {
   return [spec.name, ...spec.aliases].find(has);
 }
+
+/** Names of a head in files; one that a tied model carries is a copy of its embeddings. */
+const HEAD_NAMES = ['lm_head.weight', 'embed_out.weight'];
+
+/**
+ * Tensors of a file that the architecture has no place for (more layers than the config says, adapters, another
+ * model's parts): loading would silently leave them out. Masks, rotary frequencies and a tied head's copy are known.
+ */
+export function unknownTensors(architecture: Architecture, names: readonly string[]): string[] {
+  const table = familyTable(architecture.family);
+  const known = new Set(
+    table.tensors(architecture, 1).flatMap((spec) => [spec.name, ...spec.aliases]),
+  );
+  if (architecture.tiedHead) for (const name of HEAD_NAMES) known.add(name);
+  return names.filter((name) => !known.has(name) && !table.isBuffer(name));
+}

@@ -60,7 +60,7 @@ const KEYS = {
 /** Whether a config is of the original code's kind. */
 export function isOriginalMamba(config: Readonly<Record<string, unknown>>): boolean {
   return (
-    !Object.hasOwn(config, 'model_type') &&
+    (config['model_type'] ?? undefined) === undefined &&
     Object.hasOwn(config, 'd_model') &&
     Object.hasOwn(config, 'n_layer')
   );

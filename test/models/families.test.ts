@@ -12,6 +12,7 @@ import {
   locateTensor,
   parameterCount,
   tensorSize,
+  unknownTensors,
 } from '../../server/models/families';
 
 type Config = Readonly<Record<string, unknown>>;
@@ -331,6 +332,23 @@ describe('tensors', () => {
     const neox = familyTable('gptNeox').isBuffer;
     assert.ok(neox('gpt_neox.layers.3.attention.rotary_emb.inv_freq'));
     assert.ok(!neox('gpt_neox.layers.3.attention.dense.bias'));
+  });
+
+  it('a file may hold more than the architecture has: then the rest is named', () => {
+    const architecture = architectureOf(GPT2);
+    const file = familyTable('gpt2').tensors(architecture, 9);
+    const names = [
+      ...file.map(({ fileName }) => fileName),
+      'h.0.attn.bias',
+      'lm_head.weight', // a copy of the tied embeddings
+      'transformer.h.2.ln_1.weight', // there are two layers
+      'h.0.attn.c_attn.lora_A',
+    ];
+    assert.deepEqual(unknownTensors(architecture, names), names.slice(-2));
+    const untied = architectureOf({ ...GPT2, tie_word_embeddings: false });
+    assert.deepEqual(unknownTensors(untied, ['lm_head.weight', 'embed_out.weight']), [
+      'embed_out.weight',
+    ]);
   });
 
   it('start as transformers starts them', () => {

@@ -5,7 +5,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import type { WeightLookup } from '../../../server/compute/families/family';
 import type { Architecture, FamilyName, TensorSpec } from '../../../server/models/architecture';
-import { familyForConfig, familyTable, locateTensor } from '../../../server/models/families';
+import { familyForConfig, locateTensor } from '../../../server/models/families';
 
 interface StoredArray {
   readonly shape: readonly number[];
@@ -94,12 +94,6 @@ export function lookupIn(variables: ReadonlyMap<string, tf.Tensor>): WeightLooku
 
 export function idsOf({ golden }: GoldenCase): tf.Tensor2D {
   return tf.tensor2d(golden.ids as number[][], undefined, 'int32');
-}
-
-/** What a file may carry beside its trainable tensors: buffers, and a copy of a tied head. */
-export function isIgnored({ architecture }: GoldenCase, name: string): boolean {
-  const tiedCopy = architecture.tiedHead && name === 'lm_head.weight';
-  return tiedCopy || familyTable(architecture.family).isBuffer(name);
 }
 
 export const largest = (values: ArrayLike<number>): number =>
