@@ -256,4 +256,5 @@ def main():
     print(GOLDEN, GOLDEN.stat().st_size)
 
 
-main()
+if __name__ == "__main__":
+    main()

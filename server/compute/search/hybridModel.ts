@@ -1,0 +1,105 @@
+/** The hybrid as the search sees it: a loss over batches, parameters by name, parts that can be parked. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Plan } from '../../contract/plan';
+import { hybridFlops } from '../../models/hybridCost';
+import type { HybridCostOptions } from '../../models/hybridCost';
+import { hybridTensors } from '../../models/hybridTensors';
+import { crossEntropy, scoreRows } from '../engine/kernels/crossEntropy';
+import { architectureOf, buildHybrid, designOf } from '../hybrid/build';
+import type { BuildOptions, BuiltHybrid, ComponentSource } from '../hybrid/build';
+import { forward } from '../hybrid/hybrid';
+import type { Hybrid } from '../hybrid/hybrid';
+import type { MixtureRow } from '../hybrid/mixture';
+import { IGNORED } from '../tasks/batches';
+import type { Batch } from '../tasks/batches';
+import { constantRows } from './alphaTensors';
+import type { BatchScore, LiveTable, LossContext, TrainableModel } from './model';
+import type { CostTable } from './services';
+
+export interface HybridModel extends TrainableModel {
+  readonly hybrid: BuiltHybrid;
+}
+
+/**
+ * Builds the plan's hybrid with the (block, component) pairs of `live`, which may be others than the plan's: fewer after
+ * discretising, all of one component's for a baseline.
+ * @throws HybridError when the files don't fit the plan
+ */
+export async function buildHybridModel(
+  plan: Plan,
+  live: LiveTable,
+  seed: number,
+  loadComponent: (component: number) => Promise<ComponentSource>,
+  options: BuildOptions = {},
+): Promise<HybridModel> {
+  const hybrid = await buildHybrid(planWith(plan, live), loadComponent, seed, options);
+  return {
+    hybrid,
+    parameters: () => hybrid.parameters.list(),
+    lossSum: (batch, rows, context) => lossSum(hybrid, batch, rows, context),
+    score: (batch, alphas) => score(hybrid, batch, alphas),
+    park: (component, block) => hybrid.parameters.park(component, block),
+    restore: (component, block, parked) => hybrid.parameters.restore(component, block, parked),
+    dispose: () => hybrid.parameters.dispose(),
+  };
+}
+
+/** The plan's hybrid at given α: what an α of 0 leaves out costs nothing. */
+export function planCosts(plan: Plan): CostTable {
+  const optionsAt = (alphas: readonly (readonly number[])[]): HybridCostOptions => ({
+    ...costOptions(plan),
+    live: alphas.map((row) => row.flatMap((alpha, m) => (alpha > 0 ? [m] : []))),
+  });
+  return {
+    flopsPerToken: (alphas) => hybridFlops(optionsAt(alphas), alphas),
+    parameters: (alphas) =>
+      hybridTensors(optionsAt(alphas)).reduce(
+        (sum, { shape }) => sum + shape.reduce((size, extent) => size * extent, 1),
+        0,
+      ),
+  };
+}
+
+function planWith(plan: Plan, live: LiveTable): Plan {
+  const lists = live.map((row) => row.flatMap((alive, m) => (alive ? [m] : [])));
+  const blocks = plan.blocks.map((block, i) => ({ ...block, live: lists[i]! }));
+  return { ...plan, blocks, tensors: hybridTensors({ ...costOptions(plan), live: lists }) };
+}
+
+function costOptions(plan: Plan): Omit<HybridCostOptions, 'live'> {
+  const design = designOf(plan, plan.components.map(architectureOf));
+  return { ...design, context: plan.context };
+}
+
+/** Σ over scored positions of −log p(target): a scalar. */
+function lossSum(
+  hybrid: Hybrid,
+  batch: Batch,
+  rows: readonly MixtureRow[],
+  context: LossContext,
+): tf.Scalar {
+  const logits = flatLogits(hybrid, batch, rows, context);
+  return crossEntropy(logits, tf.tensor1d(batch.targets, 'int32'), { ignore: IGNORED }).loss;
+}
+
+function score(hybrid: Hybrid, batch: Batch, alphas: readonly (readonly number[])[]): BatchScore {
+  return tf.tidy(() => {
+    const context = { training: false, dropoutKey: 0 };
+    const logits = flatLogits(hybrid, batch, constantRows(alphas), context);
+    const targets = tf.tensor1d(batch.targets, 'int32');
+    const { loss } = crossEntropy(logits, targets, { ignore: IGNORED });
+    const { correct } = scoreRows(logits, targets, { ignore: IGNORED });
+    return { lossSum: loss.dataSync()[0]!, correct };
+  });
+}
+
+function flatLogits(
+  hybrid: Hybrid,
+  { ids, sequences, length }: Batch,
+  rows: readonly MixtureRow[],
+  context: LossContext,
+): tf.Tensor2D {
+  const tokens = tf.tensor2d(ids, [sequences, length], 'int32');
+  const logits = forward(hybrid, tokens, rows, context); // [b, l, V]
+  return tf.reshape(logits, [sequences * length, hybrid.design.vocabulary]); // [b·l, V]
+}
