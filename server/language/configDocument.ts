@@ -203,8 +203,13 @@ class DocumentReader {
       return undefined;
     }
     const target = this.anchors.get(name);
-    // The parser has its own sentence for an anchor that isn't there.
-    return target && this.value(target, path);
+    if (target) return this.value(target, path);
+    this.report(
+      'unknown-anchor',
+      node,
+      `No value above carries the anchor \`&${shown(name)}\`: give it to one, or write the value out.`,
+    );
+    return undefined;
   }
 
   private tooMany(node: Node): void {

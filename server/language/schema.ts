@@ -47,7 +47,7 @@ export const mixtureSchema = z.strictObject({
 });
 
 export const hybridSchema = z.strictObject({
-  blocks: count.describe('Number of Manticore blocks N.'),
+  blocks: count.max(1024).describe('Number of Manticore blocks N.'),
   tokenizer: component
     .optional()
     .describe('The component whose tokenizer the hybrid uses; default the first.'),
@@ -139,6 +139,7 @@ export const searchSchema = z.strictObject({
   seeds: z
     .array(z.int().min(0))
     .min(1)
+    .max(1000)
     .optional()
     .describe('Several seeds: the whole search is repeated.'),
 });

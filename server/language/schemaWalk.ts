@@ -1,5 +1,5 @@
 /** The zod schema as data: what stands at a path, in words. Used by messages, hover, completion and overrides. */
-import type { $ZodType, $ZodTypes } from 'zod/v4/core';
+import type { $ZodChecks, $ZodType, $ZodTypes } from 'zod/v4/core';
 import { globalRegistry } from 'zod/v4/core';
 import type { Path } from './configDocument';
 
@@ -78,10 +78,10 @@ function expected(schema: $ZodType): string {
   const def = (schema as Schema)._zod.def;
   if (def.type === 'enum') return listed(Object.values(def.entries).map(String));
   if (def.type === 'literal') return listed(def.values.map(String));
-  if (def.type === 'number') return expectedNumber((schema as Schema)._zod.bag);
+  if (def.type === 'number') return expectedNumber(schema);
   if (def.type === 'boolean') return '`true` or `false`';
   if (def.type === 'string') {
-    return (schema as Schema)._zod.bag['patterns'] ? 'a name' : 'text';
+    return checksOf(schema).some(({ check }) => check === 'string_format') ? 'a name' : 'text';
   }
   if (def.type === 'array') {
     return `a list \`[…]\`, each item ${alternatives(def.element).map(expected).join(' or ')}`;
@@ -98,23 +98,31 @@ function listed(names: readonly string[], last = 'or'): string {
     : `${quoted.slice(0, -1).join(', ')} ${last} ${quoted.at(-1)!}`;
 }
 
-/** `bag` as zod keeps a number's bounds. */
-function expectedNumber(bag: Readonly<Record<string, unknown>>): string {
-  const bound = (key: string) => {
-    const value = bag[key];
-    // Whole numbers carry the safe integers' own bounds, which tell a reader nothing.
-    return typeof value === 'number' && Math.abs(value) < Number.MAX_SAFE_INTEGER
-      ? value
-      : undefined;
+type Check = $ZodChecks['_zod']['def'];
+type Bound = Extract<Check, { check: 'greater_than' | 'less_than' }>;
+
+/** The bounds of a number or text, as zod keeps them. */
+function checksOf(schema: $ZodType): readonly Check[] {
+  return ((schema._zod.def.checks ?? []) as $ZodChecks[]).map((check) => check._zod.def);
+}
+
+function expectedNumber(schema: $ZodType): string {
+  const def = (schema as Schema)._zod.def;
+  const kind = 'format' in def && def.format === 'safeint' ? 'a whole number' : 'a number';
+  const bound = (check: 'greater_than' | 'less_than', inclusive: boolean) => {
+    const isMeant = (other: Check): other is Bound =>
+      other.check === check && 'inclusive' in other && other.inclusive === inclusive;
+    const value = checksOf(schema).find(isMeant)?.value;
+    return typeof value === 'number' ? value : undefined;
   };
-  const kind = bag['format'] === 'safeint' ? 'a whole number' : 'a number';
-  const above = bound('exclusiveMinimum');
-  const below = bound('exclusiveMaximum');
-  if (above !== undefined && below !== undefined)
+  const above = bound('greater_than', false);
+  const below = bound('less_than', false);
+  if (above !== undefined && below !== undefined) {
     return `${kind} above ${above} and below ${below}`;
+  }
   if (above !== undefined) return `${kind} above ${above}`;
-  const from = bound('minimum');
-  const to = bound('maximum');
+  const from = bound('greater_than', true);
+  const to = bound('less_than', true);
   if (from !== undefined && to !== undefined) return `${kind} from ${from} to ${to}`;
   return from === undefined ? kind : `${kind}, ${from} or more`;
 }

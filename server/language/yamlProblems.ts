@@ -3,8 +3,6 @@ import type { ErrorCode, YAMLError } from 'yaml';
 import type { Problem } from '../contract/problem';
 
 const sentences: Partial<Record<ErrorCode, string>> = {
-  BAD_ALIAS:
-    'No value above carries this anchor: give it one with `&name`, or write the value out.',
   BAD_DQ_ESCAPE:
     'This escape is none of YAML’s: double the backslash, or put the text in single quotes.',
   BAD_INDENT: 'The indentation doesn’t fit the lines around it: align this with its neighbours.',

@@ -1,0 +1,61 @@
+/** Text of a config and a reader of headers → every problem, and the plan where one can be made. */
+import type { ResolvedConfig } from '../contract/config';
+import type { Plan } from '../contract/plan';
+import type { Problem } from '../contract/problem';
+import type { ModelReader } from '../models/modelReader';
+import { checkConfigAlone } from './configChecks';
+import type { ConfigDocument } from './configDocument';
+import { checkFiles } from './headerChecks';
+import { readHeaders } from './headers';
+import { checkHybridOf } from './hybridChecks';
+import { checkMemory } from './memoryCheck';
+import { inTextOrder, parseConfig } from './parseConfig';
+import { buildPlan, type PlanPlace } from './plan';
+import { Report } from './report';
+import { resolveConfig } from './resolve';
+
+export interface CheckedConfig {
+  /** In the order of the text. */
+  readonly problems: readonly Problem[];
+  readonly document: ConfigDocument;
+  /** `undefined` when the text is too broken to be understood. */
+  readonly config: ResolvedConfig | undefined;
+  /**
+   * `undefined` when something that it rests on is wrong or not on this machine. A plan beside an error is one that the
+   * engine's memory can't hold.
+   */
+  readonly plan: Plan | undefined;
+}
+
+export interface CheckPlace extends PlanPlace {
+  readonly reader: ModelReader;
+}
+
+/** Never throws for what a text or a file can hold. */
+export async function checkConfig(text: string, place: CheckPlace): Promise<CheckedConfig> {
+  const parsed = parseConfig(text);
+  const { document, value } = parsed;
+  if (!value) return { problems: parsed.problems, document, config: undefined, plan: undefined };
+
+  const report = new Report(parsed);
+  const config = resolveConfig(value);
+  checkConfigAlone(report, value, config);
+  const headers = await readHeaders(config, place.reader, place.base);
+  checkFiles(report, config, headers);
+  checkHybridOf(report, config, headers);
+
+  const isSound = ![...parsed.problems, ...report.problems].some(isError);
+  const { name, base } = place;
+  const plan = isSound ? buildPlan(config, headers, { name, base }) : undefined;
+  if (plan) checkMemory(report, plan);
+  return {
+    problems: inTextOrder([...parsed.problems, ...report.problems]),
+    document,
+    config,
+    plan,
+  };
+}
+
+export function isError(problem: Problem): boolean {
+  return problem.severity === 'error';
+}

@@ -1,0 +1,196 @@
+/** Config and headers → the frozen plan: every shape, parameter, FLOP and byte, before any tensor exists. */
+import type { ResolvedConfig } from '../contract/config';
+import type { Plan, PlanBlock, PlanComponent } from '../contract/plan';
+import { dropoutRates, layersFlops, parameterCount } from '../models/families';
+import {
+  gateFlops,
+  groupFlops,
+  hybridFlops,
+  SEARCHED,
+  type HybridCostOptions,
+} from '../models/hybridCost';
+import { hybridTensors } from '../models/hybridTensors';
+import { splitLayers } from '../models/split';
+import type { Headers, ReadableComponent } from './headers';
+import { readable } from './headers';
+import { discretisedCost, subjectOf, tensorSum } from './planCosts';
+import { planJobs, type JobCosts } from './planJobs';
+import { planMemory } from './planMemory';
+
+export interface PlanPlace {
+  /** From the config's file name. */
+  readonly name: string;
+  /** Absolute folder of the config. */
+  readonly base: string;
+}
+
+/**
+ * @param config without errors of its own, `headers` those of its models
+ * @returns deep-frozen; `undefined` while a model can't be read or the components don't fit together (the checks say why)
+ */
+export function buildPlan(
+  config: ResolvedConfig,
+  headers: Headers,
+  place: PlanPlace,
+): Plan | undefined {
+  const components = headers.components.flatMap((component) => readable(component) ?? []);
+  const names = Object.keys(config.components);
+  const tokenizer = names.indexOf(config.hybrid.tokenizer);
+  const chosen = headers.components[tokenizer]?.tokenizer;
+  const { blocks } = config.hybrid;
+  const isWhole =
+    components.length === names.length &&
+    names.length > 0 &&
+    chosen?.kind === 'found' &&
+    components.every(({ architecture }) => architecture.layers >= blocks) &&
+    liveComponents(config, names).every((live) => live.length > 0);
+  if (!isWhole) return undefined;
+
+  const vocabulary = chosen.summary.size;
+  const options: HybridCostOptions = {
+    components: components.map(({ headers: { name }, architecture }) => ({
+      name,
+      architecture,
+      groups: splitLayers(architecture.layers, blocks),
+    })),
+    live: liveComponents(config, names),
+    width: Math.max(...components.map(({ architecture }) => architecture.width)),
+    vocabulary,
+    gate: config.hybrid.gate,
+    head: config.hybrid.head,
+    projectors: config.hybrid.projectors.kind,
+    context: config.data.context,
+  };
+  const tensors = hybridTensors(options);
+  const planned = components.map((component, position) =>
+    planComponent(config, options, component, position, chosen.path, chosen.summary.digest),
+  );
+  const blockPlans = options.live.map((live, block) =>
+    planBlock(config, options, names, live, block),
+  );
+  const alphas = computedAlphas(blockPlans);
+  const parameters = tensorSum(tensors);
+  const flopsPerToken = hybridFlops(options, alphas);
+  const uniform = options.live.map((live) => uniformRow(live, names.length));
+  const costs: JobCosts = {
+    hybrid: { name: 'hybrid', parameters, flopsPerToken },
+    discretised: discretisedCost(options, tensors, blockPlans, alphas),
+    uniform: { name: 'uniform', parameters, flopsPerToken: hybridFlops(options, uniform) },
+    components: planned.map(subjectOf),
+  };
+  return deepFreeze({
+    version: 1,
+    name: place.name,
+    base: place.base,
+    components: planned,
+    blocks: blockPlans,
+    width: options.width,
+    vocabulary,
+    tokenizer,
+    context: config.data.context,
+    tensors,
+    parameters,
+    flopsPerToken,
+    memory: planMemory(config, options, parameters, alphas),
+    jobs: planJobs(config, costs),
+    config,
+  });
+}
+
+function liveComponents(config: ResolvedConfig, names: readonly string[]): readonly number[][] {
+  return Array.from({ length: config.hybrid.blocks }, (_, block) => {
+    const pruned = config.hybrid.mixture[block + 1]?.prune ?? [];
+    return names.flatMap((name, component) => (pruned.includes(name) ? [] : [component]));
+  });
+}
+
+function planComponent(
+  config: ResolvedConfig,
+  options: HybridCostOptions,
+  { headers, table, architecture }: ReadableComponent,
+  position: number,
+  hybridTokenizer: string,
+  hybridDigest: string,
+): PlanComponent {
+  const { name, model, tokenizer } = headers;
+  const found = model?.kind === 'found' ? model : undefined;
+  const own = tokenizer?.kind === 'found' ? tokenizer : undefined;
+  const { groups } = options.components[position]!;
+  const isSame = own === undefined || own.summary.digest === hybridDigest;
+  const all = { first: 0, end: architecture.layers };
+  return {
+    name,
+    family: table.name,
+    source: !found
+      ? { kind: 'random' }
+      : found.hub
+        ? { kind: 'hub', ...found.hub, path: found.path }
+        : { kind: 'folder', path: found.path },
+    config: structuredClone(headers.config ?? {}),
+    tokenizerPath: own?.path ?? hybridTokenizer,
+    // From scratch there is nothing to transplant: its rows start at random whatever the tokenizer.
+    vocabulary: isSame ? 'own' : found ? config.hybrid.embeddings : 'random',
+    layers: architecture.layers,
+    width: architecture.width,
+    parameters: parameterCount(architecture, options.vocabulary),
+    flopsPerToken:
+      layersFlops(architecture, all, options.context) +
+      table.headCost(architecture, options.vocabulary),
+    groups,
+    dropout: dropoutRates(architecture),
+  };
+}
+
+function planBlock(
+  config: ResolvedConfig,
+  options: HybridCostOptions,
+  names: readonly string[],
+  live: readonly number[],
+  block: number,
+): PlanBlock {
+  const mixture = config.hybrid.mixture[block + 1];
+  const pinned = mixture?.pin && weightRow(mixture.pin, names);
+  return {
+    live,
+    pinned,
+    initial:
+      pinned ?? (mixture?.init ? weightRow(mixture.init, names) : uniformRow(live, names.length)),
+    flopsPerToken: names.map((_, component) =>
+      live.includes(component)
+        ? groupFlops(options, component, block) + 2 * gateFlops(options, component, block)
+        : 0,
+    ),
+  };
+}
+
+function weightRow(weights: Readonly<Record<string, number>>, names: readonly string[]): number[] {
+  const row = names.map((name) => (Object.hasOwn(weights, name) ? weights[name]! : 0));
+  const sum = row.reduce((total, weight) => total + weight, 0);
+  // Exact one-hots stay exact; other sums are 1 within the checks' tolerance.
+  return sum === 1 || sum === 0 ? row : row.map((weight) => weight / sum);
+}
+
+function uniformRow(live: readonly number[], count: number): number[] {
+  return Array.from({ length: count }, (_, component) =>
+    live.includes(component) ? 1 / live.length : 0,
+  );
+}
+
+/** α as far as costs go: pins are constants, a component alone is 1, whatever is searched is neither 0 nor 1. */
+function computedAlphas(blocks: readonly PlanBlock[]): number[][] {
+  return blocks.map(({ live, pinned, initial }) =>
+    initial.map((_, component) => {
+      if (pinned) return pinned[component]!;
+      if (!live.includes(component)) return 0;
+      return live.length === 1 ? 1 : SEARCHED;
+    }),
+  );
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
+    Object.freeze(value);
+    for (const inner of Object.values(value)) deepFreeze(inner);
+  }
+  return value;
+}

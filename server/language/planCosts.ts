@@ -1,0 +1,59 @@
+/** What the subjects of the jobs train and cost. */
+import type { PlanBlock, PlanComponent, PlanTensor } from '../contract/plan';
+import {
+  headFlops,
+  headRowOf,
+  type AlphaTable,
+  type HybridCostOptions,
+} from '../models/hybridCost';
+import type { SubjectCost } from './planJobs';
+
+export function subjectOf({ name, parameters, flopsPerToken }: PlanComponent): SubjectCost {
+  return { name, parameters, flopsPerToken };
+}
+
+export function tensorSum(tensors: readonly PlanTensor[]): number {
+  return tensors.reduce(
+    (sum, { shape }) => sum + shape.reduce((size, extent) => size * extent, 1),
+    0,
+  );
+}
+
+/**
+ * The dearest hybrid that discretising can leave: in each block that no pin fixes the costliest component with its
+ * projectors, then the costliest head.
+ */
+export function discretisedCost(
+  options: HybridCostOptions,
+  tensors: readonly PlanTensor[],
+  blocks: readonly PlanBlock[],
+  alphas: AlphaTable,
+): SubjectCost {
+  const row = headRowOf(options, alphas);
+  const heads = row.flatMap((alpha, component) =>
+    alpha === 0 ? [] : [headFlops(options, component)],
+  );
+  const headBlock = options.head === 'first' ? blocks[0]! : blocks[blocks.length - 1]!;
+  const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+  const flops = blocks.map(({ live, pinned, flopsPerToken }) =>
+    pinned
+      ? sum(flopsPerToken.filter((_, component) => pinned[component]! > 0))
+      : Math.max(...live.map((component) => flopsPerToken[component]!)),
+  );
+  const placed = (place: PlanTensor['place']) =>
+    options.components.map((_, component) =>
+      tensorSum(
+        tensors.filter((tensor) => tensor.place === place && tensor.component === component),
+      ),
+    );
+  const places = blocks.map(({ pinned }, block) => {
+    const sizes = placed(block);
+    return pinned ? sum(sizes.filter((_, m) => pinned[m]! > 0)) : Math.max(...sizes);
+  });
+  const outside = sum(placed('embedding')) + sum(placed('head'));
+  return {
+    name: 'hybrid',
+    parameters: Math.min(tensorSum(tensors), sum(places) + outside),
+    flopsPerToken: sum(flops) + (headBlock.pinned ? sum(heads) : Math.max(...heads)),
+  };
+}

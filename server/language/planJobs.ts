@@ -1,0 +1,126 @@
+/** METHOD §5 as a list of jobs: per seed the search, the fine-tuning, then the baselines under the same budget. */
+import type { BaselineSettings, OptimiserSettings, ResolvedConfig } from '../contract/config';
+import type { PlanJob, PlanPhase } from '../contract/plan';
+
+/** What one token costs each subject, and what it trains. */
+export interface SubjectCost {
+  readonly name: string;
+  readonly parameters: number;
+  /** Forward. */
+  readonly flopsPerToken: number;
+}
+
+export interface JobCosts {
+  /** α as the search leaves it: all live components. */
+  readonly hybrid: SubjectCost;
+  /** After discretising; an upper bound, since α isn't known yet. */
+  readonly discretised: SubjectCost;
+  readonly uniform: SubjectCost;
+  readonly components: readonly SubjectCost[];
+}
+
+/** Updates of θ and of α in the search: `alternating` and `bilevel` take turns, θ first; `fixed` has only θ's. */
+export function searchUpdates(search: ResolvedConfig['search']): {
+  readonly weights: number;
+  readonly alphas: number;
+} {
+  const { steps } = search;
+  if (search.algorithm === 'fixed') return { weights: steps, alphas: 0 };
+  if (search.schedule === 'simultaneous') return { weights: steps, alphas: steps };
+  return { weights: Math.ceil(steps / 2), alphas: Math.floor(steps / 2) };
+}
+
+export function planJobs(config: ResolvedConfig, costs: JobCosts): PlanJob[] {
+  return config.search.seeds.flatMap((seed) => seedJobs(config, costs, seed));
+}
+
+function seedJobs(config: ResolvedConfig, costs: JobCosts, seed: number): PlanJob[] {
+  const { search, finetune, baselines } = config;
+  const updates = searchUpdates(search);
+  const tuned = finetune && finetune.alphas !== 'soft' ? costs.discretised : costs.hybrid;
+  const searched: PlanJob = {
+    ...job('search', 'hybrid', costs.hybrid, seed, [phase(config, 'search', updates.weights)]),
+    steps: search.steps,
+    phases: [{ ...phase(config, 'search', updates.weights), steps: search.steps }],
+    alphaUpdates: updates.alphas,
+  };
+  const jobs = [searched];
+  if (finetune) {
+    jobs.push(job('finetune', 'hybrid', tuned, seed, [phase(config, 'finetune', finetune.steps)]));
+  }
+  if (baselines) jobs.push(...baselineJobs(config, baselines, costs, tuned, seed));
+  return jobs;
+}
+
+/** The phases whose updates the reported hybrid's weights saw, each with what a token of it cost. */
+function reportedPhases(config: ResolvedConfig, costs: JobCosts, tuned: SubjectCost) {
+  const { search, finetune } = config;
+  const searching = {
+    phase: phase(config, 'search', searchUpdates(search).weights),
+    flopsPerToken: costs.hybrid.flopsPerToken,
+  };
+  if (!finetune) return [searching];
+  const tuning = {
+    phase: phase(config, 'finetune', finetune.steps),
+    flopsPerToken: tuned.flopsPerToken,
+  };
+  return finetune.weights === 'keep' ? [searching, tuning] : [tuning];
+}
+
+function baselineJobs(
+  config: ResolvedConfig,
+  baselines: BaselineSettings,
+  costs: JobCosts,
+  tuned: SubjectCost,
+  seed: number,
+): PlanJob[] {
+  const seen = reportedPhases(config, costs, tuned);
+  const subjects = [
+    ...(baselines.uniform ? [costs.uniform] : []),
+    ...(baselines.components ? costs.components : []),
+  ];
+  return subjects.map((subject) => {
+    const phases = seen.map(({ phase: { settings, steps }, flopsPerToken }) =>
+      baselines.match === 'steps'
+        ? phase(config, settings, steps)
+        : phase(config, settings, equalFlops(steps, flopsPerToken, subject.flopsPerToken)),
+    );
+    return job('baseline', subject.name, subject, seed, phases);
+  });
+}
+
+/** As many updates as cost what `updates` of the hybrid did; at least one. */
+function equalFlops(updates: number, hybridFlops: number, subjectFlops: number): number {
+  return Math.max(1, Math.round((updates * hybridFlops) / subjectFlops));
+}
+
+function phase(config: ResolvedConfig, settings: PlanPhase['settings'], steps: number): PlanPhase {
+  const chosen = settings === 'finetune' && config.finetune ? config.finetune : config.search;
+  return { settings, steps, tokens: steps * tokensPerStep(chosen, config.data.context) };
+}
+
+export function tokensPerStep(settings: OptimiserSettings, context: number): number {
+  return settings.batch * settings.accumulate * context;
+}
+
+function job(
+  stage: PlanJob['stage'],
+  subject: string,
+  cost: SubjectCost,
+  seed: number,
+  phases: readonly PlanPhase[],
+): PlanJob {
+  const steps = phases.reduce((sum, { steps: some }) => sum + some, 0);
+  return {
+    stage,
+    subject,
+    seed,
+    steps,
+    phases,
+    weightUpdates: steps,
+    alphaUpdates: 0,
+    tokens: phases.reduce((sum, { tokens }) => sum + tokens, 0),
+    parameters: cost.parameters,
+    flopsPerToken: cost.flopsPerToken,
+  };
+}

@@ -1,0 +1,83 @@
+/** The largest predicted peak among a plan's jobs. */
+import type { ResolvedConfig } from '../contract/config';
+import type { PlanMemory } from '../contract/plan';
+import { parameterCount } from '../models/families';
+import {
+  headRowOf,
+  projectingGates,
+  type AlphaTable,
+  type HybridCostOptions,
+} from '../models/hybridCost';
+import { predictMemory, type TrainingShape } from './memory';
+
+export function planMemory(
+  config: ResolvedConfig,
+  options: HybridCostOptions,
+  parameters: number,
+  alphas: AlphaTable,
+): PlanMemory {
+  const stages = config.finetune ? [config.search, config.finetune] : [config.search];
+  const hybrid = trainingShape(options, alphas, parameters);
+  const shapes = [hybrid];
+  if (config.baselines && config.baselines.uniform) {
+    const uniform = options.live.map((live) =>
+      alphas[0]!.map((_, component) => (live.includes(component) ? 1 / live.length : 0)),
+    );
+    shapes.push(trainingShape(options, uniform, parameters));
+  }
+  if (config.baselines && config.baselines.components) {
+    shapes.push(...options.components.map((_, component) => alone(options, component)));
+  }
+  const predicted = shapes.flatMap((shape) =>
+    stages.map(({ batch, accumulate }) =>
+      predictMemory({ ...shape, tokens: batch * config.data.context, accumulate }),
+    ),
+  );
+  return predicted.reduce((largest, next) => (next.peak > largest.peak ? next : largest));
+}
+
+type ShapeOfStep = Omit<TrainingShape, 'tokens' | 'accumulate'>;
+
+function trainingShape(
+  options: HybridCostOptions,
+  alphas: AlphaTable,
+  parameters: number,
+): ShapeOfStep {
+  const { components, width, vocabulary, projectors } = options;
+  const computed = (row: readonly number[]) =>
+    components.flatMap((_, component) => (row[component] === 0 ? [] : [component]));
+  const widths = (row: readonly number[]) =>
+    computed(row).map((component) => components[component]!.architecture.width);
+  return {
+    parameters,
+    width,
+    vocabulary,
+    projectors,
+    blocks: alphas.map((row, block) =>
+      computed(row).map((component) => {
+        const { architecture, groups } = components[component]!;
+        const gates = projectingGates(options, alphas, component, block);
+        const { first, end } = groups[block]!;
+        return { architecture, first, end, projectsIn: gates.input, projectsOut: gates.output };
+      }),
+    ),
+    embeddings: widths(alphas[0]!),
+    heads: widths(headRowOf(options, alphas)),
+  };
+}
+
+/** A component trained as its own baseline: one group of all its layers, in a stream of its own width. */
+function alone(options: HybridCostOptions, component: number): ShapeOfStep {
+  const { architecture } = options.components[component]!;
+  const { width, layers } = architecture;
+  const whole = { architecture, first: 0, end: layers, projectsIn: false, projectsOut: false };
+  return {
+    parameters: parameterCount(architecture, options.vocabulary),
+    width,
+    vocabulary: options.vocabulary,
+    projectors: 'none',
+    blocks: [[whole]],
+    embeddings: [width],
+    heads: [width],
+  };
+}

@@ -1,0 +1,108 @@
+/** A plan as text for a terminal. */
+import type { Plan, PlanBlock } from '../contract/plan';
+import { formatBytes, formatCount } from './format';
+
+/** Ends with a newline. */
+export function planText(plan: Plan): string {
+  const { memory, config } = plan;
+  const { gate, head, projectors } = config.hybrid;
+  const lines = [
+    `${plan.name}: ${plan.blocks.length} blocks of ${plan.components.length} components, width ${plan.width}, vocabulary ${plan.vocabulary}, context ${plan.context}`,
+    `gate ${gate}, head of the ${head} block, projectors ${projectors.kind}, tokenizer of ${plan.components[plan.tokenizer]!.name}`,
+    '',
+    ...table(componentRows(plan)),
+    '',
+    ...table(blockRows(plan)),
+    '',
+    `parameters        ${formatCount(plan.parameters)} (${plan.parameters}) in ${plan.tensors.length} tensors`,
+    `FLOPs a token     ${formatCount(plan.flopsPerToken)}, forward`,
+    `predicted peak    ${formatBytes(memory.peak)} on wasm: parameters ${formatBytes(memory.parameters)}, moments ${formatBytes(memory.moments)}, gradients ${formatBytes(memory.gradients)}, activations ${formatBytes(memory.activations)}`,
+    '',
+    ...table(jobRows(plan)),
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function componentRows(plan: Plan): readonly string[][] {
+  return [
+    [
+      'component',
+      'family',
+      'layers',
+      'width',
+      'parameters',
+      'FLOPs/token',
+      'vocabulary',
+      'dropout',
+    ],
+    ...plan.components.map((component) => [
+      component.name,
+      component.family,
+      String(component.layers),
+      String(component.width),
+      formatCount(component.parameters),
+      formatCount(component.flopsPerToken),
+      component.vocabulary,
+      Object.entries(component.dropout)
+        .filter(([, rate]) => rate > 0)
+        .map(([key, rate]) => `${key} ${rate}`)
+        .join(', ') || 'none',
+    ]),
+  ];
+}
+
+function blockRows(plan: Plan): readonly string[][] {
+  return [
+    ['block', ...plan.components.map(({ name }) => name), 'parameters'],
+    ...plan.blocks.map((block, index) => [
+      String(index + 1),
+      ...plan.components.map(({ groups }, component) => cell(block, component, groups[index]!)),
+      formatCount(blockParameters(plan, index)),
+    ]),
+  ];
+}
+
+/** `layers 1–2, α 0.5`: layers counted from 1, as blocks are. */
+function cell(
+  block: PlanBlock,
+  component: number,
+  { first, end }: { readonly first: number; readonly end: number },
+): string {
+  if (!block.live.includes(component)) return 'pruned';
+  const layers = end - first === 1 ? `layer ${end}` : `layers ${first + 1}–${end}`;
+  const weight = Number((block.pinned ?? block.initial)[component]!.toFixed(3));
+  return `${layers}, ${block.pinned ? 'pinned' : 'α'} ${weight}`;
+}
+
+function blockParameters(plan: Plan, block: number): number {
+  return plan.tensors
+    .filter(({ place }) => place === block)
+    .reduce((sum, { shape }) => sum + shape.reduce((size, extent) => size * extent, 1), 0);
+}
+
+function jobRows(plan: Plan): readonly string[][] {
+  return [
+    ['job', 'subject', 'seed', 'steps', 'θ updates', 'α updates', 'tokens', 'FLOPs/token'],
+    ...plan.jobs.map((job) => [
+      job.stage,
+      job.subject,
+      String(job.seed),
+      String(job.steps),
+      String(job.weightUpdates),
+      String(job.alphaUpdates),
+      formatCount(job.tokens),
+      formatCount(job.flopsPerToken),
+    ]),
+  ];
+}
+
+/** Columns as wide as their widest cell, two spaces between. */
+function table(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row
+      .map((text, column) => text.padEnd(widths[column]!))
+      .join('  ')
+      .trimEnd(),
+  );
+}
