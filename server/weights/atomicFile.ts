@@ -45,13 +45,22 @@ export async function writeAtomically(
   }
 }
 
-/** Writes all of `bytes` at the handle's position. */
-export async function writeFully(handle: FileHandle, bytes: Uint8Array): Promise<void> {
+/** Writes all of `bytes` at `position`, or where the handle stands. */
+export async function writeFully(
+  handle: FileHandle,
+  bytes: Uint8Array,
+  position?: number,
+): Promise<void> {
   const most = 1 << 30;
   let done = 0;
   while (done < bytes.length) {
     const length = Math.min(most, bytes.length - done);
-    const { bytesWritten } = await handle.write(bytes, done, length);
+    const { bytesWritten } = await handle.write(
+      bytes,
+      done,
+      length,
+      position === undefined ? null : position + done,
+    );
     done += bytesWritten;
   }
 }

@@ -50,7 +50,7 @@ export class WeightsError extends Error {
 
 /** The `code` of a system error (`ENOENT`, …), `undefined` for anything else. */
 export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
+  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
   return typeof error.code === 'string' ? error.code : undefined;
 }
 

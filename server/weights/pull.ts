@@ -1,0 +1,334 @@
+/**
+ * Downloads what a hybrid needs of a hub model into the shared cache. Listing, revisions and pagination are
+ * `@huggingface/hub`'s; the bytes come through `hubBlob`.
+ */
+import { listFiles, modelInfo } from '@huggingface/hub';
+import { randomBytes } from 'node:crypto';
+import { copyFile, mkdir, readFile, readlink, rename, symlink } from 'node:fs/promises';
+import path from 'node:path';
+import { syncFolder, writeAtomically, writeFully } from './atomicFile';
+import { fromSystemError, pickleOnly, systemCode, WeightsError } from './errors';
+import { downloadBlob, type HubFile } from './hubBlob';
+import {
+  cachedFolder,
+  COMMIT,
+  hubCacheFolder,
+  isOffline,
+  notCached,
+  repositoryFolder,
+  showHubModel,
+  type Environment,
+  type HubModel,
+  type Need,
+} from './hubId';
+import { badAnswer, hubConnection, libraryFetch, type HubConnection } from './hubRequest';
+import {
+  INDEX_FILE,
+  parseShardIndex,
+  pickleFiles,
+  safetensorsAlternative,
+  WEIGHTS_FILE,
+} from './modelFolder';
+import { isPlainFileName } from './regularFile';
+
+export type PullProgress =
+  /** Once the files are known (for shards: again when the index has named them). */
+  | {
+      readonly type: 'listed';
+      readonly commit: string;
+      readonly files: readonly { readonly name: string; readonly size: number }[];
+      readonly totalBytes: number;
+    }
+  /** `bytes` of `size` of this file are here; `doneBytes` of all. */
+  | {
+      readonly type: 'progress';
+      readonly file: string;
+      readonly bytes: number;
+      readonly size: number;
+      readonly doneBytes: number;
+      readonly totalBytes: number;
+    }
+  /** The file is whole and checked. */
+  | { readonly type: 'file'; readonly file: string; readonly size: number };
+
+export interface PullOptions {
+  readonly onProgress?: (progress: PullProgress) => void;
+  readonly signal?: AbortSignal;
+  /** HF_ENDPOINT, HF_TOKEN, HF_HUB_OFFLINE and the cache's folder; default the process's. */
+  readonly environment?: Environment;
+  readonly need?: Need;
+  /** Milliseconds of silence after which a request is given up. */
+  readonly patience?: number;
+}
+
+export interface PullResult {
+  /** The snapshot's folder. */
+  readonly path: string;
+  readonly commit: string;
+  /** `false`: the hub could not be asked, and the cache had it. */
+  readonly checked: boolean;
+}
+
+const MAX_LISTED = 20_000;
+const MAX_REQUESTS = 100;
+const MAX_INDEX_BYTES = 64 << 20;
+const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
+const MODEL_FILES = ['config.json', 'generation_config.json', ...TOKENIZER_FILES];
+
+const isSize = (value: unknown): value is number =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
+
+/** A bounded `fetch` for the library: a listing whose pages never end is an error. */
+function boundedFetch(model: HubModel, connection: HubConnection): typeof fetch {
+  const inner = libraryFetch(model, connection);
+  let requests = 0;
+  return (input, init) => {
+    if (++requests > MAX_REQUESTS) throw badAnswer(connection, 'a list without end');
+    return inner(input, init);
+  };
+}
+
+async function findCommit(model: HubModel, connection: HubConnection): Promise<string> {
+  const info: { readonly sha?: unknown } = await modelInfo({
+    name: model.id,
+    revision: model.revision,
+    hubUrl: connection.endpoint,
+    fetch: boundedFetch(model, connection),
+    additionalFields: ['sha'],
+  });
+  if (typeof info.sha !== 'string' || !COMMIT.test(info.sha)) {
+    throw badAnswer(connection, `no commit for ${showHubModel(model)}`);
+  }
+  return info.sha;
+}
+
+/** Files at the top of the repository, by name; every name and hash is fit to be a file's name. */
+async function listRepository(
+  model: HubModel,
+  commit: string,
+  connection: HubConnection,
+): Promise<ReadonlyMap<string, HubFile>> {
+  const files = new Map<string, HubFile>();
+  const entries = listFiles({
+    repo: { type: 'model', name: model.id },
+    revision: commit,
+    hubUrl: connection.endpoint,
+    fetch: boundedFetch(model, connection),
+  });
+  for await (const entry of entries) {
+    if (files.size >= MAX_LISTED) throw badAnswer(connection, 'a list without end');
+    const name: unknown = entry.path;
+    if (typeof name !== 'string' || !isPlainFileName(name)) {
+      throw new WeightsError(
+        'hub-name',
+        `${showHubModel(model)} lists a file named ${JSON.stringify(name)}, which could leave its folder.`,
+        'Do not use this repository.',
+      );
+    }
+    if (entry.type !== 'file') continue;
+    const hash: unknown = entry.lfs?.oid ?? entry.oid;
+    const size: unknown = entry.lfs?.size ?? entry.size;
+    if (
+      typeof hash !== 'string' ||
+      !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(hash) ||
+      !isSize(size)
+    ) {
+      throw badAnswer(connection, `no usable hash and size for ${name}`);
+    }
+    files.set(name, { name, size, hash });
+  }
+  return files;
+}
+
+function required(files: ReadonlyMap<string, HubFile>, name: string, model: HubModel): HubFile {
+  const file = files.get(name);
+  if (file !== undefined) return file;
+  throw new WeightsError(
+    'hub-file',
+    `${showHubModel(model)} has no file ${name}.`,
+    'Choose another model or revision.',
+    name,
+  );
+}
+
+/** Puts a blob into the snapshot: a relative link, or a copy where links are not allowed. Safe beside another process. */
+async function placeInSnapshot(snapshot: string, name: string, blob: string): Promise<void> {
+  const place = path.join(snapshot, name);
+  const link = path.relative(snapshot, blob);
+  try {
+    if ((await readlink(place)) === link) return;
+  } catch (error) {
+    // ENOENT: not there yet. EINVAL: a copy by a program without links.
+    if (!['ENOENT', 'EINVAL', 'UNKNOWN'].includes(systemCode(error) ?? '')) throw error;
+  }
+  const aside = path.join(snapshot, `.${name}.${randomBytes(6).toString('hex')}.tmp`);
+  try {
+    await symlink(link, aside);
+  } catch (error) {
+    if (!['EPERM', 'ENOSYS', 'ENOTSUP', 'UNKNOWN'].includes(systemCode(error) ?? '')) throw error;
+    await copyFile(blob, aside);
+  }
+  await rename(aside, place);
+}
+
+/** One pull: its files, and how far they are. */
+class Pull {
+  private files: HubFile[] = [];
+  private doneBytes = 0;
+
+  constructor(
+    private readonly model: HubModel,
+    private readonly commit: string,
+    private readonly connection: HubConnection,
+    private readonly repository: string,
+    private readonly onProgress: (progress: PullProgress) => void,
+  ) {}
+
+  get snapshot(): string {
+    return path.join(this.repository, 'snapshots', this.commit);
+  }
+
+  private get totalBytes(): number {
+    return this.files.reduce((sum, file) => sum + file.size, 0);
+  }
+
+  add(files: readonly HubFile[]): void {
+    this.files.push(...files);
+    const { commit, totalBytes } = this;
+    const shown = this.files.map(({ name, size }) => ({ name, size }));
+    this.onProgress({ type: 'listed', commit, files: shown, totalBytes });
+  }
+
+  async download(file: HubFile): Promise<void> {
+    const { connection, model, commit } = this;
+    const address = `${connection.endpoint}/${model.id}/resolve/${commit}/${encodeURIComponent(file.name)}`;
+    const blobs = path.join(this.repository, 'blobs');
+    const blob = await downloadBlob(file, address, blobs, model, connection, (bytes) => {
+      const doneBytes = this.doneBytes + bytes;
+      const { name, size } = file;
+      this.onProgress({
+        ...{ type: 'progress', file: name, bytes, size, doneBytes },
+        totalBytes: this.totalBytes,
+      });
+    });
+    await mkdir(this.snapshot, { recursive: true });
+    await placeInSnapshot(this.snapshot, file.name, blob);
+    this.doneBytes += file.size;
+    this.onProgress({ type: 'file', file: file.name, size: file.size });
+  }
+
+  /** Last of all: a revision points only to a snapshot that is whole. */
+  async finish(): Promise<void> {
+    await syncFolder(this.snapshot);
+    if (this.model.revision === this.commit) return;
+    const reference = path.join(this.repository, 'refs', ...this.model.revision.split('/'));
+    await writeAtomically(reference, (handle) => writeFully(handle, Buffer.from(this.commit)));
+  }
+}
+
+/** Downloads the index, then tells which shards it names. */
+async function shardsOf(
+  pull: Pull,
+  files: ReadonlyMap<string, HubFile>,
+  model: HubModel,
+): Promise<readonly HubFile[]> {
+  const index = required(files, INDEX_FILE, model);
+  if (index.size > MAX_INDEX_BYTES) {
+    throw new WeightsError(
+      'file-too-large',
+      `${model.id}/${INDEX_FILE} has ${index.size} bytes.`,
+      'Choose another model.',
+    );
+  }
+  pull.add([index]);
+  await pull.download(index);
+  const text = await readFile(path.join(pull.snapshot, INDEX_FILE), 'utf8');
+  const names = new Set(parseShardIndex(text, `${model.id}/${INDEX_FILE}`).values());
+  return [...names].sort().map((name) => required(files, name, model));
+}
+
+async function downloadNeeded(
+  pull: Pull,
+  files: ReadonlyMap<string, HubFile>,
+  model: HubModel,
+  need: Need,
+): Promise<void> {
+  const small = (need === 'model' ? MODEL_FILES : TOKENIZER_FILES).flatMap(
+    (name) => files.get(name) ?? [],
+  );
+  let weights: readonly HubFile[] = [];
+  if (need === 'tokenizer') {
+    required(files, 'tokenizer.json', model);
+  } else {
+    required(files, 'config.json', model);
+    const single = files.get(WEIGHTS_FILE);
+    const pickles = pickleFiles([...files.keys()]);
+    if (single === undefined && !files.has(INDEX_FILE) && pickles.length > 0) {
+      throw pickleOnly(showHubModel(model), safetensorsAlternative(model.id));
+    }
+    weights = single === undefined ? await shardsOf(pull, files, model) : [single];
+  }
+  const all = [...small, ...weights];
+  pull.add(all);
+  for (const file of all) await pull.download(file);
+  await pull.finish();
+}
+
+/** The cache's copy when the hub can't be reached. */
+async function fromCache(
+  model: HubModel,
+  cache: string,
+  need: Need,
+): Promise<PullResult | undefined> {
+  const folder = await cachedFolder(model, { cache, need });
+  return folder === undefined
+    ? undefined
+    : { path: folder, commit: path.basename(folder), checked: false };
+}
+
+/**
+ * Brings `config.json`, tokenizer files and safetensors of a model (or its tokenizer files alone) into the shared cache.
+ * Goes on where an earlier pull stopped. Without a network, what is cached and whole is good.
+ * @throws WeightsError when the hub, the disk or the settings refuse, or `signal` aborts
+ */
+export async function pull(model: HubModel, options: PullOptions = {}): Promise<PullResult> {
+  const environment = options.environment ?? process.env;
+  const need = options.need ?? 'model';
+  const cache = hubCacheFolder(environment);
+  const cached = await fromCache(model, cache, need);
+  if (cached !== undefined && COMMIT.test(model.revision)) return { ...cached, checked: true };
+  if (isOffline(environment)) {
+    if (cached !== undefined) return cached;
+    const { code, what, hint } = notCached(model);
+    throw new WeightsError(
+      code,
+      `${what} HF_HUB_OFFLINE forbids the network.`,
+      `Unset it. ${hint}`,
+    );
+  }
+  const { signal, patience } = options;
+  const connection = hubConnection(environment, {
+    ...(signal === undefined ? {} : { signal }),
+    ...(patience === undefined ? {} : { patience }),
+  });
+  const repository = repositoryFolder(cache, model.id);
+  let commit: string;
+  let files: ReadonlyMap<string, HubFile>;
+  try {
+    commit = await findCommit(model, connection);
+    files = await listRepository(model, commit, connection);
+  } catch (error) {
+    const unreachable =
+      error instanceof WeightsError &&
+      (error.code === 'hub-network' || error.code === 'hub-timeout');
+    if (unreachable && cached !== undefined) return cached;
+    throw error;
+  }
+  const run = new Pull(model, commit, connection, repository, options.onProgress ?? (() => {}));
+  try {
+    await downloadNeeded(run, files, model, need);
+  } catch (error) {
+    throw fromSystemError(error, repository);
+  }
+  return { path: run.snapshot, commit, checked: true };
+}
