@@ -1,0 +1,199 @@
+/** The language's view of the disk (`models/modelReader`), on Node: headers only, nothing fetched, no pattern run. */
+import { realpath, stat } from 'node:fs/promises';
+import path from 'node:path';
+import type {
+  FileFinding,
+  ModelFinding,
+  ModelReader,
+  TokenizerFinding,
+  TokenizerSummary,
+} from '../models/modelReader';
+import { readTokenizerIdentity } from '../models/tokenizerIdentity';
+import { systemCode, WeightsError } from './errors';
+import { cachedFolder, hubCacheFolder, isHubSource, parseHubId, type Environment } from './hubId';
+import {
+  listFolder,
+  openModelWeights,
+  pickleFiles,
+  pickleSuggestion,
+  readModelConfig,
+} from './modelFolder';
+import { isInside, resolveInFolder } from './regularFile';
+import { readTokenizerJson, TOKENIZER_FILE } from './tokenizer';
+
+export interface NodeModelReaderOptions {
+  /** In an untrusted workspace: only what lies in this folder is read, and of the hub's cache nothing. */
+  readonly within?: string;
+  readonly environment?: Environment;
+}
+
+/** Tokenizers remembered; a large one takes a second to parse. */
+const REMEMBERED = 16;
+
+const OUTSIDE = 'lies outside the workspace, which is not trusted.';
+
+/** A path's real place, `undefined` when there is nothing. */
+async function placeOf(file: string): Promise<string | undefined> {
+  try {
+    return await realpath(file);
+  } catch (error) {
+    if (systemCode(error) !== undefined || isBadPath(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Node throws this for a path with a NUL. */
+const isBadPath = (error: unknown): boolean =>
+  error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_ARG_VALUE';
+
+class NodeModelReader {
+  private readonly summaries = new Map<string, TokenizerSummary>();
+
+  constructor(private readonly options: NodeModelReaderOptions) {}
+
+  private async isAllowed(real: string): Promise<boolean> {
+    const { within } = this.options;
+    if (within === undefined) return true;
+    const root = await placeOf(within);
+    return root !== undefined && (root === real || isInside(root, real));
+  }
+
+  private get cache(): string {
+    return hubCacheFolder(this.options.environment);
+  }
+
+  async readModel(source: string, base: string): Promise<ModelFinding> {
+    if (!isHubSource(source)) return this.readFolder(path.resolve(base, source), undefined);
+    const parsed = parseHubId(source);
+    if (!parsed.ok) return { kind: 'invalid', message: parsed.message };
+    const folder = await cachedFolder(parsed.model, { cache: this.cache });
+    return folder === undefined
+      ? { kind: 'notCached', ...parsed.model }
+      : this.readFolder(folder, parsed.model);
+  }
+
+  private async readFolder(
+    folder: string,
+    hub: { readonly id: string; readonly revision: string } | undefined,
+  ): Promise<ModelFinding> {
+    const real = await placeOf(folder);
+    if (real === undefined) return { kind: 'missing', path: folder, file: undefined };
+    if (!(await this.isAllowed(real))) {
+      return { kind: 'damaged', path: folder, file: '', message: `${folder} ${OUTSIDE}` };
+    }
+    try {
+      if (!(await stat(real)).isDirectory()) {
+        return { kind: 'missing', path: folder, file: undefined };
+      }
+      const config = await readModelConfig(folder);
+      const weights = await openModelWeights(folder);
+      await weights.close();
+      const tensors = [...weights.tensors].map(([name, { dtype, shape }]) => ({
+        name,
+        dtype,
+        shape,
+      }));
+      const tokenizer = await this.readTokenizerIn(folder);
+      return { kind: 'found', path: folder, hub, config, tensors, tokenizer };
+    } catch (error) {
+      return this.findingOf(error, folder);
+    }
+  }
+
+  private async findingOf(error: unknown, folder: string): Promise<ModelFinding> {
+    if (!(error instanceof WeightsError)) throw error;
+    const file = error.file === undefined ? '' : path.relative(folder, error.file);
+    if (error.code === 'pickle-only') {
+      const files = pickleFiles(await listFolder(folder));
+      return { kind: 'pickleOnly', path: folder, files, suggestion: pickleSuggestion(folder) };
+    }
+    if (error.code === 'file-missing') {
+      return { kind: 'missing', path: folder, file: file === '' ? undefined : file };
+    }
+    return { kind: 'damaged', path: folder, file, message: error.what };
+  }
+
+  async readTokenizer(source: string, base: string): Promise<TokenizerFinding> {
+    if (!isHubSource(source)) return this.readTokenizerIn(path.resolve(base, source));
+    const parsed = parseHubId(source);
+    if (!parsed.ok) return { kind: 'damaged', path: source, message: parsed.message };
+    const folder = await cachedFolder(parsed.model, { cache: this.cache, need: 'tokenizer' });
+    return folder === undefined
+      ? { kind: 'notCached', ...parsed.model }
+      : this.readTokenizerIn(folder);
+  }
+
+  private async readTokenizerIn(folder: string): Promise<TokenizerFinding> {
+    try {
+      const real = await resolveInFolder(folder, TOKENIZER_FILE);
+      if (!(await this.isAllowed(real))) {
+        return { kind: 'damaged', path: folder, message: `${folder} ${OUTSIDE}` };
+      }
+      const { ino, mtimeMs, size } = await stat(real);
+      const key = JSON.stringify([real, ino, mtimeMs, size]);
+      let summary = this.summaries.get(key);
+      if (summary === undefined) {
+        const reading = readTokenizerIdentity(await readTokenizerJson(folder));
+        if (!reading.ok) {
+          const message = `${path.join(folder, TOKENIZER_FILE)} is damaged: ${reading.message}.`;
+          return { kind: 'damaged', path: folder, message };
+        }
+        summary = { size: reading.identity.size, digest: reading.identity.digest };
+        this.remember(key, summary);
+      }
+      return { kind: 'found', path: folder, summary };
+    } catch (error) {
+      if (isBadPath(error)) return { kind: 'missing', path: folder };
+      if (!(error instanceof WeightsError)) throw error;
+      return error.code === 'file-missing'
+        ? { kind: 'missing', path: folder }
+        : { kind: 'damaged', path: folder, message: error.what };
+    }
+  }
+
+  private remember(key: string, summary: TokenizerSummary): void {
+    const [oldest] = this.summaries.keys();
+    if (this.summaries.size >= REMEMBERED && oldest !== undefined) this.summaries.delete(oldest);
+    this.summaries.set(key, summary);
+  }
+
+  async readFile(file: string, base: string): Promise<FileFinding> {
+    const full = path.resolve(base, file);
+    const real = await placeOf(full);
+    if (real === undefined) return { kind: 'missing', path: full };
+    if (!(await this.isAllowed(real))) {
+      return { kind: 'refused', path: full, message: `${full} ${OUTSIDE}` };
+    }
+    try {
+      const status = await stat(real);
+      if (status.isFile()) return { kind: 'file', path: full, bytes: status.size };
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      return { kind: 'missing', path: full };
+    }
+    return { kind: 'refused', path: full, message: `${full} is not a regular file.` };
+  }
+
+  async findFolder(folder: string, base: string): Promise<string | undefined> {
+    const full = path.resolve(base, folder);
+    const real = await placeOf(full);
+    if (real === undefined || !(await this.isAllowed(real))) return undefined;
+    try {
+      return (await stat(real)).isDirectory() ? full : undefined;
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      return undefined;
+    }
+  }
+}
+
+/** A reader of the disk for the language. Keep one: it remembers the tokenizers it has read. */
+export function createNodeModelReader(options: NodeModelReaderOptions = {}): ModelReader {
+  const reader = new NodeModelReader(options);
+  return {
+    readModel: (source, base) => reader.readModel(source, base),
+    readTokenizer: (source, base) => reader.readTokenizer(source, base),
+    readFile: (file, base) => reader.readFile(file, base),
+    findFolder: (folder, base) => reader.findFolder(folder, base),
+  };
+}
