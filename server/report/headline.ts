@@ -54,7 +54,7 @@ export function buildHeadline(
   const outcome = better === parts.length ? 'better' : better === 0 ? 'worse' : 'mixed';
   const details = [
     ...(state ? [state] : []),
-    ...comparisons.map((comparison) => certainty(comparison)),
+    ...certainties(comparisons),
     ...costs(hybrid, comparisons),
   ];
   const certain = comparisons.every(
@@ -100,19 +100,26 @@ function joinParts(parts: readonly { better: boolean; words: string }[]): string
   const below = parts.filter((part) => part.better).map((part) => part.words);
   const above = parts.filter((part) => !part.better).map((part) => part.words);
   if (below.length > 0 && above.length > 0) {
-    return `${listInWords(below)}, but ${listInWords(above)}`;
+    // The best component comes first: a gain over the weaker one is no consolation.
+    return `${listInWords(above)}, but ${listInWords(below)}`;
   }
   return listInWords([...below, ...above]);
 }
 
-function certainty({ baseline, difference }: Comparison): string {
-  const { interval, n } = difference;
-  const beside = `Beside ${baseline.subject}: ${formatSigned(difference.mean)} nats`;
-  if (!interval) return `${beside}. One seed: no interval, so chance is not ruled out.`;
-  const span = `${formatSigned(interval.low)} to ${formatSigned(interval.high)}`;
-  return includesZero(interval)
-    ? `${beside}, 95 % interval ${span} over ${n} paired seeds: it includes zero, so this difference may be chance.`
-    : `${beside}, 95 % interval ${span} over ${n} paired seeds.`;
+/** How sure each difference is; with one seed the headline has all there is to say. */
+function certainties(comparisons: readonly Comparison[]): string[] {
+  if (comparisons.every(({ difference }) => difference.interval === null)) {
+    return ['One seed: no interval, so chance is not ruled out.'];
+  }
+  return comparisons.map(({ baseline, difference }) => {
+    const { interval, n } = difference;
+    const beside = `Beside ${baseline.subject}: ${formatSigned(difference.mean)} nats`;
+    if (!interval) return `${beside}, from one seed: no interval.`;
+    const span = `${formatSigned(interval.low)} to ${formatSigned(interval.high)}`;
+    return includesZero(interval)
+      ? `${beside}, 95 % interval ${span} over ${n} paired seeds: it includes zero, so this difference may be chance.`
+      : `${beside}, 95 % interval ${span} over ${n} paired seeds.`;
+  });
 }
 
 function costs(hybrid: ResultSummary, comparisons: readonly Comparison[]): string[] {

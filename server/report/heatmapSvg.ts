@@ -170,7 +170,16 @@ function row(model: ReportModel, layout: Layout, i: number, ink: Inks, prefix: s
       size: 12,
       fill: ink.ink,
     });
-  return label + cells + frame + mark;
+  return `${label}${cells}<g data-held-from="${heldFrom(model, i + 1)}">${frame}${mark}</g>`;
+}
+
+/** Step of the search after which the block was held; 0 when the config held it. The page's script reads it. */
+function heldFrom(model: ReportModel, block: number): number {
+  const stage = model.alphas.paths[0]?.stage;
+  const pin = model.controls.findLast(
+    (control) => control.block === block && control.action === 'pin' && control.stage === stage,
+  );
+  return pin?.step ?? 0;
 }
 
 function legend(model: ReportModel, layout: Layout, ink: Inks, prefix: string): string {

@@ -29,11 +29,15 @@ export function reportScript(): string {
     const cells = [...document.querySelectorAll('#alphas g[data-block]')].map((cell) => ({ cell, still: cell.cloneNode(true) }));
     const input = slider.querySelector('input');
     const output = slider.querySelector('output');
+    const held = [...document.querySelectorAll('#alphas g[data-held-from]')];
     const last = data.path.length;
     const show = (position) => {
       const point = data.path[position];
       output.textContent = point ? 'step ' + count(point.step) : 'as the run ended';
       input.setAttribute('aria-valuetext', output.textContent);
+      for (const mark of held) {
+        mark.setAttribute('visibility', point && point.step <= +mark.dataset.heldFrom ? 'hidden' : 'visible');
+      }
       for (const { cell, still } of cells) {
         cell.replaceChildren(...still.cloneNode(true).childNodes);
         if (!point) continue;

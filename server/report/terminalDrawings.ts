@@ -163,7 +163,7 @@ export function resultLines(
   return splits.flatMap((split) => {
     const rows = summary.filter((row) => row.split === split);
     const names = rows.map((row) => fit(stageInWords(row.stage, row.subject), 30));
-    const nameWidth = Math.max(...names.map(textWidth), textWidth(split) + 5);
+    const nameWidth = Math.min(columns, Math.max(...names.map(textWidth), textWidth(split) + 5));
     const kept: { column: Column; width: number }[] = [];
     let used = nameWidth;
     for (const column of resultColumns) {
@@ -177,10 +177,10 @@ export function resultLines(
     }
     const head = kept.map(({ column, width }) => `  ${padStart(column.head, width)}`).join('');
     return [
-      fit(paint(padEnd(`${split} text`, nameWidth) + head, 'dim'), columns + 20),
+      paint(fit(padEnd(`${split} text`, nameWidth) + head, columns), 'dim'),
       ...rows.map((row, index) => {
         const cells = kept.map(({ column, width }) => `  ${padStart(column.cell(row), width)}`);
-        return fit(padEnd(names[index] ?? '', nameWidth), columns) + cells.join('');
+        return padEnd(fit(names[index] ?? '', nameWidth), nameWidth) + cells.join('');
       }),
     ];
   });

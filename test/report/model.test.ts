@@ -23,7 +23,10 @@ describe('the headline', () => {
   it('says so when the hybrid lost to one component', () => {
     const { headline } = report({ handicap: 0.12 });
     assert.equal(headline.outcome, 'mixed');
-    assert.match(headline.sentence, /below neox alone \(\S+\), but 0\.0\d\d above mamba alone/);
+    assert.match(
+      headline.sentence,
+      /is 0\.0\d\d above mamba alone \(\S+\), but 0\.\d+ below neox alone/,
+    );
   });
 
   it('says so when it lost to all', () => {
