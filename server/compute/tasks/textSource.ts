@@ -2,6 +2,7 @@
  * Text files as documents: `text` (one file, one document) and `jsonl` (one document a line). Read in pieces, so that a
  * file's size bounds the time and not the memory. The files are the user's: only regular ones, capped, UTF-8 or refused.
  */
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { DataSource } from '../../contract/config';
@@ -63,7 +64,9 @@ async function* readChunks(
   limits: TextLimits,
   onProgress: (progress: ReadProgress) => void,
 ): AsyncGenerator<string> {
-  const handle = await open(file, 'r').catch((error: unknown) => {
+  // A pipe must not hold the process until somebody writes to it. Windows knows no such flag.
+  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
+  const handle = await open(file, flags).catch((error: unknown) => {
     throw unreadable(file, error instanceof Error ? error.message : String(error));
   });
   try {
