@@ -3,11 +3,12 @@
  * A resumed run computes what the uncut one would have, to the bit on one engine: all state is in `RunSnapshot` and the
  * tensors beside it, and every random draw is keyed by seed, stream and step.
  */
-import type { RunResult } from '../../contract/events';
+import type { RunResult, Where } from '../../contract/events';
 import { EvaluationBatches } from '../tasks/batches';
 import { Boundary } from './boundary';
 import type { StopRequest } from './boundary';
 import { readSnapshot, readTensors, writeCheckpoint } from './checkpoint';
+import type { TrainedTensors } from './checkpoint';
 import { evaluate } from './evaluate';
 import { asRunFailure } from './failure';
 import type { RunFailure } from './failure';
@@ -72,6 +73,8 @@ class Run {
     const { jobs } = this.services.plan;
     const snapshot = resume && (await readSnapshot(resume.folder));
     if (resume && snapshot) this.takeUp(resume, snapshot);
+    // A run that is cut before its first step goes on like any other.
+    else await this.write({ ...jobs[0]!, step: 0 }, this.snapshotAt(0), undefined);
     for (let index = snapshot?.job ?? 0; index < jobs.length; index++) {
       const from =
         resume && snapshot?.job === index ? { folder: resume.folder, snapshot } : undefined;
@@ -175,21 +178,26 @@ class Run {
   private async checkpoint(job: TrainingJob): Promise<void> {
     if (this.checkpointedTick === this.tick) return;
     const running = job.snapshot();
-    await this.write(job, { ...this.snapshotAt(job.design.index), running }, true);
+    const where = { ...job.design, step: job.progress.step };
+    await this.write(where, { ...this.snapshotAt(job.design.index), running }, job);
   }
 
   private async checkpointAfter(job: TrainingJob, carry: boolean): Promise<void> {
     const next = this.snapshotAt(job.design.index + 1);
-    await this.write(job, carry ? { ...next, carried: job.snapshot() } : next, carry);
+    const where = { ...job.design, step: job.progress.step };
+    if (carry) await this.write(where, { ...next, carried: job.snapshot() }, job);
+    else await this.write(where, next, undefined);
   }
 
-  private async write(job: TrainingJob, snapshot: RunSnapshot, tensors: boolean): Promise<void> {
+  private async write(
+    { stage, subject, seed, step }: Where & { readonly step: number },
+    snapshot: RunSnapshot,
+    tensors: TrainedTensors | undefined,
+  ): Promise<void> {
     const path = await this.services.checkpoints.write(this.tick, (folder) =>
-      writeCheckpoint(folder, snapshot, tensors ? job : undefined),
+      writeCheckpoint(folder, snapshot, tensors),
     );
     this.checkpointedTick = this.tick;
-    const { stage, subject, seed } = job.design;
-    const { step } = job.progress;
     this.emit({ type: 'checkpoint', stage, subject, seed, step, path });
   }
 
