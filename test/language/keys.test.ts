@@ -1,0 +1,170 @@
+/** Every key of ARCHITECTURE.md's table is known with its default, or refused as a later version's. */
+import assert from 'node:assert/strict';
+import { manticoreJsonSchema } from '../../server/language/jsonSchema';
+import { parseConfig } from '../../server/language/parseConfig';
+import { configSchema } from '../../server/language/schema';
+import { descriptionAt, schemasAt } from '../../server/language/schemaWalk';
+import { problemsOf, quickConfig } from './marked';
+
+const known = [
+  'manticore',
+  ...['source', 'family', 'config', 'init', 'tokenizer'].map((key) => `components.x.${key}`),
+  ...['blocks', 'tokenizer', 'embeddings', 'head', 'gate', 'projectors', 'mixture'].map(
+    (key) => `hybrid.${key}`,
+  ),
+  ...['kind', 'init', 'from'].map((key) => `hybrid.projectors.${key}`),
+  ...['pin', 'prune', 'init'].map((key) => `hybrid.mixture.2.${key}`),
+  ...['train', 'validation', 'test'].flatMap((split) =>
+    ['text', 'jsonl', 'field'].map((key) => `data.${split}.${key}`),
+  ),
+  'data.context',
+  ...[
+    'algorithm',
+    'schedule',
+    'steps',
+    'batch',
+    'accumulate',
+    'learningRate',
+    'alphaLearningRate',
+    'temperature',
+    'weightDecay',
+    'clip',
+    'warmup',
+    'decay',
+    'heldOut',
+    'evalEvery',
+    'checkpointEvery',
+    'seed',
+    'seeds',
+  ].map((key) => `search.${key}`),
+  ...[
+    'steps',
+    'batch',
+    'accumulate',
+    'learningRate',
+    'weightDecay',
+    'clip',
+    'warmup',
+    'decay',
+    'evalEvery',
+    'checkpointEvery',
+    'alphas',
+    'weights',
+  ].map((key) => `finetune.${key}`),
+  'finetune.alphas.threshold',
+  ...['components', 'match', 'uniform'].map((key) => `baselines.${key}`),
+  ...['name', 'threads', 'memoryLimit'].map((key) => `engine.${key}`),
+];
+
+const later: readonly [key: string, text: string][] = [
+  ['program', quickConfig({ rest: 'program: { tasks: [] }' })],
+  ['sweep', quickConfig({ rest: 'sweep: {}' })],
+  [
+    'stack',
+    quickConfig({
+      components: '  neox: { source: ./neox }\n  mamba: { source: ./mamba, stack: [] }',
+    }),
+  ],
+  ['pretrain', quickConfig({ hybrid: '  blocks: 2\n  projectors: { pretrain: { steps: 1 } }' })],
+  ['checkpointing', quickConfig({ search: '  steps: 3\n  checkpointing: auto' })],
+  ['cost', quickConfig({ search: '  steps: 3\n  cost: { kind: flops, weight: 1 }' })],
+  ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
+  ...['parquet', 'chat', 'mad', 'lra'].map((key): [string, string] => [
+    key,
+    quickConfig({
+      data: `  train: { ${key}: some }\n  validation: { text: valid.txt }\n  context: 16`,
+    }),
+  ]),
+];
+
+describe('the table of keys', () => {
+  for (const key of known) {
+    it(`knows ${key}, and what it is for`, () => {
+      const path = key.split('.');
+      assert.ok(schemasAt(configSchema, path).length > 0);
+      if (path.at(-1) !== 'threshold') assert.match(descriptionAt(configSchema, path) ?? '', /\.$/);
+    });
+  }
+
+  for (const [key, text] of later) {
+    it(`says that ${key} comes later`, async () => {
+      const problems = await problemsOf(text);
+      assert.deepEqual(
+        problems.map(({ code, span }) => [code, text.slice(span.start, span.end)]),
+        [['later-key', key]],
+      );
+      assert.match(problems[0]!.message, /comes with a later version/);
+    });
+  }
+
+  for (const family of ['llama', 'mamba2', 'stack']) {
+    it(`says that the family ${family} comes later`, async () => {
+      const text = quickConfig({
+        components: `  neox: { source: ./neox }\n  other: { family: ${family}, config: {}, init: random }`,
+      });
+      const problems = await problemsOf(text);
+      assert.deepEqual(
+        problems.map(({ code, span }) => [code, text.slice(span.start, span.end)]),
+        [['later-family', family]],
+      );
+    });
+  }
+
+  it('defaults', () => {
+    const { value } = parseConfig(
+      quickConfig({ rest: 'finetune: { steps: 4 }\nbaselines: {}\nengine: {}' }),
+    );
+    assert.ok(value);
+    const { tokenizer, ...hybrid } = value.hybrid;
+    assert.equal(tokenizer, undefined);
+    assert.deepEqual(hybrid, {
+      blocks: 2,
+      embeddings: 'transplant',
+      head: 'last',
+      gate: 'paper',
+      projectors: { kind: 'linear', init: 'identity' },
+      mixture: {},
+    });
+    assert.deepEqual(value.search, {
+      algorithm: 'darts',
+      schedule: 'simultaneous',
+      steps: 30,
+      batch: 8,
+      accumulate: 1,
+      learningRate: 1e-4,
+      temperature: 1,
+      weightDecay: 0.01,
+      clip: 1,
+      warmup: 0.05,
+      decay: 'linear',
+      heldOut: 0.1,
+    });
+    assert.deepEqual(value.finetune, { steps: 4, alphas: 'soft', weights: 'rewind' });
+    assert.deepEqual(value.baselines, { components: true, match: 'steps', uniform: false });
+    assert.deepEqual(value.engine, { name: 'auto' });
+    assert.equal(parseConfig(quickConfig()).value?.engine, 'auto');
+  });
+});
+
+describe('the JSON Schema', () => {
+  it('has every top-level key, requires what has no default, and allows nothing else', () => {
+    const schema = manticoreJsonSchema();
+    assert.deepEqual(Object.keys(schema['properties'] as object), [
+      'manticore',
+      'components',
+      'hybrid',
+      'data',
+      'search',
+      'finetune',
+      'baselines',
+      'engine',
+    ]);
+    assert.deepEqual(schema['required'], ['manticore', 'components', 'hybrid', 'data', 'search']);
+    assert.equal(schema['additionalProperties'], false);
+    const { search } = schema['properties'] as {
+      search: { properties: Record<string, { description: string; default?: unknown }> };
+    };
+    assert.equal(search.properties['batch']?.default, 8);
+    assert.match(search.properties['batch'].description, /micro-batch/);
+  });
+});

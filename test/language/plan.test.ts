@@ -1,0 +1,404 @@
+/** The plan: groups, shapes, counts, costs and jobs, against METHOD's rules worked out by hand. */
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import type { Plan, PlanJob } from '../../server/contract/plan';
+import { checkConfig } from '../../server/language/checkConfig';
+import { planText } from '../../server/language/planText';
+import {
+  fakeReader,
+  model,
+  quickDisk,
+  tinyGpt2,
+  tinyMamba,
+  tokenizer,
+  type FakeDisk,
+} from './fakeReader';
+import { quickConfig } from './marked';
+
+async function planOf(text: string, disk: FakeDisk = quickDisk): Promise<Plan> {
+  const { plan, problems } = await checkConfig(text, {
+    name: 'test',
+    base: '/base',
+    reader: fakeReader(disk),
+  });
+  assert.ok(plan, JSON.stringify(problems));
+  return plan;
+}
+
+const size = (shape: readonly number[]) => shape.reduce((product, extent) => product * extent, 1);
+const total = (plan: Plan) => plan.tensors.reduce((sum, { shape }) => sum + size(shape), 0);
+const names = (plan: Plan) => plan.tensors.map(({ name }) => name);
+
+describe('the plan’s shape', () => {
+  it('cuts each component into N groups, the first ones longer', async () => {
+    const plan = await planOf(quickConfig());
+    assert.deepEqual(
+      plan.components.map(({ name, groups }) => [name, groups]),
+      [
+        [
+          'neox',
+          [
+            { first: 0, end: 2 },
+            { first: 2, end: 4 },
+          ],
+        ],
+        [
+          'mamba',
+          [
+            { first: 0, end: 3 },
+            { first: 3, end: 5 },
+          ],
+        ],
+      ],
+    );
+    assert.equal(plan.width, 24);
+    assert.equal(plan.vocabulary, 40);
+  });
+
+  it('drops the surplus rows of a padded table', async () => {
+    const plan = await planOf(quickConfig());
+    const table = plan.tensors.find(({ name }) => name === 'components/neox/embed_in.weight');
+    assert.deepEqual(table?.shape, [40, 16]);
+  });
+
+  it('gives each live (component, block) a pair of projectors', async () => {
+    const plan = await planOf(quickConfig());
+    const projectors = plan.tensors.filter(({ name }) => name.startsWith('projectors/'));
+    assert.deepEqual(
+      projectors.slice(0, 4).map(({ name, shape, place }) => [name, shape, place]),
+      [
+        ['projectors/neox/1/in.weight', [16, 24], 0],
+        ['projectors/neox/1/in.bias', [16], 0],
+        ['projectors/neox/1/out.weight', [24, 16], 0],
+        ['projectors/neox/1/out.bias', [24], 0],
+      ],
+    );
+    assert.equal(projectors.length, 16);
+  });
+
+  it('has none without a gate, without a kind, or for a component alone', async () => {
+    for (const hybrid of [
+      '  blocks: 2\n  gate: none',
+      '  blocks: 2\n  projectors: { kind: none }',
+    ]) {
+      assert.ok(
+        names(await planOf(quickConfig({ hybrid }))).every(
+          (name) => !name.startsWith('projectors/'),
+        ),
+      );
+    }
+    const alone = await planOf(quickConfig({ components: '  neox: { source: ./neox }' }));
+    assert.equal(alone.parameters, alone.components[0]!.parameters);
+    assert.equal(alone.flopsPerToken, alone.components[0]!.flopsPerToken);
+  });
+
+  it('a pruned block takes its layers, norm, head and projectors with it; a tied table stays for its head', async () => {
+    const last = names(
+      await planOf(quickConfig({ hybrid: '  blocks: 2\n  mixture: { 2: { prune: [neox] } }' })),
+    );
+    assert.ok(last.includes('components/neox/layers.1.mlp.dense_h_to_4h.weight'));
+    assert.ok(!last.some((name) => /neox\/(layers\.2|final_layer_norm|embed_out)/.test(name)));
+    assert.ok(!last.includes('projectors/neox/2/in.weight'));
+    const first = await planOf(
+      quickConfig({ hybrid: '  blocks: 2\n  mixture: { 1: { prune: [mamba] } }' }),
+    );
+    assert.ok(names(first).includes('components/mamba/embeddings.weight'));
+    const untied = await planOf(
+      quickConfig({ hybrid: '  blocks: 2\n  mixture: { 1: { prune: [neox] } }' }),
+    );
+    assert.ok(!names(untied).includes('components/neox/embed_in.weight'));
+  });
+
+  it('counts a component that is live everywhere as the component itself', async () => {
+    const plan = await planOf(quickConfig({ hybrid: '  blocks: 2\n  gate: none' }));
+    assert.equal(plan.parameters, plan.components[0]!.parameters + plan.components[1]!.parameters);
+    assert.equal(
+      plan.flopsPerToken,
+      plan.components[0]!.flopsPerToken + plan.components[1]!.flopsPerToken,
+    );
+  });
+
+  it('says whose vocabulary is made anew', async () => {
+    const disk: FakeDisk = {
+      ...quickDisk,
+      models: {
+        ...quickDisk.models,
+        './mamba': model(tinyMamba, { tokenizer: tokenizer(30, 'b'.repeat(64)) }),
+      },
+    };
+    const of = async (hybrid: string) =>
+      (await planOf(quickConfig({ hybrid }), disk)).components.map(({ vocabulary }) => vocabulary);
+    assert.deepEqual(await of('  blocks: 2'), ['own', 'transplant']);
+    assert.deepEqual(await of('  blocks: 2\n  embeddings: random'), ['own', 'random']);
+    assert.deepEqual(await of('  blocks: 2\n  tokenizer: mamba'), ['transplant', 'own']);
+  });
+
+  it('carries α as the config leaves it', async () => {
+    const plan = await planOf(
+      quickConfig({
+        hybrid:
+          '  blocks: 3\n  mixture: { 1: { pin: mamba }, 2: { prune: [mamba] }, 3: { init: { neox: 0.25, mamba: 0.75 } } }',
+      }),
+    );
+    assert.deepEqual(
+      plan.blocks.map(({ live, pinned, initial }) => [live, pinned, initial]),
+      [
+        [
+          [0, 1],
+          [0, 1],
+          [0, 1],
+        ],
+        [[0], undefined, [1, 0]],
+        [[0, 1], undefined, [0.25, 0.75]],
+      ],
+    );
+  });
+
+  it('counts no FLOPs for what a pin holds at 0, nor for projectors that α = 1 skips', async () => {
+    const pinned = await planOf(
+      quickConfig({ hybrid: '  blocks: 2\n  mixture: { 1: { pin: neox }, 2: { pin: neox } }' }),
+    );
+    assert.equal(pinned.flopsPerToken, pinned.components[0]!.flopsPerToken);
+    // A hard hand-over goes through projectors with the transition gate only (METHOD §3).
+    const handOver = (gate: string) =>
+      planOf(
+        quickConfig({
+          hybrid: `  blocks: 2\n  gate: ${gate}\n  mixture: { 1: { pin: neox }, 2: { pin: mamba } }`,
+        }),
+      );
+    const [paper, transition] = [await handOver('paper'), await handOver('transition')];
+    // neox out of block 1 and mamba into block 2: 24 × 16 and 24 × 24, a multiply-add counted as two.
+    assert.equal(transition.flopsPerToken - paper.flopsPerToken, 2 * (24 * 16 + 24 * 24));
+  });
+
+  it('is frozen all the way down, and JSON', async () => {
+    const plan = await planOf(quickConfig());
+    assert.throws(() => ((plan.tensors[0]!.shape as number[])[0] = 1), TypeError);
+    assert.throws(() => ((plan.config.search as { steps: number }).steps = 1), TypeError);
+    const read = JSON.parse(JSON.stringify(plan)) as Plan;
+    assert.deepEqual(read.tensors, plan.tensors);
+  });
+
+  it('reads as a table', async () => {
+    const text = planText(
+      await planOf(
+        quickConfig({
+          hybrid: '  blocks: 2\n  mixture: { 2: { prune: [neox] } }',
+          rest: 'finetune: { steps: 20 }\nbaselines: true',
+        }),
+      ),
+    );
+    assert.match(text, /^block {2}neox +mamba +parameters$/m);
+    assert.match(text, /^1 +layers 1–2, α 0\.5 +layers 1–3, α 0\.5/m);
+    assert.match(text, /^2 +pruned +layers 4–5, α 1/m);
+    assert.match(text, /^baseline +mamba +1 +20 +20 +0/m);
+  });
+});
+
+describe('any hybrid', () => {
+  const hybrids = fc.record({
+    blocks: fc.integer({ min: 1, max: 3 }),
+    gate: fc.constantFrom('paper', 'transition', 'none'),
+    head: fc.constantFrom('first', 'last'),
+    kind: fc.constantFrom('linear', 'linear-skip', 'mlp', 'mlp-skip', 'none'),
+    prune: fc.array(
+      fc.record({
+        block: fc.integer({ min: 1, max: 3 }),
+        name: fc.constantFrom('neox', 'mamba', 'gpt'),
+      }),
+      { maxLength: 4 },
+    ),
+  });
+
+  it('its parameters are the sum of its tensors, each named once; pruning never adds', async () => {
+    await fc.assert(
+      fc.asyncProperty(hybrids, async ({ blocks, gate, head, kind, prune }) => {
+        const build = (pruned: typeof prune) => {
+          const lines = Array.from({ length: blocks }, (_, index) => {
+            const gone = [
+              ...new Set(pruned.filter(({ block }) => block === index + 1).map(({ name }) => name)),
+            ].slice(0, 2);
+            return `    ${index + 1}: { prune: [${gone.join(', ')}] }`;
+          });
+          return planOf(
+            quickConfig({
+              components:
+                '  neox: { source: ./neox }\n  mamba: { source: ./mamba }\n  gpt: { source: ./gpt2 }',
+              hybrid: `  blocks: ${blocks}\n  gate: ${gate}\n  head: ${head}\n  projectors: { kind: ${kind} }\n  mixture:\n${lines.join('\n')}`,
+            }),
+          );
+        };
+        const whole = await build([]);
+        const plan = await build(prune);
+        assert.equal(plan.parameters, total(plan));
+        assert.equal(new Set(names(plan)).size, plan.tensors.length);
+        const all = new Set(names(whole));
+        assert.ok(names(plan).every((name) => all.has(name)));
+        assert.ok(plan.flopsPerToken <= whole.flopsPerToken);
+        assert.ok(plan.memory.peak >= 4 * 4 * plan.parameters);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+describe('jobs', () => {
+  const summary = (jobs: readonly PlanJob[]) =>
+    jobs.map(({ stage, subject, seed, steps, weightUpdates, alphaUpdates, tokens }) => [
+      stage,
+      subject,
+      seed,
+      steps,
+      weightUpdates,
+      alphaUpdates,
+      tokens,
+    ]);
+  const jobs = async (search: string, rest: string, hybrid = '  blocks: 2') =>
+    (await planOf(quickConfig({ search: `  batch: 4\n${search}`, rest, hybrid }))).jobs;
+
+  it('come in order, for every seed', async () => {
+    const found = await jobs(
+      '  steps: 10\n  seeds: [3, 5]',
+      'finetune: { steps: 6 }\nbaselines: { uniform: true }',
+    );
+    assert.deepEqual(
+      found.map(({ stage, subject, seed }) => [stage, subject, seed]),
+      [3, 5].flatMap((seed) => [
+        ['search', 'hybrid', seed],
+        ['finetune', 'hybrid', seed],
+        ['baseline', 'uniform', seed],
+        ['baseline', 'neox', seed],
+        ['baseline', 'mamba', seed],
+      ]),
+    );
+  });
+
+  it('simultaneous: every step updates both', async () => {
+    assert.deepEqual(summary(await jobs('  steps: 10', '')), [
+      ['search', 'hybrid', 1, 10, 10, 10, 10 * 4 * 16],
+    ]);
+  });
+
+  it('alternating: half and half, θ first; its baseline gets θ’s half', async () => {
+    assert.deepEqual(
+      summary(await jobs('  steps: 11\n  schedule: alternating', 'baselines: true')),
+      [
+        ['search', 'hybrid', 1, 11, 6, 5, 6 * 64],
+        ['baseline', 'neox', 1, 6, 6, 0, 6 * 64],
+        ['baseline', 'mamba', 1, 6, 6, 0, 6 * 64],
+      ],
+    );
+  });
+
+  it('fixed: θ alone', async () => {
+    const pins = '  blocks: 1\n  mixture: { 1: { pin: { neox: 0.5, mamba: 0.5 } } }';
+    assert.deepEqual(summary(await jobs('  steps: 10\n  algorithm: fixed', '', pins)), [
+      ['search', 'hybrid', 1, 10, 10, 0, 640],
+    ]);
+  });
+
+  it('rewound: the baseline gets the fine-tuning’s budget; kept: the search’s too', async () => {
+    const budget = async (weights: string) => {
+      const found = await jobs(
+        '  steps: 10\n  schedule: alternating',
+        `finetune: { steps: 6, batch: 2, weights: ${weights} }\nbaselines: true`,
+      );
+      return found.at(-1)!;
+    };
+    const rewound = await budget('rewind');
+    assert.deepEqual(rewound.phases, [{ settings: 'finetune', steps: 6, tokens: 6 * 32 }]);
+    const kept = await budget('keep');
+    assert.deepEqual(kept.phases, [
+      { settings: 'search', steps: 5, tokens: 5 * 64 },
+      { settings: 'finetune', steps: 6, tokens: 6 * 32 },
+    ]);
+    assert.equal(kept.weightUpdates, 11);
+    assert.equal(kept.tokens, 5 * 64 + 6 * 32);
+  });
+
+  it('matched by FLOPs: as many steps as cost what the hybrid’s did', async () => {
+    const plan = await planOf(
+      quickConfig({ rest: 'finetune: { steps: 100 }\nbaselines: { match: flops }' }),
+    );
+    for (const { name, flopsPerToken } of plan.components) {
+      const job = plan.jobs.find(({ subject }) => subject === name)!;
+      const spent = job.weightUpdates * flopsPerToken;
+      assert.ok(Math.abs(spent - 100 * plan.flopsPerToken) <= flopsPerToken / 2, name);
+      assert.ok(job.weightUpdates > 100);
+    }
+  });
+
+  it('a discretised fine-tuning costs at most the dearest choice', async () => {
+    const plan = await planOf(
+      quickConfig({
+        hybrid: '  blocks: 2\n  gate: none',
+        rest: 'finetune: { steps: 5, alphas: argmax }',
+      }),
+    );
+    const [search, tuned] = plan.jobs;
+    assert.ok(tuned!.flopsPerToken < search!.flopsPerToken);
+    for (const row of [0, 1]) {
+      const pins = `  blocks: 2\n  gate: none\n  mixture: { 1: { pin: ${['neox', 'mamba'][row]!} }, 2: { pin: mamba } }`;
+      assert.ok(
+        (await planOf(quickConfig({ hybrid: pins }))).flopsPerToken <= tuned!.flopsPerToken,
+      );
+    }
+  });
+
+  it('defaults: the fine-tuning’s come from the search, a tenth of the steps, gaea’s rate', async () => {
+    const plan = await planOf(
+      quickConfig({
+        search: '  steps: 300\n  algorithm: gaea\n  learningRate: 3e-4\n  clip: 0.5',
+        rest: 'finetune: { steps: 40, clip: 2 }',
+      }),
+    );
+    const { search, finetune } = plan.config;
+    assert.ok(finetune);
+    assert.deepEqual(
+      [search.evalEvery, search.checkpointEvery, search.alphaLearningRate, search.seeds],
+      [30, 30, 0.1, [1]],
+    );
+    assert.deepEqual(
+      [finetune.learningRate, finetune.clip, finetune.evalEvery, finetune.weights, finetune.alphas],
+      [3e-4, 2, 4, 'rewind', 'soft'],
+    );
+    assert.equal((await planOf(quickConfig())).config.search.alphaLearningRate, 0.01);
+  });
+});
+
+describe('predicted memory', () => {
+  it('grows with batch and context, and holds four copies of the parameters at least', async () => {
+    const peak = async (batch: number, context: number) =>
+      (
+        await planOf(
+          quickConfig({
+            data: `  train: { text: train.txt }\n  validation: { text: valid.txt }\n  context: ${context}`,
+            search: `  steps: 3\n  batch: ${batch}`,
+          }),
+        )
+      ).memory.peak;
+    assert.ok((await peak(8, 16)) > (await peak(4, 16)));
+    assert.ok((await peak(8, 16)) > (await peak(8, 8)));
+    const tiny = await planOf(quickConfig({ search: '  steps: 3\n  batch: 1' }));
+    assert.equal(tiny.memory.moments, 8 * tiny.parameters);
+    assert.ok(tiny.memory.peak > 16 * tiny.parameters);
+  });
+
+  it('of one GPT-2 layer, counted by hand', async () => {
+    const disk: FakeDisk = {
+      ...quickDisk,
+      models: {
+        './gpt2': model({ ...tinyGpt2, n_layer: 1, resid_pdrop: 0, attn_pdrop: 0, embd_pdrop: 0 }),
+      },
+    };
+    const plan = await planOf(
+      quickConfig({ components: '  gpt: { source: ./gpt2 }', hybrid: '  blocks: 1' }),
+      disk,
+    );
+    // Saved a token, d = 12: two norms 2d, q k v 3d, attended d, residuals 2d, inner 2·4d, the stream d, the final norm d;
+    // logits V = 40. Dying with the forward pass: two last linear maps 2d, the looked-up embedding d.
+    const saved = 8 * 12 + 8 * 12 + 2 * 12 + 40;
+    const tokens = 8 * 16;
+    assert.equal(plan.memory.activations, 4 * tokens * (saved + Math.max(3 * 12, 40)));
+  });
+});
