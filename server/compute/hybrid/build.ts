@@ -6,38 +6,26 @@ import {
   type TensorInit,
   type TensorSpec,
 } from '../../models/architecture';
-import { familyTable, locateTensor } from '../../models/families';
+import { familyTable } from '../../models/families';
 import { componentTensorName, projectorTensorName } from '../../models/hybridTensors';
 import { projectorTensors, type ProjectorTensor } from '../../models/projector';
 import { RandomStream } from '../../models/random';
+import { projectorsDiffer, projectorsMissing, tokenizerMissing } from './errors';
 import {
-  projectorsDiffer,
-  projectorsMissing,
-  tensorMissing,
-  tensorShape,
-  tokenizerMissing,
-} from './errors';
+  loadRows,
+  loadTensor,
+  loadTransplanted,
+  sameShape,
+  type MadeTensor,
+  type RowPlan,
+  type TensorSource,
+} from './fileTensors';
 import type { Hybrid, HybridDesign } from './hybrid';
 import { initialValues, RANDOM_EMBEDDING_STD } from './initialize';
 import { ParameterStore } from './parameters';
-import {
-  transplantRows,
-  transplantTable,
-  type RowSource,
-  type TransplantTokenizer,
-} from './transplant';
+import { transplantRows, type RowSource, type TransplantTokenizer } from './transplant';
 
-export interface SourceTensor {
-  readonly shape: readonly number[];
-  /** Row-major. */
-  readonly data: Float32Array;
-}
-
-/** Tensors by the names of a file. */
-export interface TensorSource {
-  readonly has: (name: string) => boolean;
-  readonly read: (name: string) => Promise<SourceTensor>;
-}
+export type { TensorSource } from './fileTensors';
 
 /** A component's files; `weights` is `undefined` for a component from scratch. */
 export interface ComponentSource {
@@ -132,12 +120,6 @@ export function emptyStore(
   });
 }
 
-interface MadeTensor {
-  readonly data: Float32Array;
-  /** Rows beyond V that the file has. */
-  readonly surplus?: Float32Array;
-}
-
 type TensorMaker = (spec: PlanTensor) => Promise<MadeTensor>;
 
 async function fillOwn(parameters: ParameterStore, spec: PlanTensor, make: TensorMaker) {
@@ -213,57 +195,6 @@ function randomRows({ shape }: TensorSpec): TensorInit {
     : { kind: 'constant', value: 0 };
 }
 
-async function readTensor(name: string, weights: TensorSource, spec: TensorSpec) {
-  const located = locateTensor(spec, weights.has);
-  if (located === undefined) throw tensorMissing(name, spec.fileName);
-  return weights.read(located);
-}
-
-async function loadTensor(
-  name: string,
-  weights: TensorSource,
-  spec: TensorSpec,
-): Promise<MadeTensor> {
-  const { shape, data } = await readTensor(name, weights, spec);
-  if (!sameShape(shape, spec.shape)) throw tensorShape(name, spec.fileName, shape, spec.shape);
-  return { data };
-}
-
-/** The first V rows, and those beyond (METHOD §2). */
-async function loadRows(
-  name: string,
-  weights: TensorSource,
-  spec: TensorSpec,
-): Promise<MadeTensor> {
-  const { shape, data } = await readTensor(name, weights, spec);
-  const [rows = 0, ...rest] = shape;
-  const [wanted = 0, ...inner] = spec.shape;
-  if (rows < wanted || !sameShape(rest, inner)) {
-    throw tensorShape(name, spec.fileName, shape, spec.shape);
-  }
-  const end = (data.length / Math.max(rows, 1)) * wanted;
-  return rows === wanted ? { data } : { data: data.slice(0, end), surplus: data.slice(end) };
-}
-
-/** Rows of another vocabulary for one table: `rowsFor` a table of so many rows. */
-type RowPlan = (rows: number) => readonly RowSource[];
-
-/** V rows made of the component's own, as far as its tokenizer uses them. */
-async function loadTransplanted(
-  name: string,
-  weights: TensorSource,
-  spec: TensorSpec,
-  rowsFor: { readonly ownSize: number; readonly plan: RowPlan },
-): Promise<MadeTensor> {
-  const { shape, data } = await readTensor(name, weights, spec);
-  const [rows = 0, ...rest] = shape;
-  if (rows === 0 || !sameShape(rest, spec.shape.slice(1))) {
-    throw tensorShape(name, spec.fileName, shape, spec.shape);
-  }
-  const usable = Math.min(rows, rowsFor.ownSize);
-  return { data: transplantTable(data, rest[0] ?? 1, usable, rowsFor.plan(usable)) };
-}
-
 function vocabularyRows(plan: Plan, component: number, sources: readonly ComponentSource[]) {
   const target = sources[plan.tokenizer]!.tokenizer;
   const own = sources[component]!.tokenizer;
@@ -302,10 +233,6 @@ async function fromOtherHybrid(
     throw projectorsDiffer(other.name, spec.name, shape, spec.shape);
   }
   return data;
-}
-
-function sameShape(left: readonly number[], right: readonly number[]): boolean {
-  return left.length === right.length && left.every((extent, axis) => extent === right[axis]);
 }
 
 function once<T>(make: () => T): () => T {
