@@ -212,7 +212,7 @@ export function buildAlphas(
 
 /** Selection: the component with the largest mean α, and how far the seeds agree (METHOD: "Selection without training every model"). */
 export function buildSelection(shape: Shape, alphas: ReportAlphas): ReportSelection | null {
-  if (alphas.perSeed.length === 0 || shape.blocks === 0 || shape.components.length === 0) {
+  if (alphas.perSeed.length === 0 || shape.blocks === 0 || shape.components.length < 2) {
     return null;
   }
   const perSeed = alphas.perSeed.map((entry) =>

@@ -14,11 +14,11 @@ export function stageInWords(stage: LossCurve['stage'], subject: string): string
   const name = displayText(subject, 40);
   switch (stage) {
     case 'search':
-      return `${name}, searching`;
+      return `${name}, search`;
     case 'finetune':
       return `${name}, fine-tuned`;
     case 'baseline':
-      return `${name} alone`;
+      return subject === 'uniform' ? 'uniform mixture' : `${name} alone`;
     case 'program':
       return `${name}, programming`;
     case 'projectors':

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
+import { Script } from 'node:vm';
 import { inflateSync } from 'node:zlib';
 import fc from 'fast-check';
 import {
@@ -202,6 +203,10 @@ describe('report.html', () => {
   it('has ids that occur once', () => {
     const ids = [...html.matchAll(/\sid="([^"]+)"/gu)].map((match) => match[1]!);
     assert.deepEqual(ids, [...new Set(ids)]);
+  });
+
+  it('has a script that parses', () => {
+    assert.doesNotThrow(() => new Script(/<script>([\s\S]*?)<\/script>/u.exec(html)![1]!));
   });
 
   it('carries its data where the script finds it', () => {

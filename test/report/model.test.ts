@@ -86,6 +86,28 @@ describe('results over seeds', () => {
   });
 });
 
+describe('fine-tuning left out', () => {
+  it('reports the search’s own result', () => {
+    const events = syntheticRun().map((event) =>
+      event.type === 'finished'
+        ? {
+            ...event,
+            results: event.results.map((r) =>
+              r.stage === 'finetune'
+                ? { ...r, stage: 'search' as const, split: 'test' as const }
+                : r,
+            ),
+          }
+        : event,
+    );
+    const { headline } = buildReportModel(events, syntheticPlan());
+    assert.match(
+      headline.sentence,
+      /^The hybrid's test loss is 2\.\d+ .* no component was trained beside it/,
+    );
+  });
+});
+
 describe('selection', () => {
   it('takes the largest mean α, with its spread and how many seeds agree', () => {
     const { selection, alphas } = report({ controls: false });
@@ -95,6 +117,10 @@ describe('selection', () => {
     assert.equal(selection!.component, best);
     assert.equal(selection!.seeds, 3);
     assert.ok(selection!.spread!['neox']! > 0);
+  });
+
+  it('is no question with one component', () => {
+    assert.equal(report({ components: ['neox'], controls: false }).selection, null);
   });
 
   it('owns up to blocks that were held by hand', () => {
