@@ -4,6 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import type { EngineName } from '../../contract/engine';
 import { notAvailable } from './errors';
+import { openWasm } from './wasm/openWasm';
 
 export interface EngineOptions {
   /** Worker threads, the main one counted. */
@@ -35,13 +36,14 @@ export interface Engine {
  */
 export async function openEngine(
   name: EngineName | 'auto',
-  _options: EngineOptions = {},
+  options: EngineOptions = {},
 ): Promise<Engine> {
   switch (name) {
     case 'cpu':
       return openCpu();
     case 'auto':
     case 'wasm':
+      return openWasm(options);
     case 'tensorflow':
     case 'webgpu':
       throw notAvailable(name, 'it is not part of this build', 'Use another engine.');

@@ -4,8 +4,7 @@ import { silu } from './activations';
 import { hasKernel, runKernel, runKernels } from './fused';
 
 export const CAUSAL_CONV = 'ManticoreCausalConv';
-export const CAUSAL_CONV_GRAD_INPUT = 'ManticoreCausalConvGradInput';
-export const CAUSAL_CONV_GRAD_WEIGHT = 'ManticoreCausalConvGradWeight';
+export const CAUSAL_CONV_GRAD = 'ManticoreCausalConvGrad';
 
 export interface CausalConvOptions {
   /** Whether SiLU is applied to the result. */
@@ -49,14 +48,8 @@ tf.registerGradient({
   kernelName: CAUSAL_CONV,
   saveAllInputs: true,
   gradFunc: (dy, saved, attributes) => {
-    const inputs = [dy as tf.Tensor, ...saved];
     const attrs = { silu: attributes['silu'] as boolean };
-    let weightGrads: tf.Tensor[] | undefined;
-    const forWeights = () => (weightGrads ??= runKernels(CAUSAL_CONV_GRAD_WEIGHT, inputs, attrs));
-    return {
-      0: () => runKernel(CAUSAL_CONV_GRAD_INPUT, inputs, attrs),
-      1: () => forWeights()[0]!,
-      2: () => forWeights()[1]!,
-    };
+    const grads = runKernels(CAUSAL_CONV_GRAD, [dy as tf.Tensor, ...saved], attrs);
+    return Object.fromEntries(grads.map((grad, i) => [i, () => grad]));
   },
 });

@@ -61,7 +61,9 @@ function scanComposite({ u, delta, A, B, C, D, initial }: ScanInput): ScanResult
   const n = A.shape[1]!;
   let h: tf.Tensor = initial ?? tf.zeros([b, c, n]);
   if (l === 0) return { y: tf.zeros([b, 0, c]), state: tf.clone(h) as tf.Tensor3D };
-  const steps = (x: tf.Tensor) => tf.unstack(x, 1);
+  // Not unstack: tfjs's gradient of it fails when there is one part.
+  const steps = (x: tf.Tensor) =>
+    Array.from({ length: l }, (_, t) => tf.slice(x, [0, t, 0], [b, 1, x.shape[2]!]));
   const [us, deltas, Bs, Cs] = [steps(u), steps(delta), steps(B), steps(C)];
   const ys: tf.Tensor[] = [];
   for (let t = 0; t < l; t++) {

@@ -1,0 +1,411 @@
+/**
+ * Matrix product C = A·B + initial, single precision: tiles of 6 × 8 in registers over packed panels of B, in blocks of
+ * 256 along K (the scheme of Goto & van de Geijn, ACM TOMS 34(3), 2008). An entry of C is summed in one order whatever
+ * the tiling, so results do not depend on how a product is cut into jobs. Strides are in bytes.
+ */
+import { bytes, int, pointer, scratch, ZERO } from './layout';
+import { madd, sumLanes } from './vector';
+
+const K_BLOCK: i32 = 256;
+const N_BLOCK: i32 = 512;
+const M_BLOCK: i32 = 384;
+/** Offsets into a thread's scratch: packed B (512 KiB), packed A (384 KiB), one tile. */
+const PACK_A: usize = 512 * 1024;
+const TILE: usize = 960 * 1024;
+
+/** Six rows of A times eight columns of B: row r of A starts at a + r·rowA and steps by stepA along k. */
+function micro(
+  a: usize,
+  rowA: usize,
+  stepA: usize,
+  b: usize,
+  c: usize,
+  rowC: usize,
+  k: i32,
+  init: usize,
+  rowInit: usize,
+): void {
+  const row2 = rowA * 2,
+    row3 = rowA * 3,
+    row4 = rowA * 4,
+    row5 = rowA * 5;
+  let c00 = f32x4.splat(0),
+    c01 = c00,
+    c10 = c00,
+    c11 = c00,
+    c20 = c00,
+    c21 = c00;
+  let c30 = c00,
+    c31 = c00,
+    c40 = c00,
+    c41 = c00,
+    c50 = c00,
+    c51 = c00;
+  for (let i = 0; i < k; i++) {
+    const b0 = v128.load(b),
+      b1 = v128.load(b, 16);
+    let x = v128.load32_splat(a);
+    c00 = madd(x, b0, c00);
+    c01 = madd(x, b1, c01);
+    x = v128.load32_splat(a + rowA);
+    c10 = madd(x, b0, c10);
+    c11 = madd(x, b1, c11);
+    x = v128.load32_splat(a + row2);
+    c20 = madd(x, b0, c20);
+    c21 = madd(x, b1, c21);
+    x = v128.load32_splat(a + row3);
+    c30 = madd(x, b0, c30);
+    c31 = madd(x, b1, c31);
+    x = v128.load32_splat(a + row4);
+    c40 = madd(x, b0, c40);
+    c41 = madd(x, b1, c41);
+    x = v128.load32_splat(a + row5);
+    c50 = madd(x, b0, c50);
+    c51 = madd(x, b1, c51);
+    a += stepA;
+    b += 32;
+  }
+  v128.store(c, f32x4.add(c00, v128.load(init)));
+  v128.store(c, f32x4.add(c01, v128.load(init, 16)), 16);
+  c += rowC;
+  init += rowInit;
+  v128.store(c, f32x4.add(c10, v128.load(init)));
+  v128.store(c, f32x4.add(c11, v128.load(init, 16)), 16);
+  c += rowC;
+  init += rowInit;
+  v128.store(c, f32x4.add(c20, v128.load(init)));
+  v128.store(c, f32x4.add(c21, v128.load(init, 16)), 16);
+  c += rowC;
+  init += rowInit;
+  v128.store(c, f32x4.add(c30, v128.load(init)));
+  v128.store(c, f32x4.add(c31, v128.load(init, 16)), 16);
+  c += rowC;
+  init += rowInit;
+  v128.store(c, f32x4.add(c40, v128.load(init)));
+  v128.store(c, f32x4.add(c41, v128.load(init, 16)), 16);
+  c += rowC;
+  init += rowInit;
+  v128.store(c, f32x4.add(c50, v128.load(init)));
+  v128.store(c, f32x4.add(c51, v128.load(init, 16)), 16);
+}
+
+/** A tile with fewer rows or columns than 6 × 8: whole in scratch, then the part that exists is copied. */
+function edge(
+  rows: i32,
+  columns: i32,
+  a: usize,
+  rowA: usize,
+  stepA: usize,
+  b: usize,
+  c: usize,
+  rowC: usize,
+  k: i32,
+  init: usize,
+  rowInit: usize,
+): void {
+  const tile = scratch() + TILE;
+  micro(a, rowA, stepA, b, tile, 32, k, ZERO, 0);
+  for (let i = 0; i < rows; i++) {
+    for (let j = 0; j < columns; j++) {
+      const at = bytes(j);
+      store<f32>(c + at, load<f32>(tile + ((<usize>i) << 5) + at) + load<f32>(init + at));
+    }
+    c += rowC;
+    init += rowInit;
+  }
+}
+
+/** Panels of 8 columns of B, k by k, the last filled up with zeros. */
+function packB(b: usize, rowB: usize, columnB: usize, k: i32, n: i32, to: usize): void {
+  for (let j = 0; j < n; j += 8) {
+    const from = b + <usize>j * columnB;
+    if (j + 8 <= n && columnB == 4) packRows(from, rowB, k, to);
+    else if (j + 8 <= n && rowB == 4) packTransposed(from, columnB, k, to);
+    else {
+      const columns = min(8, n - j);
+      for (let i = 0; i < k; i++) {
+        const at = to + ((<usize>i) << 5);
+        v128.store(at, f32x4.splat(0));
+        v128.store(at, f32x4.splat(0), 16);
+        for (let q = 0; q < columns; q++) {
+          store<f32>(at + bytes(q), load<f32>(from + <usize>i * rowB + <usize>q * columnB));
+        }
+      }
+    }
+    to += (<usize>k) << 5;
+  }
+}
+
+function packRows(from: usize, rowB: usize, k: i32, to: usize): void {
+  for (let i = 0; i < k; i++) {
+    v128.store(to, v128.load(from));
+    v128.store(to, v128.load(from, 16), 16);
+    from += rowB;
+    to += 32;
+  }
+}
+
+function packTransposed(from: usize, columnB: usize, k: i32, to: usize): void {
+  for (let half: usize = 0; half < 2; half++) {
+    const s0 = from + half * 4 * columnB,
+      s1 = s0 + columnB,
+      s2 = s1 + columnB,
+      s3 = s2 + columnB;
+    let at = to + (half << 4),
+      o: usize = 0,
+      i = 0;
+    for (; i + 4 <= k; i += 4) {
+      const r0 = v128.load(s0 + o),
+        r1 = v128.load(s1 + o),
+        r2 = v128.load(s2 + o),
+        r3 = v128.load(s3 + o);
+      const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5),
+        t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+      const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7),
+        t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+      v128.store(at, v128.shuffle<i64>(t0, t1, 0, 2));
+      v128.store(at, v128.shuffle<i64>(t0, t1, 1, 3), 32);
+      v128.store(at, v128.shuffle<i64>(t2, t3, 0, 2), 64);
+      v128.store(at, v128.shuffle<i64>(t2, t3, 1, 3), 96);
+      at += 128;
+      o += 16;
+    }
+    for (; i < k; i++) {
+      store<f32>(at, load<f32>(s0 + o));
+      store<f32>(at, load<f32>(s1 + o), 4);
+      store<f32>(at, load<f32>(s2 + o), 8);
+      store<f32>(at, load<f32>(s3 + o), 12);
+      at += 32;
+      o += 4;
+    }
+  }
+}
+
+/** One panel of 6 rows of A, k by k, filled up with zeros. */
+function packPanelA(a: usize, rowA: usize, columnA: usize, rows: i32, k: i32, to: usize): void {
+  for (let i = 0; i < 6; i++) {
+    let from = a + <usize>i * rowA,
+      at = to + bytes(i);
+    for (let p = 0; p < k; p++) {
+      store<f32>(at, i < rows ? load<f32>(from) : 0);
+      from += columnA;
+      at += 24;
+    }
+  }
+}
+
+/** Whole panels of A whose rows lie side by side (columnA is the long stride): six floats at a time. */
+function packColumnsA(a: usize, columnA: usize, panels: i32, k: i32, to: usize): void {
+  const panelBytes = <usize>k * 24;
+  for (let p = 0; p < k; p++) {
+    let from = a + <usize>p * columnA,
+      at = to + <usize>p * 24;
+    for (let i = 0; i < panels; i++) {
+      v128.store(at, v128.load(from));
+      store<i64>(at, load<i64>(from, 16), 16);
+      from += 24;
+      at += panelBytes;
+    }
+  }
+}
+
+/** Packs the block of A where its rows can't be read in place: all of it, or the last panel alone. */
+function packA(a: usize, rowA: usize, columnA: usize, m: i32, k: i32, to: usize): void {
+  const panels = m / 6,
+    panelBytes = <usize>k * 24;
+  if (rowA == 4) packColumnsA(a, columnA, panels, k, to);
+  else if (columnA != 4) {
+    for (let i = 0; i < panels; i++) {
+      packPanelA(a + <usize>(6 * i) * rowA, rowA, columnA, 6, k, to + <usize>i * panelBytes);
+    }
+  }
+  if (panels * 6 < m) {
+    const from = a + <usize>(6 * panels) * rowA;
+    packPanelA(from, rowA, columnA, m - 6 * panels, k, to + <usize>panels * panelBytes);
+  }
+}
+
+/** One block: m rows of A times the packed n columns of B. */
+function block(
+  a: usize,
+  rowA: usize,
+  columnA: usize,
+  c: usize,
+  rowC: usize,
+  m: i32,
+  k: i32,
+  n: i32,
+  init: usize,
+  rowInit: usize,
+  stepInit: usize,
+): void {
+  const packed = scratch() + PACK_A,
+    panelBytes = <usize>k * 24;
+  packA(a, rowA, columnA, m, k, packed);
+  let b = scratch();
+  for (let j = 0; j < n; j += 8) {
+    const columns = n - j;
+    for (let i = 0; i < m; i += 6) {
+      const inPlace = columnA == 4 && i + 6 <= m;
+      const from = inPlace ? a + <usize>i * rowA : packed + <usize>(i / 6) * panelBytes;
+      const row: usize = inPlace ? rowA : 4,
+        step: usize = inPlace ? 4 : 24;
+      const to = c + <usize>i * rowC + bytes(j);
+      const start = init + <usize>i * rowInit + <usize>j * stepInit;
+      if (columns >= 8 && i + 6 <= m) micro(from, row, step, b, to, rowC, k, start, rowInit);
+      else edge(min(6, m - i), min(8, columns), from, row, step, b, to, rowC, k, start, rowInit);
+    }
+    b += (<usize>k) << 5;
+  }
+}
+
+/** One row times B without packing: decoding reads each weight once. */
+function rowProduct(
+  a: usize,
+  columnA: usize,
+  b: usize,
+  rowB: usize,
+  columnB: usize,
+  c: usize,
+  k: i32,
+  n: i32,
+  init: usize,
+  stepInit: usize,
+): void {
+  for (let j = 0; j < n; j++) {
+    let s0 = f32x4.splat(0),
+      s1 = s0,
+      x = a,
+      y = b + <usize>j * columnB,
+      i = 0,
+      tail: f32 = 0;
+    for (; i + 8 <= k; i += 8) {
+      s0 = madd(v128.load(x), v128.load(y), s0);
+      s1 = madd(v128.load(x, 16), v128.load(y, 16), s1);
+      x += 32;
+      y += 32;
+    }
+    for (; i < k; i++) {
+      tail += load<f32>(x) * load<f32>(y);
+      x += columnA;
+      y += rowB;
+    }
+    const start = load<f32>(init + <usize>j * stepInit);
+    store<f32>(c + bytes(j), sumLanes(f32x4.add(s0, s1)) + tail + start);
+  }
+}
+
+/**
+ * C [m, n] = A [m, k] · B [k, n] + initial. `init` is ZERO, or a matrix of row stride `rowInit` (0: one row for all; C
+ * itself to accumulate).
+ */
+export function product(
+  a: usize,
+  rowA: usize,
+  columnA: usize,
+  b: usize,
+  rowB: usize,
+  columnB: usize,
+  c: usize,
+  rowC: usize,
+  m: i32,
+  k: i32,
+  n: i32,
+  init: usize,
+  rowInit: usize,
+): void {
+  const stepInit: usize = init == ZERO ? 0 : 4;
+  for (let j = 0; j < n; j += N_BLOCK) {
+    const nb = min(N_BLOCK, n - j),
+      cj = c + bytes(j);
+    // At least one round, so that an empty sum stores its initial value.
+    for (let p = 0; p == 0 || p < k; p += K_BLOCK) {
+      const kb = min(K_BLOCK, k - p);
+      packB(b + <usize>p * rowB + <usize>j * columnB, rowB, columnB, kb, nb, scratch());
+      const start = p == 0 ? init + <usize>j * stepInit : cj;
+      const rowStart = p == 0 ? rowInit : rowC,
+        step: usize = p == 0 ? stepInit : 4;
+      for (let i = 0; i < m; i += M_BLOCK) {
+        block(
+          a + <usize>i * rowA + <usize>p * columnA,
+          rowA,
+          columnA,
+          cj + <usize>i * rowC,
+          rowC,
+          min(M_BLOCK, m - i),
+          kb,
+          nb,
+          start + <usize>i * rowStart,
+          rowStart,
+          step,
+        );
+      }
+    }
+  }
+}
+
+/**
+ * Job: 0 A, 1 row, 2 column stride, 3 B, 4 row, 5 column stride, 6 C, 7 row stride, 8 m, 9 k, 10 n, 11 initial (0:
+ * none), 12 its row stride, 13 rows and 14 columns a chunk, 15 … 17 batch strides of A, B, C. Strides in elements.
+ */
+export function gemmJob(chunk: i32): void {
+  const m = int(8),
+    n = int(10),
+    rows = int(13),
+    columns = int(14);
+  const across = (n + columns - 1) / columns,
+    tiles = across * ((m + rows - 1) / rows);
+  const batch = chunk / tiles,
+    tile = chunk % tiles;
+  const i = (tile / across) * rows,
+    j = (tile % across) * columns;
+  const rowA = bytes(int(1)),
+    columnB = bytes(int(5)),
+    rowC = bytes(int(7)),
+    rowInit = bytes(int(12));
+  const a = pointer(0) + <usize>batch * bytes(int(15)) + <usize>i * rowA,
+    columnA = bytes(int(2));
+  const b = pointer(3) + <usize>batch * bytes(int(16)) + <usize>j * columnB,
+    rowB = bytes(int(4));
+  const c = pointer(6) + <usize>batch * bytes(int(17)) + <usize>i * rowC + bytes(j);
+  const nb = min(columns, n - j),
+    k = int(9);
+  const init = pointer(11) == 0 ? ZERO : pointer(11) + <usize>i * rowInit + bytes(j);
+  // Asked of the whole product, not of this tile: how it is cut into tiles must not show.
+  if (m == 1 && columnA == 4 && rowB == 4)
+    rowProduct(a, columnA, b, rowB, columnB, c, k, nb, init, init == ZERO ? 0 : 4);
+  else product(a, rowA, columnA, b, rowB, columnB, c, rowC, min(rows, m - i), k, nb, init, rowInit);
+}
+
+/** Job: 0 result, 1 rounds. Ten independent chains of multiply-add in registers: the machine's own limit. */
+export function peakJob(chunk: i32): void {
+  const x = v128.load32_splat(pointer(0)),
+    y = f32x4.splat(1e-9);
+  let a = x,
+    b = f32x4.add(x, y),
+    c = f32x4.add(b, y),
+    d = f32x4.add(c, y),
+    e = f32x4.add(d, y);
+  let f = f32x4.add(e, y),
+    g = f32x4.add(f, y),
+    h = f32x4.add(g, y),
+    p = f32x4.add(h, y),
+    q = f32x4.add(p, y);
+  for (let i = 0, rounds = int(1); i < rounds; i++) {
+    a = madd(x, y, a);
+    b = madd(x, y, b);
+    c = madd(x, y, c);
+    d = madd(x, y, d);
+    e = madd(x, y, e);
+    f = madd(x, y, f);
+    g = madd(x, y, g);
+    h = madd(x, y, h);
+    p = madd(x, y, p);
+    q = madd(x, y, q);
+  }
+  a = f32x4.add(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)), f32x4.add(e, f));
+  v128.store(
+    pointer(0) + ((<usize>chunk + 1) << 4),
+    f32x4.add(a, f32x4.add(f32x4.add(g, h), f32x4.add(p, q))),
+  );
+}

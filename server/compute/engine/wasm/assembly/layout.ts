@@ -1,0 +1,45 @@
+/** Where things lie in the shared memory below the heap, and how a job reads its arguments. */
+
+/** 64 words of integers and pointers, written before a job is started. */
+export const INTEGERS: usize = 1024;
+/** 64 floats. */
+export const FLOATS: usize = 2048;
+/** 64 bytes of zeros. */
+export const ZERO: usize = 4096;
+/** Each thread's working memory: 4 MiB from 1 MiB on. */
+const SCRATCH_BASE: usize = 1 << 20;
+const SCRATCH_BYTES: usize = 4 << 20;
+/** The GEMM's packing buffers take the first MiB of it; what follows is free for a job that calls the GEMM. */
+export const FREE_SCRATCH: usize = 1 << 20;
+
+let thread: i32 = 0;
+
+export function setThread(index: i32): void {
+  thread = index;
+}
+
+// @ts-ignore: decorator
+@inline export function scratch(): usize {
+  return SCRATCH_BASE + SCRATCH_BYTES * <usize>thread;
+}
+
+// @ts-ignore: decorator
+@inline export function int(i: usize): i32 {
+  return load<i32>(INTEGERS + (i << 2));
+}
+
+// @ts-ignore: decorator
+@inline export function pointer(i: usize): usize {
+  return <usize>load<u32>(INTEGERS + (i << 2));
+}
+
+// @ts-ignore: decorator
+@inline export function float(i: usize): f32 {
+  return load<f32>(FLOATS + (i << 2));
+}
+
+/** Bytes of `count` floats. */
+// @ts-ignore: decorator
+@inline export function bytes(count: i32): usize {
+  return (<usize>count) << 2;
+}

@@ -1,0 +1,72 @@
+/** The jobs of the kernels; shared by the assembly and the code that calls it, so it is plain in both languages. */
+export enum Op {
+  Gemm,
+  ElementwiseBinary,
+  Broadcast,
+  Unary,
+  Activation,
+  ActivationGrad,
+  RowSum,
+  ColumnSum,
+  Softmax,
+  StridedCopy,
+  Norm,
+  NormGrad,
+  Embedding,
+  EmbeddingGrad,
+  Rotary,
+  Attention,
+  AttentionGrad,
+  Conv,
+  ConvGradInput,
+  ConvGradWeight,
+  Scan,
+  ScanGrad,
+  CrossEntropy,
+  CrossEntropyGrad,
+  Dropout,
+  FitScale,
+  DotDifference,
+  SquaredNorm,
+  Adamw,
+  PeakFlops,
+}
+
+/** Kinds of ElementwiseBinary and Broadcast; the last two swap the operands. */
+export enum Binary {
+  Add,
+  Subtract,
+  Multiply,
+  Divide,
+  ReverseSubtract,
+  ReverseDivide,
+}
+
+export enum Unary {
+  Exp,
+  Negate,
+  Square,
+}
+
+export enum Activation {
+  GeluErf,
+  GeluTanh,
+  Silu,
+  Softplus,
+}
+
+/** How Broadcast repeats its second operand over a [rows, columns] first one. */
+export enum BroadcastMode {
+  Row,
+  Column,
+  Scalar,
+}
+
+/** Entries a chunk of the flat kernels. Fixed: chunk sums are added in order, whatever the thread count. */
+export const FLAT_CHUNK = 32768;
+/** Rows a chunk of the row kernels. */
+export const ROW_CHUNK = 32;
+/** Columns a chunk of the column kernels. */
+export const COLUMN_CHUNK = 64;
+/** Channels that a scan or convolution job takes together: one cache line. */
+export const CHANNEL_CHUNK = 16;

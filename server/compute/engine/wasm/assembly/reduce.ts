@@ -1,0 +1,203 @@
+/** Sums in a fixed order, row softmax and copies between strided arrays. */
+import { COLUMN_CHUNK, FLAT_CHUNK } from './opcodes';
+import { bytes, int, pointer } from './layout';
+import { exp1, exp4, maxLanes, sumLanes } from './vector';
+
+/** Job: 0 x [rows, columns], 1 out [rows], 2 rows, 3 columns, 4 rows a chunk. */
+export function rowSumJob(chunk: i32): void {
+  const width = bytes(int(3)),
+    each = int(4),
+    last = min(int(2), (chunk + 1) * each);
+  for (let r = chunk * each; r < last; r++) {
+    store<f32>(pointer(1) + bytes(r), rowSum(pointer(0) + <usize>r * width, width));
+  }
+}
+
+export function rowSum(x: usize, width: usize): f32 {
+  let s0 = f32x4.splat(0),
+    s1 = s0,
+    o: usize = 0;
+  const whole = width & ~31;
+  for (; o < whole; o += 32) {
+    s0 = f32x4.add(s0, v128.load(x + o));
+    s1 = f32x4.add(s1, v128.load(x + o, 16));
+  }
+  let sum = sumLanes(f32x4.add(s0, s1));
+  for (; o < width; o += 4) sum += load<f32>(x + o);
+  return sum;
+}
+
+/** Job: 0 x [rows, columns], 1 out [columns], 2 rows, 3 columns. Each column from the first row to the last. */
+export function columnSumJob(chunk: i32): void {
+  const rows = int(2),
+    columns = int(3),
+    last = min(columns, (chunk + 1) * COLUMN_CHUNK);
+  const width = bytes(columns);
+  let j = chunk * COLUMN_CHUNK;
+  for (; j + 4 <= last; j += 4) {
+    let at = pointer(0) + bytes(j),
+      sum = f32x4.splat(0);
+    for (let r = 0; r < rows; r++) {
+      sum = f32x4.add(sum, v128.load(at));
+      at += width;
+    }
+    v128.store(pointer(1) + bytes(j), sum);
+  }
+  for (; j < last; j++) {
+    let at = pointer(0) + bytes(j),
+      sum: f32 = 0;
+    for (let r = 0; r < rows; r++) {
+      sum += load<f32>(at);
+      at += width;
+    }
+    store<f32>(pointer(1) + bytes(j), sum);
+  }
+}
+
+/** Largest of a row; NaN if any entry is. */
+export function rowMax(x: usize, width: usize): f32 {
+  let largest = f32x4.splat(-Infinity),
+    o: usize = 0;
+  const whole = width & ~15;
+  for (; o < whole; o += 16) largest = f32x4.max(largest, v128.load(x + o));
+  let m = maxLanes(largest);
+  for (; o < width; o += 4) m = max(m, load<f32>(x + o));
+  return m;
+}
+
+/** out ← e^(scale·x − shift), in place where out = x; returns the sum. */
+export function rowExp(x: usize, out: usize, width: usize, scale: f32, shift: f32): f32 {
+  const scales = f32x4.splat(scale),
+    shifts = f32x4.splat(shift),
+    whole = width & ~15;
+  let sums = f32x4.splat(0),
+    o: usize = 0;
+  for (; o < whole; o += 16) {
+    const e = exp4(f32x4.sub(f32x4.mul(v128.load(x + o), scales), shifts));
+    v128.store(out + o, e);
+    sums = f32x4.add(sums, e);
+  }
+  let sum = sumLanes(sums);
+  for (; o < width; o += 4) {
+    const e = exp1(load<f32>(x + o) * scale - shift);
+    store<f32>(out + o, e);
+    sum += e;
+  }
+  return sum;
+}
+
+export function rowScale(x: usize, width: usize, factor: f32): void {
+  const factors = f32x4.splat(factor),
+    whole = width & ~15;
+  let o: usize = 0;
+  for (; o < whole; o += 16) v128.store(x + o, f32x4.mul(v128.load(x + o), factors));
+  for (; o < width; o += 4) store<f32>(x + o, load<f32>(x + o) * factor);
+}
+
+/** Job: 0 x [rows, columns], 1 out, 2 rows, 3 columns, 4 rows a chunk. */
+export function softmaxJob(chunk: i32): void {
+  const width = bytes(int(3)),
+    each = int(4),
+    last = min(int(2), (chunk + 1) * each);
+  for (let r = chunk * each; r < last; r++) {
+    const x = pointer(0) + <usize>r * width,
+      out = pointer(1) + <usize>r * width;
+    const sum = rowExp(x, out, width, 1, rowMax(x, width));
+    rowScale(out, width, <f32>1 / sum);
+  }
+}
+
+/** Job: 0 x, 1 out (one double a chunk), 2 count. Squares summed in double precision. */
+export function squaredNormJob(chunk: i32): void {
+  const x = pointer(0),
+    from = bytes(chunk * FLAT_CHUNK),
+    to = bytes(min(int(2), (chunk + 1) * FLAT_CHUNK));
+  const whole = from + ((to - from) & ~15);
+  let s0 = f64x2.splat(0),
+    s1 = s0,
+    o = from;
+  for (; o < whole; o += 16) {
+    const v = v128.load(x + o);
+    const low = f64x2.promote_low_f32x4(v),
+      high = f64x2.promote_low_f32x4(v128.shuffle<i64>(v, v, 1, 0));
+    s0 = f64x2.add(s0, f64x2.mul(low, low));
+    s1 = f64x2.add(s1, f64x2.mul(high, high));
+  }
+  s0 = f64x2.add(s0, s1);
+  let sum = f64x2.extract_lane(s0, 0) + f64x2.extract_lane(s0, 1);
+  for (; o < to; o += 4) sum += <f64>load<f32>(x + o) * <f64>load<f32>(x + o);
+  store<f64>(pointer(1) + ((<usize>chunk) << 3), sum);
+}
+
+/**
+ * Σ dy · (fit(x) − fit(p)) in double precision, fit = zero-pad or cut to dy's width.
+ * Job: 0 dy [rows, width], 1 x [rows, ownX], 2 p (0: none) [rows, ownP], 3 out (one double a chunk), 4 rows, 5 width,
+ * 6 ownX, 7 ownP, 8 rows a chunk.
+ */
+export function dotDifferenceJob(chunk: i32): void {
+  const width = bytes(int(5)),
+    ownX = bytes(int(6)),
+    ownP = bytes(int(7)),
+    each = int(8);
+  const p = pointer(2),
+    last = min(int(4), (chunk + 1) * each);
+  let sum: f64 = 0;
+  for (let r = chunk * each; r < last; r++) {
+    const dy = pointer(0) + <usize>r * width;
+    sum += dot(dy, pointer(1) + <usize>r * ownX, min(width, ownX));
+    if (p != 0) sum -= dot(dy, p + <usize>r * ownP, min(width, ownP));
+  }
+  store<f64>(pointer(3) + ((<usize>chunk) << 3), sum);
+}
+
+function dot(a: usize, b: usize, width: usize): f64 {
+  let s0 = f64x2.splat(0),
+    s1 = s0,
+    o: usize = 0;
+  const whole = width & ~15;
+  for (; o < whole; o += 16) {
+    const x = v128.load(a + o),
+      y = v128.load(b + o);
+    s0 = f64x2.add(s0, f64x2.mul(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(y)));
+    const xh = v128.shuffle<i64>(x, x, 1, 0),
+      yh = v128.shuffle<i64>(y, y, 1, 0);
+    s1 = f64x2.add(s1, f64x2.mul(f64x2.promote_low_f32x4(xh), f64x2.promote_low_f32x4(yh)));
+  }
+  s0 = f64x2.add(s0, s1);
+  let sum = f64x2.extract_lane(s0, 0) + f64x2.extract_lane(s0, 1);
+  for (; o < width; o += 4) sum += <f64>load<f32>(a + o) * <f64>load<f32>(b + o);
+  return sum;
+}
+
+/**
+ * Copies a 4-D array of 4-byte entries between strided places: transposes, slices, concatenations, paddings.
+ * Job: 0 from, 1 to, 2 … 5 sizes, 6 … 9 strides of from, 10 … 13 strides of to, in elements. A chunk is one index of
+ * the first axis.
+ */
+export function stridedCopyJob(chunk: i32): void {
+  const n1 = int(3),
+    n2 = int(4),
+    n3 = int(5);
+  const f1 = bytes(int(7)),
+    f2 = bytes(int(8)),
+    f3 = bytes(int(9));
+  const t1 = bytes(int(11)),
+    t2 = bytes(int(12)),
+    t3 = bytes(int(13));
+  const from = pointer(0) + <usize>chunk * bytes(int(6)),
+    to = pointer(1) + <usize>chunk * bytes(int(10));
+  for (let i = 0; i < n1; i++) {
+    for (let j = 0; j < n2; j++) {
+      let x = from + <usize>i * f1 + <usize>j * f2,
+        y = to + <usize>i * t1 + <usize>j * t2;
+      if (f3 == 4 && t3 == 4) memory.copy(y, x, bytes(n3));
+      else {
+        for (let k = 0; k < n3; k++) {
+          store<f32>(y, load<f32>(x));
+          x += f3;
+          y += t3;
+        }
+      }
+    }
+  }
+}

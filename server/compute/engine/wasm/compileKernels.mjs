@@ -1,0 +1,47 @@
+/**
+ * Compiles the AssemblyScript kernels, one copy of the sources for each tier: `simd` (every Node that runs this
+ * project) and `relaxed` (relaxed SIMD: fused multiply-add, where the machine and Node have it).
+ */
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import asc from 'assemblyscript/asc';
+
+const assembly = path.join(import.meta.dirname, 'assembly', 'index.ts');
+
+const tiers = {
+  simd: 'simd,threads',
+  relaxed: 'simd,relaxed-simd,threads',
+};
+
+/** Writes `<tier>.wasm` into `folder`. @throws Error with the compiler's messages */
+export async function compileKernels(folder) {
+  for (const [tier, features] of Object.entries(tiers)) {
+    const out = `${tier}.wasm`;
+    let wasm;
+    const { error, stderr } = await asc.main(
+      [
+        path.relative(process.cwd(), assembly),
+        ...['--outFile', out, '--enable', features, '--runtime', 'stub', '--use', 'abort='],
+        ...['-O3', '--noAssert', '--uncheckedBehavior', 'always'],
+        // The low 64 KiB are the jobs' arguments; the sizes are the heap's (server/compute/engine/wasm/heap.ts).
+        ...[
+          '--importMemory',
+          '--sharedMemory',
+          '--initialMemory',
+          '1024',
+          '--maximumMemory',
+          '65536',
+        ],
+        ...['--memoryBase', '65536'],
+      ],
+      {
+        writeFile: (name, contents) => {
+          if (name === out) wasm = contents;
+        },
+      },
+    );
+    if (error || !wasm)
+      throw new Error(`kernels (${tier}): ${error?.message ?? 'no output'}\n${stderr}`);
+    writeFileSync(path.join(folder, out), wasm);
+  }
+}

@@ -1,0 +1,61 @@
+/** The compiled kernels: which build runs here, and how a job is started. */
+import relaxedBytes from '../../../../build/kernels/relaxed.wasm';
+import simdBytes from '../../../../build/kernels/simd.wasm';
+import { notAvailable } from '../errors';
+import type { Op } from './assembly/opcodes';
+
+/** `relaxed`: fused multiply-add; `simd`: a product and a sum. */
+export type Tier = 'simd' | 'relaxed';
+
+const bytesOf: Record<Tier, Uint8Array<ArrayBuffer>> = { simd: simdBytes, relaxed: relaxedBytes };
+
+/** Where a job's arguments are written: see assembly/layout.ts. */
+const INTEGERS = 1024;
+const FLOATS = 2048;
+
+interface KernelExports {
+  readonly setup: (thread: number) => void;
+  readonly run: (op: number, chunks: number) => void;
+}
+
+/** The tiers that this Node accepts, the fastest first. */
+export function availableTiers(): Tier[] {
+  return (['relaxed', 'simd'] as const).filter((tier) => WebAssembly.validate(bytesOf[tier]));
+}
+
+export class KernelModule {
+  readonly tier: Tier;
+  private readonly integers: Int32Array;
+  private readonly floats: Float32Array;
+  private readonly kernels: KernelExports;
+
+  /** @throws EngineError `not-available` when this Node has not even 128-bit SIMD */
+  constructor(memory: WebAssembly.Memory, tier: Tier | undefined = availableTiers()[0]) {
+    if (!tier || !WebAssembly.validate(bytesOf[tier])) {
+      throw notAvailable(
+        'wasm',
+        `this Node (${process.version}) does not run the ${tier ?? 'simd'} kernels`,
+        'Use Node 20.19 or newer.',
+      );
+    }
+    this.tier = tier;
+    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytesOf[tier]), {
+      env: { memory },
+    });
+    this.kernels = instance.exports as unknown as KernelExports;
+    this.kernels.setup(0);
+    this.integers = new Int32Array(memory.buffer, INTEGERS, 64);
+    this.floats = new Float32Array(memory.buffer, FLOATS, 64);
+  }
+
+  /**
+   * Runs all chunks of a job.
+   * @param integers numbers and addresses, by the positions that the job's comment in the assembly names
+   */
+  run(op: Op, chunks: number, integers: readonly number[], floats: readonly number[] = []): void {
+    if (chunks <= 0) return;
+    this.integers.set(integers);
+    this.floats.set(floats);
+    this.kernels.run(op, chunks);
+  }
+}

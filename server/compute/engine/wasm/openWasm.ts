@@ -1,0 +1,53 @@
+/** The `wasm` engine: opens the backend and makes it tfjs's current one. */
+import { cpus } from 'node:os';
+import * as tf from '@tensorflow/tfjs-core';
+import type { Engine, EngineOptions } from '../engine';
+import { registerUpdateKernels } from '../update';
+import { BACKEND_NAME, WasmBackend } from './backend';
+import { registerFusedKernels } from './fusedKernels';
+import { LARGEST_MEMORY } from './heap';
+import type { Tier } from './module';
+import { registerSequenceKernels } from './sequenceKernels';
+import { registerStandardKernels } from './standardKernels';
+import { updateKernels } from './updateKernels';
+
+/** The kernels' own version: bits may change with it, so a run notes it and resumes only on the same. */
+export const KERNELS_VERSION = '1';
+
+function registerKernelsOnce(): void {
+  if (tf.getKernelsForBackend(BACKEND_NAME).length > 0) return;
+  tf.copyRegisteredKernels('cpu', BACKEND_NAME);
+  registerStandardKernels();
+  registerFusedKernels();
+  registerSequenceKernels();
+}
+
+/** tfjs types it as if there always were one. */
+const openBackend = () => tf.findBackend(BACKEND_NAME) as tf.KernelBackend | null;
+
+/** @throws EngineError `not-available` when Node can't run the kernels */
+export async function openWasm(options: EngineOptions & { tier?: Tier } = {}): Promise<Engine> {
+  const { memoryLimitBytes = LARGEST_MEMORY, tier } = options;
+  const threads = 1;
+  const backend = new WasmBackend({ threads, memoryLimitBytes, ...(tier && { tier }) });
+  registerKernelsOnce();
+  // One at a time: tfjs knows a backend by its name.
+  if (openBackend()) tf.removeBackend(BACKEND_NAME);
+  tf.registerBackend(BACKEND_NAME, () => backend);
+  await tf.setBackend(BACKEND_NAME);
+  registerUpdateKernels(BACKEND_NAME, updateKernels(backend));
+  const { heap, kernels } = backend;
+  return {
+    name: 'wasm',
+    device: cpus()[0]?.model.trim() ?? process.arch,
+    version: `${tf.version_core}-${KERNELS_VERSION}`,
+    tier: kernels.tier,
+    threads,
+    memoryBytes: () => heap.inUse,
+    peakBytes: () => heap.peak,
+    resetPeak: () => (heap.peak = heap.inUse),
+    dispose: () => {
+      if (openBackend() === backend) tf.removeBackend(BACKEND_NAME);
+    },
+  };
+}

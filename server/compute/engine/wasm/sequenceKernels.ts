@@ -1,0 +1,236 @@
+/** Attention, rotary positions, causal convolution and selective scan bound to the assembly. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { ATTENTION, ATTENTION_GRAD, ATTENTION_QKV, ATTENTION_QKV_GRAD } from '../kernels/attention';
+import { CAUSAL_CONV, CAUSAL_CONV_GRAD } from '../kernels/causalConv';
+import { dropThreshold } from '../kernels/dropout';
+import { rowsOf, widthOf } from '../kernels/fused';
+import { ROTARY, rotaryTable, type RotaryOptions } from '../kernels/rotary';
+import { SELECTIVE_SCAN, SELECTIVE_SCAN_GRAD } from '../kernels/selectiveScan';
+import { CHANNEL_CHUNK, Op } from './assembly/opcodes';
+import type { WasmBackend } from './backend';
+import { register, type FusedCall } from './fusedKernels';
+import { columnSums, rowChunks, sizeOf } from './jobs';
+
+type Info = tf.TensorInfo;
+
+export function registerSequenceKernels(): void {
+  registerAttention();
+  register(ROTARY, rotary);
+  register(CAUSAL_CONV, causalConv);
+  register(CAUSAL_CONV_GRAD, causalConvGrad);
+  register(SELECTIVE_SCAN, scan);
+  register(SELECTIVE_SCAN_GRAD, scanGrad);
+}
+
+interface AttentionPlaces {
+  readonly q: number;
+  readonly k: number;
+  readonly v: number;
+  /** Strides in elements. */
+  readonly row: number;
+  readonly head: number;
+}
+
+/** Where q, k and v of the first head lie in a fused projection. */
+function fusedPlaces(qkv: Info, at: number, attrs: FusedCall['attrs']): AttentionPlaces {
+  const row = widthOf(qkv);
+  const headDim = row / 3 / (attrs['heads'] as number);
+  const part = attrs['layout'] === 'interleaved' ? headDim : row / 3;
+  const head = attrs['layout'] === 'interleaved' ? 3 * headDim : headDim;
+  return { q: at, k: at + 4 * part, v: at + 8 * part, row, head };
+}
+
+function runAttention(
+  { attrs, backend }: FusedCall,
+  op: Op,
+  shape: { batch: number; lq: number; lk: number; headDim: number },
+  places: AttentionPlaces,
+  y: number,
+  grads?: AttentionPlaces,
+): void {
+  const { heads, window, offset, rate, key, scale } = attrs as Record<string, number>;
+  const { batch, lq, lk, headDim } = shape;
+  if (lq === 0 || headDim === 0) return;
+  backend.kernels.run(
+    op,
+    batch * heads!,
+    [
+      ...[places.q, places.k, places.v, y, places.row, places.head, heads!, headDim, lq, lk],
+      ...[window!, offset!, dropThreshold(rate!), key!],
+      ...(grads ? [grads.q, grads.k, grads.v] : []),
+    ],
+    [scale!, 1 / (1 - rate!)],
+  );
+}
+
+function registerAttention(): void {
+  const sizes = (qkv: Info, heads: number) => {
+    const [batch, l, width] = qkv.shape as [number, number, number];
+    return { batch, lq: l, lk: l, headDim: width / 3 / heads };
+  };
+  register(ATTENTION_QKV, (call) => {
+    const { inputs, attrs, backend } = call;
+    const qkv = inputs['qkv']!;
+    const shape = sizes(qkv, attrs['heads'] as number);
+    const out = backend.output([shape.batch, shape.lq, widthOf(qkv) / 3]);
+    const places = fusedPlaces(qkv, backend.address(qkv), attrs);
+    runAttention(call, Op.Attention, shape, places, backend.address(out));
+    return out;
+  });
+  register(ATTENTION_QKV_GRAD, (call) => {
+    const { inputs, attrs, backend } = call;
+    const { qkv, dy } = inputs as { qkv: Info; dy: Info };
+    const out = backend.output(qkv.shape);
+    const places = fusedPlaces(qkv, backend.address(qkv), attrs);
+    const grads = fusedPlaces(qkv, backend.address(out), attrs);
+    const shape = sizes(qkv, attrs['heads'] as number);
+    runAttention(call, Op.AttentionGrad, shape, places, backend.address(dy), grads);
+    return out;
+  });
+  const separate = (call: FusedCall, outputs?: Info[]) => {
+    const { inputs, attrs, backend } = call;
+    const { q, k, v } = inputs as { q: Info; k: Info; v: Info };
+    const row = widthOf(q);
+    const headDim = row / (attrs['heads'] as number);
+    const shape = { batch: q.shape[0]!, lq: q.shape[1]!, lk: k.shape[1]!, headDim };
+    const placesOf = (infos: Info[]): AttentionPlaces => {
+      const [atQ, atK, atV] = infos.map((info) => backend.address(info)) as [
+        number,
+        number,
+        number,
+      ];
+      return { q: atQ, k: atK, v: atV, row, head: headDim };
+    };
+    return { shape, places: placesOf([q, k, v]), grads: outputs && placesOf(outputs) };
+  };
+  register(ATTENTION, (call) => {
+    const out = call.backend.output(call.inputs['q']!.shape);
+    const { shape, places } = separate(call);
+    runAttention(call, Op.Attention, shape, places, call.backend.address(out));
+    return out;
+  });
+  register(ATTENTION_GRAD, (call) => {
+    const { inputs, backend } = call;
+    const outputs = ['q', 'k', 'v'].map((name) => backend.output(inputs[name]!.shape));
+    const { shape, places, grads } = separate(call, outputs);
+    runAttention(call, Op.AttentionGrad, shape, places, backend.address(inputs['dy']!), grads);
+    return outputs;
+  });
+}
+
+function rotary({ inputs, attrs, backend }: FusedCall): Info {
+  const x = inputs['x']!;
+  const options = attrs as unknown as RotaryOptions & { parts: number; inverse: boolean };
+  const { layout, heads, headDim, dims, base, offset, parts, inverse } = options;
+  const l = x.shape[1]!;
+  const out = backend.output(x.shape);
+  if (sizeOf(x.shape) === 0) return out;
+  const interleaved = layout === 'interleaved';
+  const half = dims / 2;
+  const table = rotaryTable(l, dims, base, offset);
+  backend.withScratch(8 * l * half, (at) => {
+    const floats = new Float32Array(backend.heap.memory.buffer, at, 2 * l * half);
+    floats.set(table.cos);
+    floats.set(table.sin, l * half);
+    backend.kernels.run(
+      Op.Rotary,
+      rowChunks(rowsOf(x)),
+      [
+        ...[backend.address(x), backend.address(out), rowsOf(x), widthOf(x), l, heads],
+        ...[interleaved ? parts * headDim : headDim, interleaved ? headDim : heads * headDim],
+        ...[Math.min(2, parts), half, at, at + 4 * l * half],
+      ],
+      [inverse ? -1 : 1],
+    );
+  });
+  return out;
+}
+
+/** The arguments that all jobs of the convolution share, and how many sequences there are. */
+function convArguments(
+  backend: WasmBackend,
+  x: Info,
+  w: Info,
+  bias: Info | undefined,
+  silu: boolean,
+) {
+  const [batch, l, c] = x.shape as [number, number, number];
+  const addresses = [backend.address(x), backend.address(w), bias ? backend.address(bias) : 0];
+  return (out: number, given: number, weightGrads: number[] = [0, 0]) => [
+    ...addresses,
+    ...[out, l, c, w.shape[2]!, silu ? 1 : 0, batch, given],
+    ...weightGrads,
+  ];
+}
+
+function causalConv({ inputs, attrs, backend }: FusedCall): Info {
+  const [x, w, bias] = Object.values(inputs) as [Info, Info, Info | undefined];
+  const out = backend.output(x.shape);
+  const given = convArguments(backend, x, w, bias, attrs['silu'] === true);
+  backend.kernels.run(Op.Conv, x.shape[0]!, given(backend.address(out), 0));
+  return out;
+}
+
+function causalConvGrad({ inputs, attrs, backend }: FusedCall): Info[] {
+  const [dy, x, w, bias] = Object.values(inputs) as [Info, Info, Info, Info | undefined];
+  const [batch, , c] = x.shape as [number, number, number];
+  const silu = attrs['silu'] === true;
+  const given = convArguments(backend, x, w, bias, silu);
+  const before = silu ? backend.output(x.shape) : dy;
+  if (silu)
+    backend.kernels.run(Op.Conv, batch, given(backend.address(before), backend.address(dy)));
+  const g = backend.address(before);
+  const dx = backend.output(x.shape);
+  const dw = backend.output(w.shape);
+  const dBias = bias && backend.output(bias.shape);
+  backend.kernels.run(Op.ConvGradInput, batch, given(backend.address(dx), g));
+  const weightGrads = [backend.address(dw), dBias ? backend.address(dBias) : 0];
+  backend.kernels.run(Op.ConvGradWeight, Math.ceil(c / CHANNEL_CHUNK), given(0, g, weightGrads));
+  if (silu) backend.disposeIntermediateTensorInfo(before);
+  return dBias ? [dx, dw, dBias] : [dx, dw];
+}
+
+/** Addresses of u, delta, A, B, C, D and the initial state (0: zeros). */
+function scanInputs(backend: WasmBackend, inputs: readonly Info[]): number[] {
+  return [...inputs.map((input) => backend.address(input)), 0].slice(0, 7);
+}
+
+function scan({ inputs, backend }: FusedCall): Info[] {
+  const given = Object.values(inputs);
+  const [batch, l, c] = given[0]!.shape as [number, number, number];
+  const n = given[2]!.shape[1]!;
+  const y = backend.output([batch, l, c]);
+  const state = backend.output([batch, c, n]);
+  backend.kernels.run(Op.Scan, batch * Math.ceil(c / CHANNEL_CHUNK), [
+    ...scanInputs(backend, given),
+    ...[backend.address(y), backend.address(state), l, c, n],
+  ]);
+  return [y, state];
+}
+
+/** What the backward job keeps of states must fit the thread's working memory. */
+const SCAN_SCRATCH = 2.9 * 2 ** 20;
+
+function scanGrad({ inputs, backend }: FusedCall): Info[] {
+  const [dy, ...given] = Object.values(inputs) as [Info, ...Info[]];
+  const [batch, l, c] = given[0]!.shape as [number, number, number];
+  const n = given[2]!.shape[1]!;
+  const kept = (2 * Math.ceil(Math.sqrt(l)) + 8) * CHANNEL_CHUNK * 4 * (n + 3);
+  if (kept > SCAN_SCRATCH)
+    throw new Error(`selectiveScan: ${l} positions of ${n} states are too many`);
+  const outputs = given.slice(0, 6).map((input) => backend.output(input.shape));
+  const [du, dDelta, dA, dB, dC, dD] = outputs.map((output) => backend.address(output)) as [
+    ...[number, number, number],
+    ...[number, number, number],
+  ];
+  backend.withScratch(4 * batch * c * (n + 1), (partial) => {
+    const partialD = partial + 4 * batch * c * n;
+    backend.kernels.run(Op.ScanGrad, batch, [
+      ...scanInputs(backend, given),
+      ...[backend.address(dy), 0, l, c, n, du, dDelta, partial, dB, dC, partialD],
+    ]);
+    columnSums(backend, partial, dA, batch, c * n);
+    columnSums(backend, partialD, dD, batch, c);
+  });
+  return outputs;
+}

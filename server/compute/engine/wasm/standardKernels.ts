@@ -1,0 +1,327 @@
+/** tfjs's own kernels that a hybrid's training step calls often, on the kernels' memory. */
+import * as tf from '@tensorflow/tfjs-core';
+import { Binary, BroadcastMode, Op, Unary } from './assembly/opcodes';
+import { BACKEND_NAME, type WasmBackend } from './backend';
+import {
+  columnSums,
+  copyStrided,
+  flatChunks,
+  multiply,
+  rowsAChunk,
+  sizeOf,
+  stridesOf,
+  type Axis,
+} from './jobs';
+
+/** What tfjs passes to a kernel, with our backend. */
+interface Call {
+  readonly inputs: Record<string, tf.TensorInfo>;
+  readonly attrs: Record<string, unknown>;
+  readonly backend: WasmBackend;
+}
+
+type Kernel = (call: Call) => tf.TensorInfo | tf.TensorInfo[] | undefined;
+
+/** Replaces a CPU kernel; where `kernel` gives `undefined` the CPU's runs. */
+function override(kernelName: string, kernel: Kernel): void {
+  const { kernelFunc } = tf.getKernel(kernelName, 'cpu');
+  tf.unregisterKernel(kernelName, BACKEND_NAME);
+  tf.registerKernel({
+    kernelName,
+    backendName: BACKEND_NAME,
+    kernelFunc: (call) => kernel(call as unknown as Call) ?? kernelFunc(call),
+  });
+}
+
+const isFloat = (...tensors: tf.TensorInfo[]) => tensors.every((t) => t.dtype === 'float32');
+const isFourBytes = (t: tf.TensorInfo) => t.dtype === 'float32' || t.dtype === 'int32';
+
+/** Registers them over tfjs's CPU kernels. */
+export function registerStandardKernels(): void {
+  const binary: [string, Binary, Binary][] = [
+    ['Add', Binary.Add, Binary.Add],
+    ['Sub', Binary.Subtract, Binary.ReverseSubtract],
+    ['Multiply', Binary.Multiply, Binary.Multiply],
+    ['RealDiv', Binary.Divide, Binary.ReverseDivide],
+  ];
+  for (const [name, kind, reversed] of binary) {
+    override(name, ({ inputs, backend }) =>
+      combine(backend, inputs['a']!, inputs['b']!, kind, reversed),
+    );
+  }
+  const unary: [string, Unary][] = [
+    ['Exp', Unary.Exp],
+    ['Neg', Unary.Negate],
+    ['Square', Unary.Square],
+  ];
+  for (const [name, kind] of unary) {
+    override(name, ({ inputs, backend }) => {
+      const x = inputs['x']!;
+      if (!isFloat(x)) return undefined;
+      const out = backend.output(x.shape);
+      const count = sizeOf(x.shape);
+      const addresses = [backend.address(x), backend.address(out)];
+      backend.kernels.run(Op.Unary, flatChunks(count), [...addresses, count, kind]);
+      return out;
+    });
+  }
+  override('Sum', sum);
+  override('Mean', mean);
+  override('Softmax', softmax);
+  override('BatchMatMul', batchMatMul);
+  override('Cast', cast);
+  override('Transpose', transpose);
+  override('Slice', slice);
+  override('SplitV', split);
+  override('Concat', concat);
+  override('PadV2', pad);
+}
+
+function combine(
+  backend: WasmBackend,
+  a: tf.TensorInfo,
+  b: tf.TensorInfo,
+  kind: Binary,
+  reversed: Binary,
+): tf.TensorInfo | undefined {
+  if (!isFloat(a, b)) return undefined;
+  const count = sizeOf(a.shape);
+  if (tf.util.arraysEqual(a.shape, b.shape)) {
+    const out = backend.output(a.shape);
+    const addresses = [backend.address(a), backend.address(b), backend.address(out)];
+    backend.kernels.run(Op.ElementwiseBinary, flatChunks(count), [...addresses, count, kind]);
+    return out;
+  }
+  return count >= sizeOf(b.shape)
+    ? broadcast(backend, a, b, kind)
+    : broadcast(backend, b, a, reversed);
+}
+
+/** `undefined` when the smaller one is not a row, a column or a scalar of the larger. */
+function broadcast(
+  backend: WasmBackend,
+  large: tf.TensorInfo,
+  small: tf.TensorInfo,
+  kind: Binary,
+): tf.TensorInfo | undefined {
+  const { shape } = large;
+  const count = sizeOf(shape);
+  const repeated = sizeOf(small.shape);
+  if (small.shape.length > shape.length || count === 0 || repeated === 0) return undefined;
+  const own = [...shape.map(() => 1), ...small.shape].slice(-shape.length);
+  const firstSame = own.findIndex((size) => size !== 1);
+  const isRow = firstSame >= 0 && own.slice(firstSame).every((n, i) => n === shape[firstSame + i]);
+  const isColumn = own.at(-1) === 1 && own.slice(0, -1).every((n, i) => n === shape[i]);
+  let mode: BroadcastMode;
+  let columns: number;
+  if (repeated === 1) {
+    mode = BroadcastMode.Scalar;
+    columns = shape.at(-1) ?? 1;
+  } else if (isRow) {
+    mode = BroadcastMode.Row;
+    columns = repeated;
+  } else if (isColumn) {
+    mode = BroadcastMode.Column;
+    columns = shape.at(-1)!;
+  } else return undefined;
+  const out = backend.output(shape);
+  const rows = count / columns;
+  const each = rowsAChunk(columns);
+  backend.kernels.run(Op.Broadcast, Math.ceil(rows / each), [
+    ...[backend.address(large), backend.address(small), backend.address(out)],
+    ...[rows, columns, each, kind, mode],
+  ]);
+  return out;
+}
+
+/** Over leading or trailing axes. */
+function sum({ inputs, attrs, backend }: Call): tf.TensorInfo | undefined {
+  const x = inputs['x']!;
+  const rank = x.shape.length;
+  if (!isFloat(x) || rank === 0) return undefined;
+  const axes = tf.util.parseAxisParam(attrs['axis'] as number[], x.shape).sort((p, q) => p - q);
+  const trailing = axes.every((axis, i) => axis === rank - axes.length + i);
+  const leading = axes.every((axis, i) => axis === i);
+  if (!trailing && !leading) return undefined;
+  const kept = x.shape.map((size, i) => (axes.includes(i) ? 1 : size));
+  const out = backend.output(
+    attrs['keepDims'] === true ? kept : x.shape.filter((_, i) => !axes.includes(i)),
+  );
+  const summed = sizeOf(axes.map((axis) => x.shape[axis]!));
+  const others = sizeOf(kept);
+  const addresses = [backend.address(x), backend.address(out)] as const;
+  if (trailing) {
+    const each = rowsAChunk(summed);
+    backend.kernels.run(Op.RowSum, Math.ceil(others / each), [...addresses, others, summed, each]);
+  } else columnSums(backend, ...addresses, summed, others);
+  return out;
+}
+
+function mean(call: Call): tf.TensorInfo | undefined {
+  const { inputs, backend } = call;
+  const out = sum(call);
+  if (!out) return undefined;
+  const count = sizeOf(out.shape);
+  const at = backend.address(out);
+  const factor = count / sizeOf(inputs['x']!.shape);
+  backend.kernels.run(Op.FitScale, 1, [at, at, 1, count, count, 1, 0], [factor]);
+  return out;
+}
+
+function softmax({ inputs, attrs, backend }: Call): tf.TensorInfo | undefined {
+  const x = inputs['logits']!;
+  const axis = attrs['dim'] as number;
+  const columns = x.shape.at(-1) ?? 1;
+  if (!isFloat(x) || (axis !== -1 && axis !== x.shape.length - 1)) return undefined;
+  const out = backend.output(x.shape);
+  const rows = columns === 0 ? 0 : sizeOf(x.shape) / columns;
+  const each = rowsAChunk(columns);
+  const addresses = [backend.address(x), backend.address(out)];
+  backend.kernels.run(Op.Softmax, Math.ceil(rows / each), [...addresses, rows, columns, each]);
+  return out;
+}
+
+function batchMatMul({ inputs, attrs, backend }: Call): tf.TensorInfo | undefined {
+  const a = inputs['a']!;
+  const b = inputs['b']!;
+  if (!isFloat(a, b)) return undefined;
+  const [turnA, turnB] = [attrs['transposeA'] === true, attrs['transposeB'] === true];
+  const [rowsA, columnsA] = a.shape.slice(-2) as [number, number];
+  const [rowsB, columnsB] = b.shape.slice(-2) as [number, number];
+  const [outerA, outerB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
+  const [batchA, batchB] = [sizeOf(outerA), sizeOf(outerB)];
+  if (!tf.util.arraysEqual(outerA, outerB) && batchA !== 1 && batchB !== 1) return undefined;
+  const [m, k] = turnA ? [columnsA, rowsA] : [rowsA, columnsA];
+  const n = turnB ? rowsB : columnsB;
+  const out = backend.output([...(batchA >= batchB ? outerA : outerB), m, n]);
+  multiply(backend, {
+    a: {
+      at: backend.address(a),
+      ...(turnA ? { row: 1, column: columnsA } : { row: columnsA, column: 1 }),
+      batch: batchA === 1 ? 0 : m * k,
+    },
+    b: {
+      at: backend.address(b),
+      ...(turnB ? { row: 1, column: columnsB } : { row: columnsB, column: 1 }),
+      batch: batchB === 1 ? 0 : k * n,
+    },
+    c: backend.address(out),
+    ...{ m, k, n, batches: Math.max(batchA, batchB) },
+  });
+  return out;
+}
+
+/** In plain arrays int32 and float32 look alike, and tfjs's kernel shares them; in memory their bits differ. */
+function cast({ inputs, attrs, backend }: Call): tf.TensorInfo | undefined {
+  const x = inputs['x']!;
+  const dtype = attrs['dtype'] as tf.DataType;
+  const numeric = dtype === 'float32' || dtype === 'int32';
+  if (!numeric || x.dtype === dtype || x.dtype === 'complex64' || x.dtype === 'string')
+    return undefined;
+  const out = backend.output(x.shape, dtype);
+  backend.view(out).set(backend.data.get(x.dataId).values as Float32Array);
+  return out;
+}
+
+function transpose({ inputs, attrs, backend }: Call): tf.TensorInfo | undefined {
+  const x = inputs['x']!;
+  if (!isFourBytes(x)) return undefined;
+  const perm = attrs['perm'] as number[];
+  const shape = perm.map((axis) => x.shape[axis]!);
+  const strides = stridesOf(x.shape);
+  const out = backend.output(shape, x.dtype as 'float32');
+  const dense = stridesOf(shape);
+  const axes = perm.map((axis, i) => ({ size: shape[i]!, from: strides[axis]!, to: dense[i]! }));
+  const dtype = x.dtype as 'float32';
+  copyStrided(backend, backend.address(x, dtype), backend.address(out, dtype), axes);
+  return out;
+}
+
+/** Copies a box of `size` between arrays of these shapes, from and to these corners. */
+function copyBox(
+  backend: WasmBackend,
+  from: { info: tf.TensorInfo; corner: readonly number[] },
+  to: { info: tf.TensorInfo; corner: readonly number[] },
+  size: readonly number[],
+): void {
+  const dtype = from.info.dtype as 'float32';
+  const [own, other] = [stridesOf(from.info.shape), stridesOf(to.info.shape)];
+  const offset = (corner: readonly number[], strides: number[]) =>
+    4 * corner.reduce((total, start, i) => total + start * strides[i]!, 0);
+  const axes: Axis[] = size.map((n, i) => ({ size: n, from: own[i]!, to: other[i]! }));
+  const start = backend.address(from.info, dtype) + offset(from.corner, own);
+  copyStrided(backend, start, backend.address(to.info, dtype) + offset(to.corner, other), axes);
+}
+
+function cutOut(
+  backend: WasmBackend,
+  x: tf.TensorInfo,
+  begin: readonly number[],
+  size: readonly number[],
+): tf.TensorInfo {
+  const out = backend.output(size, x.dtype as 'float32');
+  copyBox(backend, { info: x, corner: begin }, { info: out, corner: size.map(() => 0) }, size);
+  return out;
+}
+
+function slice({ inputs, attrs, backend }: Call): tf.TensorInfo | undefined {
+  const x = inputs['x']!;
+  if (!isFourBytes(x)) return undefined;
+  const { begin, size } = attrs as { begin: number | number[]; size: number | number[] };
+  const [from, sizes] = tf.slice_util.parseSliceParams(x, begin, size);
+  tf.slice_util.assertParamsValid(x, from as number[], sizes as number[]);
+  return cutOut(backend, x, from as number[], sizes as number[]);
+}
+
+function split({ inputs, attrs, backend }: Call): tf.TensorInfo[] | undefined {
+  const x = inputs['x']!;
+  if (!isFourBytes(x)) return undefined;
+  const { numOrSizeSplits, axis } = attrs as { numOrSizeSplits: number | number[]; axis: number };
+  const along = tf.util.parseAxisParam(axis, x.shape)[0]!;
+  const sizes = tf.backend_util.prepareSplitSize(x, numOrSizeSplits, along);
+  const begin = x.shape.map(() => 0);
+  return sizes.map((size) => {
+    const part = cutOut(
+      backend,
+      x,
+      begin,
+      x.shape.map((n, i) => (i === along ? size : n)),
+    );
+    begin[along]! += size;
+    return part;
+  });
+}
+
+function concat({ inputs, attrs, backend }: Call): tf.TensorInfo | undefined {
+  const parts = Object.values(inputs);
+  const first = parts[0]!;
+  if (!isFourBytes(first) || parts.some((part) => part.dtype !== first.dtype)) return undefined;
+  const axis = tf.util.parseAxisParam(attrs['axis'] as number, first.shape)[0]!;
+  const total = parts.reduce((length, part) => length + part.shape[axis]!, 0);
+  const out = backend.output(
+    first.shape.map((n, i) => (i === axis ? total : n)),
+    first.dtype as 'float32',
+  );
+  const corner = first.shape.map(() => 0);
+  for (const part of parts) {
+    const from = { info: part, corner: part.shape.map(() => 0) };
+    copyBox(backend, from, { info: out, corner }, part.shape);
+    corner[axis]! += part.shape[axis]!;
+  }
+  return out;
+}
+
+function pad({ inputs, attrs, backend }: Call): tf.TensorInfo | undefined {
+  const x = inputs['x']!;
+  if (!isFourBytes(x)) return undefined;
+  const { paddings, constantValue } = attrs as {
+    paddings: [number, number][];
+    constantValue: number;
+  };
+  const shape = x.shape.map((n, i) => n + paddings[i]![0] + paddings[i]![1]);
+  const out = backend.output(shape, x.dtype as 'float32');
+  backend.view(out).fill(constantValue);
+  const from = { info: x, corner: x.shape.map(() => 0) };
+  copyBox(backend, from, { info: out, corner: paddings.map(([before]) => before) }, x.shape);
+  return out;
+}

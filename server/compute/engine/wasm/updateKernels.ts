@@ -1,0 +1,82 @@
+/** Accumulation, norms and AdamW in place. */
+import * as tf from '@tensorflow/tfjs-core';
+import type { AdamwEntry, AdamwOptions, UpdateKernels } from '../update';
+import { Binary, FLAT_CHUNK, Op } from './assembly/opcodes';
+import type { WasmBackend } from './backend';
+import { doubleSum } from './fusedKernels';
+import { flatChunks } from './jobs';
+
+export function updateKernels(backend: WasmBackend): UpdateKernels {
+  return {
+    accumulate: (a, b) => {
+      // Someone else may hold the same values (a reshape, a clone): then in place would change theirs too.
+      if (a.dtype !== 'float32' || backend.refCount(a.dataId) !== 1) return tf.add(a, b);
+      const at = backend.address(a);
+      const integers = [at, backend.address(b), at, a.size, Binary.Add];
+      backend.kernels.run(Op.ElementwiseBinary, flatChunks(a.size), integers);
+      return a;
+    },
+    squaredNorm: (tensors) => tensors.reduce((sum, tensor) => sum + normOf(backend, tensor), 0),
+    adamw: (entries, options) => {
+      if (entries.length > 0) adamw(backend, entries, options);
+    },
+  };
+}
+
+function normOf(backend: WasmBackend, tensor: tf.Tensor): number {
+  const chunks = flatChunks(tensor.size);
+  return backend.withScratch(8 * chunks, (partial) => {
+    backend.kernels.run(Op.SquaredNorm, chunks, [backend.address(tensor), partial, tensor.size]);
+    return doubleSum(backend, partial, chunks);
+  });
+}
+
+/** Address of a variable's values, which are made its own first if they are shared. */
+function ownAddress(backend: WasmBackend, variable: tf.Variable): number {
+  if (backend.refCount(variable.dataId) !== 1) {
+    const fresh = tf.mul(variable, 1);
+    variable.assign(fresh);
+    fresh.dispose();
+  }
+  return backend.address(variable);
+}
+
+function adamw(backend: WasmBackend, entries: readonly AdamwEntry[], options: AdamwOptions): void {
+  const { learningRate, beta1, beta2, epsilon, gradScale } = options;
+  const addresses: number[] = [];
+  const factors: number[] = [];
+  for (const { value, grad, m, v, step, decay } of entries) {
+    if (grad.size !== value.size)
+      throw new Error(`adamwStep: gradient of ${value.name} has ${grad.size} entries`);
+    const places = [
+      ownAddress(backend, value),
+      backend.address(grad),
+      ownAddress(backend, m),
+      ownAddress(backend, v),
+    ];
+    const own = [
+      learningRate / (1 - beta1 ** step),
+      1 / Math.sqrt(1 - beta2 ** step),
+      1 - learningRate * decay,
+    ];
+    for (let first = 0; first < value.size; first += FLAT_CHUNK) {
+      addresses.push(
+        ...places.map((at) => at + 4 * first),
+        Math.min(FLAT_CHUNK, value.size - first),
+      );
+      factors.push(...own);
+    }
+  }
+  const { buffer } = backend.heap.memory;
+  backend.withScratch(4 * (addresses.length + factors.length), (table) => {
+    const second = table + 4 * addresses.length;
+    new Int32Array(buffer, table, addresses.length).set(addresses);
+    new Float32Array(buffer, second, factors.length).set(factors);
+    backend.kernels.run(
+      Op.Adamw,
+      addresses.length / 5,
+      [table, second],
+      [beta1, beta2, epsilon, gradScale, 1 - beta1, 1 - beta2],
+    );
+  });
+}
