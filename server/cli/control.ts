@@ -1,4 +1,4 @@
-/** `manticore stop | pause | resume-control | pin | unpin | prune | restore`: changes to a run that is going on. */
+/** `manticore stop | pause | pin | unpin | prune | restore`: changes to a run that is going on. */
 import type { ControlReply, ControlRequest } from '../contract/control';
 import { ControlClient } from '../runs/controlClient';
 import { findRun, runBases } from '../runs/listRuns';
@@ -6,21 +6,20 @@ import { RunError } from '../runs/runErrors';
 import { CliError, exitCode, type Io } from './io';
 import { printable } from './runsCommand';
 
-export const controlActions = [
-  'stop',
-  'pause',
-  'resume-control',
-  'pin',
-  'unpin',
-  'prune',
-  'restore',
-] as const;
-export type ControlCommand = (typeof controlActions)[number];
+/** A command as typed: blocks and weights are still text. */
+export type ControlCommand =
+  | { readonly action: 'stop'; readonly checkpoint: boolean }
+  | { readonly action: 'pause' }
+  | { readonly action: 'resume' }
+  /** `NAME`, or several `NAME=W`. */
+  | { readonly action: 'pin'; readonly block: string; readonly components: readonly string[] }
+  | { readonly action: 'unpin'; readonly block: string }
+  | { readonly action: 'prune' | 'restore'; readonly block: string; readonly component: string };
 
-const usages: Readonly<Record<ControlCommand, string>> = {
+const usages: Readonly<Record<ControlCommand['action'], string>> = {
   stop: 'manticore stop RUN [--checkpoint]',
   pause: 'manticore pause RUN',
-  'resume-control': 'manticore pause RUN --resume',
+  resume: 'manticore resume RUN',
   pin: 'manticore pin RUN BLOCK NAME[=W]…',
   unpin: 'manticore unpin RUN BLOCK',
   prune: 'manticore prune RUN BLOCK NAME',
@@ -29,22 +28,22 @@ const usages: Readonly<Record<ControlCommand, string>> = {
 
 /**
  * Sends one request and waits until it is applied, between two steps.
- * @param args RUN and what follows it, as typed
+ * @param reference the run's folder, id, a prefix, or `latest`
  * @returns 0 applied, 1 refused or not reachable, 2 wrong usage, 130 Ctrl-C while waiting
  */
 export async function runControl(
-  action: ControlCommand,
-  args: readonly string[],
+  reference: string,
+  command: ControlCommand,
   io: Io,
 ): Promise<number> {
   try {
-    const { reference, request } = parseControl(action, args);
+    const request = parseControl(command);
     const run = await findRun(reference, await runBases(process.cwd()));
     const client = await ControlClient.connect(run.dir);
     const onAbort = (): void => client.close();
     io.signal.addEventListener('abort', onAbort);
     try {
-      return tell(await client.request(request), action, io);
+      return tell(await client.request(request), request.action, io);
     } finally {
       io.signal.removeEventListener('abort', onAbort);
       client.close();
@@ -55,7 +54,7 @@ export async function runControl(
   }
 }
 
-function tell(reply: ControlReply, action: ControlCommand, io: Io): number {
+function tell(reply: ControlReply, action: string, io: Io): number {
   if (io.json) io.out(`${JSON.stringify(reply)}\n`);
   if (reply.ok) {
     if (!io.json) io.out(`${action}: applied after step ${reply.step}.\n`);
@@ -73,55 +72,29 @@ export function tellError(error: unknown, io: Io): number {
 }
 
 /** @throws CliError `usage` */
-export function parseControl(
-  action: ControlCommand,
-  args: readonly string[],
-): { readonly reference: string; readonly request: ControlRequest } {
-  const flags = args.filter((argument) => argument.startsWith('--'));
-  const [reference, ...rest] = args.filter((argument) => !argument.startsWith('--'));
-  const allowed = action === 'stop' ? ['--checkpoint'] : [];
-  const unknown = flags.find((flag) => !allowed.includes(flag));
-  if (unknown !== undefined) throw usage(action, `It has no flag ${unknown}.`);
-  if (reference === undefined) throw usage(action, 'RUN is missing.');
-  const request = requestOf(action, rest, flags.includes('--checkpoint'));
-  return { reference, request };
-}
-
-function requestOf(
-  action: ControlCommand,
-  rest: readonly string[],
-  checkpoint: boolean,
-): ControlRequest {
+export function parseControl(command: ControlCommand): ControlRequest {
+  const { action } = command;
   switch (action) {
     case 'stop':
-      expect(action, rest, 0);
-      return { action: 'stop', checkpoint };
+      return { action, checkpoint: command.checkpoint };
     case 'pause':
-      expect(action, rest, 0);
-      return { action: 'pause' };
-    case 'resume-control':
-      expect(action, rest, 0);
-      return { action: 'resume' };
+    case 'resume':
+      return { action };
     case 'pin':
-      return { action: 'pin', block: blockOf(action, rest[0]), weights: weightsOf(rest.slice(1)) };
+      return {
+        action,
+        block: blockOf(action, command.block),
+        weights: weightsOf(command.components),
+      };
     case 'unpin':
-      expect(action, rest, 1);
-      return { action: 'unpin', block: blockOf(action, rest[0]) };
+      return { action, block: blockOf(action, command.block) };
     case 'prune':
     case 'restore':
-      expect(action, rest, 2);
-      return { action, block: blockOf(action, rest[0]), component: rest[1]! };
+      return { action, block: blockOf(action, command.block), component: command.component };
   }
 }
 
-function expect(action: ControlCommand, rest: readonly string[], count: number): void {
-  if (rest.length !== count) {
-    throw usage(action, `It takes ${count} arguments after RUN, not ${rest.length}.`);
-  }
-}
-
-function blockOf(action: ControlCommand, text: string | undefined): number {
-  if (text === undefined) throw usage(action, 'BLOCK is missing.');
+function blockOf(action: ControlCommand['action'], text: string): number {
   if (!/^[1-9]\d{0,5}$/.test(text)) {
     throw usage(action, `BLOCK is a whole number from 1, not "${text}".`);
   }
@@ -147,6 +120,6 @@ function weightsOf(items: readonly string[]): Record<string, number> {
   return Object.fromEntries(weights);
 }
 
-function usage(action: ControlCommand, message: string): CliError {
+function usage(action: ControlCommand['action'], message: string): CliError {
   return new CliError('usage', message, `Usage: ${usages[action]}`, exitCode.usage);
 }

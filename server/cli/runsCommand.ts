@@ -3,8 +3,11 @@ import path from 'node:path';
 import { listRuns, runBases, summarize, type RunSummary } from '../runs/listRuns';
 import { exitCode, type Io } from './io';
 
-/** Lists runs seen from the working folder, and those running anywhere. With `--json`: one array. */
-export async function runRuns(io: Io, workingFolder: string = process.cwd()): Promise<number> {
+/**
+ * Lists the runs seen from a folder (default the working folder), and those running anywhere. With `--json`: one array.
+ */
+export async function runRuns(folder: string | undefined, io: Io): Promise<number> {
+  const workingFolder = folder ?? process.cwd();
   const listed = await listRuns(await runBases(workingFolder));
   const runs: RunSummary[] = [];
   for (const run of listed) {

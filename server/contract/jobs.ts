@@ -2,6 +2,7 @@
  * Short jobs of the compute process: the CLI or the language server sends one ComputeJob as JSON on its standard input
  * and reads ComputeMessages, one a line, from its standard output. The process ends after the job.
  */
+import type { DataSource } from './config';
 import type { EngineReport } from './engine';
 
 export type ExportType = 'F32' | 'F16' | 'BF16';
@@ -25,10 +26,8 @@ export type ComputeJob =
       readonly kind: 'eval';
       readonly model: string;
       readonly engine: string;
-      readonly data:
-        | { readonly kind: 'text'; readonly path: string }
-        | { readonly kind: 'jsonl'; readonly path: string; readonly field: string };
-      readonly context: number;
+      /** `undefined`: the run's own test text, else its validation text. */
+      readonly data: DataSource | undefined;
       readonly batch: number;
     }
   | {
@@ -51,6 +50,8 @@ export type ComputeMessage =
       readonly loss: number;
       readonly perplexity: number;
       readonly tokens: number;
+      /** What was scored: a path, or the split's name. */
+      readonly source: string;
     }
   | { readonly type: 'exported'; readonly path: string; readonly files: readonly string[] }
   | {

@@ -17,7 +17,7 @@ export interface Evaluation {
  * @throws RunFailure `no-scored-token`, `loss-not-finite`
  */
 export async function evaluate(
-  model: TrainableModel,
+  model: Pick<TrainableModel, 'score'>,
   batches: EvaluationBatches,
   alphas: readonly (readonly number[])[],
 ): Promise<Evaluation> {

@@ -37,7 +37,7 @@ export async function buildHybridModel(
     hybrid,
     parameters: () => hybrid.parameters.list(),
     lossSum: (batch, rows, context) => lossSum(hybrid, batch, rows, context),
-    score: (batch, alphas) => score(hybrid, batch, alphas),
+    score: (batch, alphas) => scoreHybrid(hybrid, batch, alphas),
     park: (component, block) => hybrid.parameters.park(component, block),
     restore: (component, block, parked) => hybrid.parameters.restore(component, block, parked),
     dispose: () => hybrid.parameters.dispose(),
@@ -82,7 +82,12 @@ function lossSum(
   return crossEntropy(logits, tf.tensor1d(batch.targets, 'int32'), { ignore: IGNORED }).loss;
 }
 
-function score(hybrid: Hybrid, batch: Batch, alphas: readonly (readonly number[])[]): BatchScore {
+/** A batch's loss and hits at fixed α, without dropout and without a tape. */
+export function scoreHybrid(
+  hybrid: Hybrid,
+  batch: Batch,
+  alphas: readonly (readonly number[])[],
+): BatchScore {
   return tf.tidy(() => {
     const context = { training: false, dropoutKey: 0 };
     const logits = flatLogits(hybrid, batch, constantRows(alphas), context);

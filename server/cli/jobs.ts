@@ -1,0 +1,199 @@
+/** `manticore engines | generate | eval | export`: short jobs of the compute process. */
+import { spawn } from 'node:child_process';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { EngineReport } from '../contract/engine';
+import type { ComputeJob, ComputeMessage, ExportType } from '../contract/jobs';
+import { displayText } from '../report/text';
+import { findRun, runBases } from '../runs/listRuns';
+import { chooseNode } from '../runs/nodeBinary';
+import { tellError } from './control';
+import { CliError, exitCode, type Io } from './io';
+
+export interface GenerateOptions {
+  readonly prompt: string;
+  readonly tokens: number;
+  readonly temperature: number;
+  readonly topP: number;
+  readonly seed: number;
+  readonly engine?: string;
+}
+
+export interface EvalOptions {
+  readonly text?: string;
+  readonly jsonl?: string;
+  readonly field: string;
+  readonly batch: number;
+  readonly engine?: string;
+}
+
+export interface ExportOptions {
+  readonly to: string;
+  readonly component?: string;
+  readonly dtype: ExportType;
+}
+
+/** Prints what can compute here. */
+export function runEngines(io: Io): Promise<number> {
+  return runJob({ kind: 'engines' }, io, (message) => {
+    if (message.type !== 'engines') return;
+    io.out(
+      io.json ? `${JSON.stringify(message.engines, null, 2)}\n` : engineTable(message.engines),
+    );
+  });
+}
+
+/** Prints the prompt and what the hybrid makes of it, token by token. */
+export async function runGenerate(run: string, options: GenerateOptions, io: Io): Promise<number> {
+  const text: string[] = [];
+  return withModel(run, io, (model) => {
+    if (!io.json) io.out(options.prompt);
+    const { prompt, temperature, topP, seed, tokens: maxTokens } = options;
+    const engine = options.engine ?? 'auto';
+    return runJob(
+      { kind: 'generate', model, engine, prompt, maxTokens, temperature, topP, seed },
+      io,
+      (message) => {
+        if (message.type === 'text') {
+          text.push(message.text);
+          if (!io.json) io.out(message.text);
+        }
+        if (message.type !== 'generated') return;
+        const { tokens, tokensPerSecond } = message;
+        if (io.json) {
+          io.out(`${JSON.stringify({ prompt, text: text.join(''), tokens, tokensPerSecond })}\n`);
+        } else {
+          io.out('\n');
+          io.err(`${tokens} tokens, ${tokensPerSecond.toFixed(0)} a second\n`);
+        }
+      },
+    );
+  });
+}
+
+/** Prints loss and perplexity of the run's hybrid on a text; by default on the config's test or validation text. */
+export async function runEval(run: string, options: EvalOptions, io: Io): Promise<number> {
+  if (options.text !== undefined && options.jsonl !== undefined) {
+    io.err('error: --text and --jsonl exclude each other\n');
+    return exitCode.usage;
+  }
+  const data =
+    options.text !== undefined
+      ? ({ kind: 'text', path: path.resolve(options.text) } as const)
+      : options.jsonl !== undefined
+        ? ({ kind: 'jsonl', path: path.resolve(options.jsonl), field: options.field } as const)
+        : undefined;
+  return withModel(run, io, (model) =>
+    runJob(
+      { kind: 'eval', model, engine: options.engine ?? 'auto', data, batch: options.batch },
+      io,
+      (message) => {
+        if (message.type !== 'evaluated') return;
+        const { loss, perplexity, tokens, source } = message;
+        if (io.json) io.out(`${JSON.stringify({ loss, perplexity, tokens, source })}\n`);
+        else {
+          io.out(
+            `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(2)}, over ${tokens} tokens of ${displayText(source, 1000)}\n`,
+          );
+        }
+      },
+    ),
+  );
+}
+
+/** Writes the hybrid or a component as a folder. */
+export async function runExport(run: string, options: ExportOptions, io: Io): Promise<number> {
+  return withModel(run, io, (model) =>
+    runJob(
+      {
+        kind: 'export',
+        model,
+        to: path.resolve(options.to),
+        component: options.component,
+        dtype: options.dtype,
+      },
+      io,
+      (message) => {
+        if (message.type !== 'exported') return;
+        if (io.json) io.out(`${JSON.stringify({ path: message.path, files: message.files })}\n`);
+        else io.out(`${message.files.join('\n')}\nWritten to ${displayText(message.path, 1000)}\n`);
+      },
+    ),
+  );
+}
+
+/** The hybrid that a run left, or a folder that holds one. */
+async function withModel(
+  reference: string,
+  io: Io,
+  body: (model: string) => Promise<number>,
+): Promise<number> {
+  try {
+    return await body(
+      path.join((await findRun(reference, await runBases(process.cwd()))).dir, 'result'),
+    );
+  } catch (error) {
+    return tellError(error, io);
+  }
+}
+
+/** Runs a job to its end and hands over what it says. @returns the exit code */
+async function runJob(
+  job: ComputeJob,
+  io: Io,
+  onMessage: (message: ComputeMessage) => void,
+): Promise<number> {
+  const node = await chooseNode({ baseFolder: __dirname });
+  const child = spawn(node.path, [path.join(__dirname, 'compute.js'), 'job'], {
+    env: { ...process.env, ...node.environment },
+    stdio: ['pipe', 'pipe', 'inherit'],
+    windowsHide: true,
+  });
+  const abort = (): void => void child.kill();
+  io.signal.addEventListener('abort', abort);
+  const ended = new Promise<number | null>((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', resolve);
+  });
+  // A process that ends before it has read its job says why itself.
+  child.stdin.on('error', () => undefined);
+  child.stdin.end(`${JSON.stringify(job)}\n`);
+  let answer: ComputeMessage | undefined;
+  try {
+    for await (const line of createInterface({ input: child.stdout })) {
+      const message = JSON.parse(line) as ComputeMessage;
+      if (message.type !== 'text' && message.type !== 'progress') answer = message;
+      onMessage(message);
+    }
+    const code = await ended;
+    if (io.signal.aborted) return exitCode.stopped;
+    if (answer?.type === 'failed') throw new CliError(answer.code, answer.message, answer.hint);
+    if (answer === undefined) {
+      throw new CliError(
+        'compute-ended',
+        `The compute process ended with ${code === null ? 'a signal' : `code ${code}`} before it was done.`,
+        'What it printed stands above.',
+        exitCode.failed,
+      );
+    }
+    return exitCode.done;
+  } finally {
+    io.signal.removeEventListener('abort', abort);
+  }
+}
+
+/** One paragraph an engine. */
+export function engineTable(engines: readonly EngineReport[]): string {
+  const paragraphs = engines.map((engine) => {
+    if (!engine.available) return `${engine.name}\n  not available: ${engine.reason}\n`;
+    const { name, device, version, threads, tier, gflops, peakGflops, peakShare } = engine;
+    return [
+      `${name}  ${device}`,
+      `  version ${version}${tier === undefined ? '' : `, kernels ${tier}`}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
+      `  matrix product ${gflops.toFixed(1)} GFLOP/s, ${(peakShare * 100).toFixed(0)} % of the measured peak of ${peakGflops.toFixed(1)}`,
+      `  copy ${engine.copyGBs.toFixed(1)} GB/s`,
+      `  self-check: one training step within ${engine.selfCheckError.toExponential(1)} of the reference\n`,
+    ].join('\n');
+  });
+  return paragraphs.join('\n');
+}

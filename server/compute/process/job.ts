@@ -1,0 +1,173 @@
+/** Short jobs: one ComputeJob from standard input, ComputeMessages to standard output. */
+import { mkdir, readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { z } from 'zod';
+import type { ComputeJob, ComputeMessage } from '../../contract/jobs';
+import type { Plan } from '../../contract/plan';
+import { readPlanFile } from '../../runs/runFolder';
+import { loadTokenizer } from '../../weights/tokenizer';
+import { openEngine } from '../engine/engine';
+import { probeEngines } from '../engine/probe';
+import { exportComponent, exportHybrid } from '../hybrid/export';
+import { generateText } from '../hybrid/generate';
+import { loadHybrid, type LoadedHybrid } from '../hybrid/load';
+import { evaluate } from '../search/evaluate';
+import { asRunFailure, RunFailure } from '../search/failure';
+import { scoreHybrid } from '../search/hybridModel';
+import { EvaluationBatches } from '../tasks/batches';
+import { loadTextData } from '../tasks/text';
+import { readText } from '../tasks/textSource';
+import { encodeDocuments } from '../tasks/tokens';
+
+const jobSchema = z.discriminatedUnion('kind', [
+  z.object({ kind: z.literal('engines') }),
+  z.object({
+    kind: z.literal('generate'),
+    model: z.string(),
+    engine: z.enum(['auto', 'wasm', 'webgpu', 'tensorflow']),
+    prompt: z.string(),
+    maxTokens: z.int().min(0),
+    temperature: z.number().min(0),
+    topP: z.number().min(0).max(1),
+    seed: z.int().min(0),
+  }),
+  z.object({
+    kind: z.literal('eval'),
+    model: z.string(),
+    engine: z.enum(['auto', 'wasm', 'webgpu', 'tensorflow']),
+    data: z
+      .discriminatedUnion('kind', [
+        z.object({ kind: z.literal('text'), path: z.string() }),
+        z.object({ kind: z.literal('jsonl'), path: z.string(), field: z.string() }),
+      ])
+      .optional(),
+    batch: z.int().min(1),
+  }),
+  z.object({
+    kind: z.literal('export'),
+    model: z.string(),
+    to: z.string(),
+    component: z.string().optional(),
+    dtype: z.enum(['F32', 'F16', 'BF16']),
+  }),
+]);
+type Job<K extends ComputeJob['kind']> = Extract<z.output<typeof jobSchema>, { kind: K }>;
+
+const send = (message: ComputeMessage): void =>
+  void process.stdout.write(`${JSON.stringify(message)}\n`);
+
+/** @returns whether the job was done; if not, its last message says why */
+export async function runJobFromInput(): Promise<boolean> {
+  try {
+    const chunks: Buffer[] = [];
+    for await (const chunk of process.stdin) chunks.push(chunk as Buffer);
+    await runJob(jobSchema.parse(JSON.parse(Buffer.concat(chunks).toString('utf8'))));
+    return true;
+  } catch (error) {
+    const { code, message, hint, cause } = asRunFailure(error);
+    if (code === 'internal-error' && cause instanceof Error) console.error(cause.stack);
+    send({ type: 'failed', code, message, hint });
+    return false;
+  }
+}
+
+async function runJob(job: z.output<typeof jobSchema>): Promise<void> {
+  switch (job.kind) {
+    case 'engines':
+      send({ type: 'engines', engines: await probeEngines() });
+      return;
+    case 'generate':
+      return generate(job);
+    case 'eval':
+      return evaluateOn(job);
+    case 'export':
+      return exportTo(job);
+  }
+}
+
+async function generate(job: Job<'generate'>): Promise<void> {
+  await openEngine(job.engine);
+  const hybrid = await loadHybrid(job.model);
+  const tokenizer = await loadTokenizer(job.model);
+  const { eos, bos } = tokenizer.special;
+  const special = { ...(bos === undefined ? {} : { bos }), ...(eos === undefined ? {} : { eos }) };
+  const stop = eos === undefined ? [] : [eos];
+  const { maxTokens, temperature, topP, seed } = job;
+  const source = { encode: tokenizer.encode, decode: tokenizer.decode, special };
+  const pieces = generateText(hybrid, hybrid.alphas, source, job.prompt, {
+    maxTokens,
+    temperature,
+    topP,
+    seed,
+    stop,
+  });
+  let tokens = 0;
+  let first = performance.now();
+  for (;;) {
+    const { value, done } = await pieces.next();
+    if (done === true) {
+      send({ type: 'text', text: value });
+      break;
+    }
+    // The first token carries the whole prompt: the rate is that of the tokens after it.
+    if (tokens++ === 0) first = performance.now();
+    send({ type: 'text', text: value.text });
+  }
+  const seconds = (performance.now() - first) / 1000;
+  const tokensPerSecond = tokens > 1 ? (tokens - 1) / Math.max(seconds, 1e-9) : 0;
+  send({ type: 'generated', tokens, tokensPerSecond });
+}
+
+async function evaluateOn(job: Job<'eval'>): Promise<void> {
+  const plan = (await readPlanFile(path.dirname(job.model))).plan as Plan;
+  await openEngine(job.engine);
+  const hybrid = await loadHybrid(job.model);
+  const tokenizer = await loadTokenizer(job.model);
+  const textTokenizer = { encode: tokenizer.encode, eos: tokenizer.special.eos };
+  const { tokens, split, source } = await textToScore(job, plan, textTokenizer);
+  const batches = new EvaluationBatches(tokens, plan.context, job.batch, split);
+  const { loss, perplexity } = await evaluate(
+    { score: (batch, alphas) => scoreHybrid(hybrid, batch, alphas) },
+    batches,
+    hybrid.alphas,
+  );
+  send({ type: 'evaluated', loss, perplexity, tokens: tokens.length - 1, source });
+}
+
+async function textToScore(
+  { data }: Job<'eval'>,
+  plan: Plan,
+  tokenizer: Parameters<typeof encodeDocuments>[1],
+): Promise<{ tokens: Int32Array; split: 'validation' | 'test'; source: string }> {
+  if (data !== undefined) {
+    const tokens = await encodeDocuments(readText(data, plan.base), tokenizer);
+    return { tokens, split: 'test', source: data.path };
+  }
+  const { test, validation } = await loadTextData(plan.config, plan.base, tokenizer);
+  return test === undefined
+    ? { tokens: validation, split: 'validation', source: 'the validation text' }
+    : { tokens: test, split: 'test', source: 'the test text' };
+}
+
+async function exportTo(job: Job<'export'>): Promise<void> {
+  await openEngine('auto');
+  const hybrid = await loadHybrid(job.model);
+  await mkdir(job.to, { recursive: true });
+  if ((await readdir(job.to)).length > 0) throw folderNotEmpty(job.to);
+  const input = { hybrid, tokenizer: job.model, dtype: job.dtype };
+  const files =
+    job.component === undefined
+      ? await exportHybrid(job.to, { ...input, ...hybridParts(hybrid) })
+      : await exportComponent(job.to, job.component, input);
+  send({ type: 'exported', path: job.to, files });
+}
+
+const hybridParts = ({ alphas, configs }: LoadedHybrid) => ({ alphas, configs });
+
+function folderNotEmpty(folder: string): RunFailure {
+  return new RunFailure(
+    'folder-not-empty',
+    `${folder} holds files already.`,
+    'Name a folder that is empty or does not exist yet.',
+  );
+}

@@ -1,0 +1,264 @@
+/** A run's process: takes the run folder, opens the engine, runs the plan's jobs, leaves the report. */
+import { rm } from 'node:fs/promises';
+import path from 'node:path';
+import type { NewRunEvent } from '../../contract/events';
+import type { Plan } from '../../contract/plan';
+import type { RunManifest, RunState } from '../../contract/run';
+import { writeReport } from '../../report/write';
+import { CheckpointStore } from '../../runs/checkpointStore';
+import { ControlServer } from '../../runs/controlServer';
+import { EventLog } from '../../runs/eventLog';
+import { failRun } from '../../runs/failRun';
+import { readRawEvents } from '../../runs/readEvents';
+import {
+  holdReserve,
+  readManifest,
+  readPlanFile,
+  releaseReserve,
+  updateManifest,
+} from '../../runs/runFolder';
+import { openEngine, type Engine } from '../engine/engine';
+import { ControlQueue } from '../search/controlQueue';
+import { asRunFailure } from '../search/failure';
+import { planCosts, type HybridModel } from '../search/hybridModel';
+import { runJobs, type RunOutcome } from '../search/runJobs';
+import type { ResumeFrom } from '../search/services';
+import { loadTextData } from '../tasks/text';
+import { keepResult } from './keepResult';
+import { ComponentFiles } from './runServices';
+
+/**
+ * Runs, or goes on with, the run in `dir` until it is done, stopped or failed; every outcome stands in the log.
+ * @returns whether it ended well
+ * @throws RunError `already-running` when another process has the folder
+ */
+export async function runProcess(dir: string, resume: boolean): Promise<boolean> {
+  const manifest = await readManifest(dir);
+  const controls = new ControlQueue();
+  const process = new RunProcess(dir, manifest, controls);
+  const server = await ControlServer.start(
+    dir,
+    manifest.id,
+    (request) => controls.push(request),
+    () => process.state,
+  );
+  try {
+    return await process.go(resume);
+  } finally {
+    await server.close();
+  }
+}
+
+class RunProcess {
+  state: RunState = 'starting';
+  private saving: Promise<unknown> = Promise.resolve();
+  /** Of the last evaluation. */
+  private validationLoss = Number.POSITIVE_INFINITY;
+
+  constructor(
+    private readonly dir: string,
+    private readonly manifest: RunManifest,
+    private readonly controls: ControlQueue,
+  ) {
+    const stop = (): void => void controls.push({ action: 'stop', checkpoint: true });
+    process.once('SIGTERM', stop);
+    process.once('SIGINT', stop);
+  }
+
+  async go(resume: boolean): Promise<boolean> {
+    // A stale last word of an earlier try must not end those who follow this one.
+    await updateManifest(this.dir, { state: 'starting', pid: process.pid });
+    await holdReserve(this.dir);
+    const log = await EventLog.open(this.dir);
+    try {
+      const outcome = await this.run(log, resume);
+      await this.saving;
+      if (outcome.status === 'failed') {
+        await this.fail(log, outcome.failure);
+        return false;
+      }
+      log.sync();
+      await writeReport(this.dir);
+      await this.end(outcome.status);
+      return true;
+    } catch (error) {
+      await this.saving.catch(() => undefined);
+      await this.fail(log, asRunFailure(error));
+      return false;
+    } finally {
+      log.close();
+    }
+  }
+
+  private async run(log: EventLog, resume: boolean): Promise<RunOutcome> {
+    const { plan, planHash } = await readPlanFile(this.dir);
+    // `manticore resume` has derived the same plan from the config before it started this process.
+    return this.runPlan(plan as Plan, planHash, log, resume);
+  }
+
+  private async runPlan(
+    plan: Plan,
+    planHash: string,
+    log: EventLog,
+    resume: boolean,
+  ): Promise<RunOutcome> {
+    const checkpoints = await CheckpointStore.open(this.dir);
+    const from = resume ? await resumePoint(this.dir, checkpoints, log) : undefined;
+    const engine = await openPlannedEngine(plan, resume ? this.manifest : undefined);
+    const emit = (event: NewRunEvent): { readonly seq: number } => this.emit(log, event);
+    const summary = summarize(engine);
+    if (resume) warnOfDifferences(this.manifest.engine, summary, emit);
+    else if (log.nextSeq > 0) throw new Error('the log of a new run is not empty');
+    if (log.nextSeq === 0) {
+      const id = this.manifest.id;
+      emit({ type: 'started', id, plan: planHash, ...summarizePlan(plan), engine: summary });
+    }
+    this.save({ state: 'running', ...(resume ? {} : { engine: summary }) });
+    const files = new ComponentFiles(plan);
+    try {
+      const tokenizer = await files.tokenizer();
+      const data = await loadTextData(plan.config, plan.base, {
+        encode: tokenizer.encode,
+        eos: tokenizer.special.eos,
+      });
+      return await runJobs(
+        {
+          plan,
+          data,
+          buildModel: (live, seed) => files.build(live, seed),
+          costs: planCosts(plan),
+          emit,
+          controls: this.controls,
+          checkpoints: {
+            write: async (step, fill) => {
+              log.sync();
+              return (await checkpoints.write(step, fill)).path;
+            },
+          },
+          parkedFolder: path.join(this.dir, 'parked'),
+          memoryBytes: () => engine.memoryBytes(),
+          now: () => performance.now(),
+          // Every model of this run is made by `buildModel` above.
+          keepResult: (model, alphas, job) =>
+            keepResult(this.dir, plan, model as HybridModel, alphas, job, this.validationLoss),
+        },
+        from,
+      );
+    } finally {
+      await files.close();
+      engine.dispose();
+    }
+  }
+
+  private emit(log: EventLog, event: NewRunEvent): { readonly seq: number } {
+    // The last word of a failed run is written by `failRun`, which makes room for it on a full disk.
+    if (event.type === 'failed') return { seq: log.nextSeq };
+    if (event.type === 'control' && (event.action === 'pause' || event.action === 'resume')) {
+      this.save({ state: event.action === 'pause' ? 'paused' : 'running' });
+    }
+    if (event.type === 'evaluation' && event.split === 'validation') {
+      this.validationLoss = event.loss;
+    }
+    return log.append(event);
+  }
+
+  /** Writes changes of `run.json`, one after the other. */
+  private save(changes: Partial<RunManifest>): void {
+    if (changes.state !== undefined) this.state = changes.state;
+    this.saving = this.saving.then(() => updateManifest(this.dir, changes));
+    // A failure is met where `saving` is awaited.
+    this.saving.catch(() => undefined);
+  }
+
+  private async end(status: 'done' | 'stopped'): Promise<void> {
+    this.state = status;
+    if (status === 'done')
+      await rm(path.join(this.dir, 'parked'), { recursive: true, force: true });
+    await releaseReserve(this.dir);
+    await updateManifest(this.dir, { state: status });
+  }
+
+  private async fail(log: EventLog, failure: ReturnType<typeof asRunFailure>): Promise<void> {
+    this.state = 'failed';
+    const { code, message, hint, cause } = failure;
+    // For `compute.log`: the user reads the event.
+    console.error(code === 'internal-error' && cause instanceof Error ? cause.stack : message);
+    await failRun(this.dir, log, { code, message, hint });
+    await writeReport(this.dir).catch((error: unknown) =>
+      console.error(`no report: ${String(error)}`),
+    );
+  }
+}
+
+/** The newest whole checkpoint and what came after it; without one the run begins anew. */
+async function resumePoint(
+  dir: string,
+  checkpoints: CheckpointStore,
+  log: EventLog,
+): Promise<ResumeFrom | undefined> {
+  const { checkpoint, warnings } = await checkpoints.latest();
+  for (const message of warnings)
+    log.append({ type: 'warning', code: 'checkpoint-damaged', message });
+  if (checkpoint === undefined) return undefined;
+  const { events } = await readRawEvents(dir);
+  return {
+    folder: checkpoint.dir,
+    controls: events.filter((event) => event.type === 'control'),
+    checkpointSeq: events.findLast(
+      (event) => event.type === 'checkpoint' && event.path === checkpoint.path,
+    )?.seq,
+  };
+}
+
+async function openPlannedEngine(plan: Plan, earlier: RunManifest | undefined): Promise<Engine> {
+  const { name, threads, memoryLimit } = plan.config.engine;
+  const used = earlier?.engine;
+  const tier = used?.tier === '' ? undefined : used?.tier;
+  return openEngine(name, {
+    ...(tier === undefined ? {} : { tier }),
+    ...(used !== undefined && used.threads > 0
+      ? { threads: used.threads }
+      : threads === undefined
+        ? {}
+        : { threads }),
+    ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
+  });
+}
+
+const summarize = ({ name, device, tier, threads }: Engine): RunManifest['engine'] => ({
+  name,
+  device,
+  tier,
+  threads,
+  node: process.version,
+});
+
+function summarizePlan(plan: Plan) {
+  return {
+    components: plan.components.map(({ name, family, layers, width, parameters }) => ({
+      name,
+      family,
+      layers,
+      width,
+      parameters,
+    })),
+    blocks: plan.blocks.length,
+  };
+}
+
+/** Same engine, tier, threads and Node: the same bits. Anything else is said. */
+function warnOfDifferences(
+  before: RunManifest['engine'],
+  now: RunManifest['engine'],
+  emit: (event: NewRunEvent) => unknown,
+): void {
+  const keys = ['name', 'device', 'tier', 'threads', 'node'] as const;
+  const changed = keys.filter((key) => before[key] !== now[key]);
+  if (changed.length === 0) return;
+  const list = changed.map((key) => `${key} was ${before[key]}, is ${now[key]}`).join('; ');
+  emit({
+    type: 'warning',
+    code: 'not-bit-exact',
+    message: `The run goes on, but not bit-exact: ${list}.`,
+  });
+}

@@ -1,0 +1,80 @@
+/** What the jobs of a run are given: the plan's components from disk, the data, the run folder. */
+import path from 'node:path';
+import type { Plan, PlanComponent } from '../../contract/plan';
+import { loadTokenizer, type Tokenizer } from '../../weights/tokenizer';
+import { listFolder, openModelWeights, type ModelWeights } from '../../weights/modelFolder';
+import type { BuildOptions, ComponentSource, TensorSource } from '../hybrid/build';
+import { buildHybridModel, type HybridModel } from '../search/hybridModel';
+import type { LiveTable } from '../search/model';
+
+/** Files of a run that stay open while it needs them. */
+export class ComponentFiles {
+  private readonly tokenizers = new Map<string, Promise<Tokenizer>>();
+  private readonly weights = new Map<string, Promise<ModelWeights>>();
+
+  constructor(private readonly plan: Plan) {}
+
+  /** The hybrid's tokenizer. */
+  tokenizer(): Promise<Tokenizer> {
+    return this.tokenizerAt(this.plan.components[this.plan.tokenizer]!.tokenizerPath);
+  }
+
+  /** Builds the plan's hybrid with the pairs of `live`. */
+  async build(live: LiveTable, seed: number): Promise<HybridModel> {
+    return buildHybridModel(
+      this.plan,
+      live,
+      seed,
+      (component) => this.source(this.plan.components[component]!),
+      await this.projectors(),
+    );
+  }
+
+  async close(): Promise<void> {
+    const open = await Promise.all(this.weights.values());
+    this.weights.clear();
+    await Promise.all(open.map((weights) => weights.close()));
+  }
+
+  private async source(component: PlanComponent): Promise<ComponentSource> {
+    const folder = folderOf(component);
+    return {
+      weights: folder === undefined ? undefined : await this.weightsAt(folder),
+      tokenizer: await this.tokenizerAt(component.tokenizerPath),
+    };
+  }
+
+  private async projectors(): Promise<BuildOptions> {
+    const { from } = this.plan.config.hybrid.projectors;
+    if (from === undefined) return {};
+    const folder = await projectorFolder(path.resolve(this.plan.base, from));
+    return { projectors: { name: from, tensors: await this.weightsAt(folder) } };
+  }
+
+  private tokenizerAt(folder: string): Promise<Tokenizer> {
+    return once(this.tokenizers, folder, () => loadTokenizer(folder));
+  }
+
+  private async weightsAt(folder: string): Promise<TensorSource> {
+    const weights = await once(this.weights, folder, () => openModelWeights(folder));
+    return { has: (name) => weights.tensors.has(name), read: (name) => weights.read(name) };
+  }
+}
+
+/** Folder of a component's weights; `undefined` for one from scratch. */
+export function folderOf(component: PlanComponent): string | undefined {
+  return component.source.kind === 'random' ? undefined : component.source.path;
+}
+
+function once<T>(cache: Map<string, Promise<T>>, key: string, make: () => Promise<T>): Promise<T> {
+  const found = cache.get(key) ?? make();
+  cache.set(key, found);
+  return found;
+}
+
+/** A run's folder stands for its `result`. */
+async function projectorFolder(folder: string): Promise<string> {
+  const result = path.join(folder, 'result');
+  const names = await listFolder(folder);
+  return names.includes('run.json') ? result : folder;
+}
