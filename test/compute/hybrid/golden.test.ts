@@ -1,10 +1,9 @@
 /** The research code's forward and ours, against float64 numbers of PyTorch and transformers (test/reference/hybrid.py). */
-import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import type { ProjectorKind } from '../../../server/models/projector';
+import { openEngine, type Engine } from '../../../server/compute/engine/engine';
 import { gradients } from '../../../server/compute/engine/gradients';
 import {
   buildHybrid,
@@ -106,52 +105,58 @@ function lossOf(logits: tf.Tensor3D, ids: number[][]): tf.Scalar {
   return tf.mul(total, -1 / (batch * (length - 1)));
 }
 
-describe('hybrids against a float64 reference', () => {
-  before(() => tf.setBackend('cpu'));
-
-  for (const [name, expected] of Object.entries(golden.cases)) {
-    it(`${name}: logits, loss, gradients of α, norms of all gradients`, async () => {
-      const hybrid = await goldenHybrid(expected);
-      const ids = tf.tensor2d(golden.ids, undefined, 'int32');
-      const alphas: tf.Variable[] = [];
-      const rows: MixtureRow[] = expected.rows.map((row, block) =>
-        row.map((weight, m): MixtureWeight => {
-          if (!expected.searched[block]![m]!) return weight;
-          const variable = tf.variable(tf.scalar(weight));
-          alphas.push(variable);
-          return variable;
-        }),
-      );
-      const run = () => forward(hybrid, ids, rows, { training: false, dropoutKey: 0 });
-      assert.ok(distance(valuesOf(run), decode(expected.logits)) < 1e-4);
-
-      const parameters = hybrid.parameters.list();
-      const variables = [...alphas, ...parameters.map(({ variable }) => variable)];
-      const { value, grads } = gradients(() => lossOf(run(), golden.ids), variables);
-      assert.ok(Math.abs(value.dataSync()[0]! - expected.loss) < 1e-4 * expected.loss);
-      const ours = grads.map(
-        (grad) => grad && Math.sqrt(tf.tidy(() => tf.sum(tf.square(grad))).dataSync()[0]!),
-      );
-      const scale = Math.max(...expected.alphaGradients.map(Math.abs));
-      expected.alphaGradients.forEach((gradient, index) => {
-        const found = grads[index]!.dataSync()[0]!;
-        assert.ok(Math.abs(found - gradient) < 1e-4 * scale, `α ${index}: ${found}, ${gradient}`);
-      });
-      const largest = Math.max(...Object.values(expected.gradientNorms).map(Number));
-      parameters.forEach((parameter, index) => {
-        const norm = expected.gradientNorms[parameter.name];
-        const found = ours[alphas.length + index];
-        assert.notEqual(norm, undefined, `${parameter.name} is in the golden file`);
-        if (typeof norm !== 'number') assert.equal(found, undefined, parameter.name);
-        else
-          assert.ok(
-            Math.abs(found! - norm) < Math.max(1e-3 * norm, 1e-6 * largest),
-            parameter.name,
-          );
-      });
-      assert.equal(parameters.length, Object.keys(expected.gradientNorms).length);
-      tf.dispose([value, ids, ...alphas, ...grads.filter((grad) => grad !== undefined)]);
-      hybrid.parameters.dispose();
+for (const engineName of ['cpu', 'wasm'] as const) {
+  describe(`hybrids against a float64 reference, on ${engineName}`, () => {
+    let engine: Engine;
+    before(async () => {
+      engine = await openEngine(engineName, { threads: 1 });
     });
-  }
-});
+    after(() => engine.dispose());
+
+    for (const [name, expected] of Object.entries(golden.cases)) {
+      it(`${name}: logits, loss, gradients of α, norms of all gradients`, async () => {
+        const hybrid = await goldenHybrid(expected);
+        const ids = tf.tensor2d(golden.ids, undefined, 'int32');
+        const alphas: tf.Variable[] = [];
+        const rows: MixtureRow[] = expected.rows.map((row, block) =>
+          row.map((weight, m): MixtureWeight => {
+            if (!expected.searched[block]![m]!) return weight;
+            const variable = tf.variable(tf.scalar(weight));
+            alphas.push(variable);
+            return variable;
+          }),
+        );
+        const run = () => forward(hybrid, ids, rows, { training: false, dropoutKey: 0 });
+        assert.ok(distance(valuesOf(run), decode(expected.logits)) < 1e-4);
+
+        const parameters = hybrid.parameters.list();
+        const variables = [...alphas, ...parameters.map(({ variable }) => variable)];
+        const { value, grads } = gradients(() => lossOf(run(), golden.ids), variables);
+        assert.ok(Math.abs(value.dataSync()[0]! - expected.loss) < 1e-4 * expected.loss);
+        const ours = grads.map(
+          (grad) => grad && Math.sqrt(tf.tidy(() => tf.sum(tf.square(grad))).dataSync()[0]!),
+        );
+        const scale = Math.max(...expected.alphaGradients.map(Math.abs));
+        expected.alphaGradients.forEach((gradient, index) => {
+          const found = grads[index]!.dataSync()[0]!;
+          assert.ok(Math.abs(found - gradient) < 1e-4 * scale, `α ${index}: ${found}, ${gradient}`);
+        });
+        const largest = Math.max(...Object.values(expected.gradientNorms).map(Number));
+        parameters.forEach((parameter, index) => {
+          const norm = expected.gradientNorms[parameter.name];
+          const found = ours[alphas.length + index];
+          assert.notEqual(norm, undefined, `${parameter.name} is in the golden file`);
+          if (typeof norm !== 'number') assert.equal(found, undefined, parameter.name);
+          else
+            assert.ok(
+              Math.abs(found! - norm) < Math.max(1e-3 * norm, 1e-6 * largest),
+              parameter.name,
+            );
+        });
+        assert.equal(parameters.length, Object.keys(expected.gradientNorms).length);
+        tf.dispose([value, ids, ...alphas, ...grads.filter((grad) => grad !== undefined)]);
+        hybrid.parameters.dispose();
+      });
+    }
+  });
+}

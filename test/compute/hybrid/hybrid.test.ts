@@ -2,6 +2,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import { FAMILY_NAMES } from '../../../server/models/architecture';
 import { componentTensorName } from '../../../server/models/hybridTensors';
 import { PROJECTOR_KINDS } from '../../../server/models/projector';
@@ -169,6 +170,40 @@ describe('gates and projectors', () => {
     assert.ok(distance(logitsOf(first, rows, ids), logitsOf(last, rows, ids)) > 1e-3);
     first.parameters.dispose();
     last.parameters.dispose();
+  });
+});
+
+describe('a hybrid of copies', () => {
+  before(() => tf.setBackend('cpu'));
+
+  it('of one component is that component, whatever the weights', async () => {
+    const ids = someIds(1, 5);
+    const components = ['a', 'b', 'c'].map((name): TinyComponent => ({ ...wide, name }));
+    for (const gate of GATES) {
+      const projectors = { kind: 'linear-skip', init: 'identity' } as const;
+      const hybrid = await startingHybrid({ components, blocks: 3, gate, projectors });
+      for (const { name } of hybrid.parameters.list()) {
+        const [, copy, tensor] = /^components\/([bc])\/(.*)$/.exec(name) ?? [];
+        if (copy === undefined) continue;
+        hybrid.parameters.write(name, hybrid.parameters.read(`components/a/${tensor!}`));
+      }
+      const alone = aloneLogits(hybrid, 0, ids);
+      const weights = fc
+        .tuple(fc.nat(9), fc.nat(9), fc.nat(9))
+        .filter((row) => Math.max(...row) > 0);
+      fc.assert(
+        fc.property(fc.tuple(weights, weights, weights), (counts) => {
+          const rows = counts.map((row) => {
+            const sum = row[0] + row[1] + row[2];
+            return row.map((count) => count / sum);
+          });
+          return distance(logitsOf(hybrid, rows, ids), alone) < 1e-5;
+        }),
+        { numRuns: 15 },
+      );
+      hybrid.parameters.dispose();
+    }
+    ids.dispose();
   });
 });
 
