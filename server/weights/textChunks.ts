@@ -10,7 +10,7 @@
 import { tokenizerSteps } from '../models/tokenizerIdentity';
 
 /** UTF-16 units of a chunk before a cut is looked for. */
-const CHUNK = 1 << 16;
+const CHUNK = 1 << 13;
 
 /** Split patterns with that boundary, as they stand in published `tokenizer.json` files. */
 const KNOWN_PATTERNS: ReadonlySet<string> = new Set([
@@ -23,17 +23,18 @@ const KNOWN_PATTERNS: ReadonlySet<string> = new Set([
 ]);
 const NORMAL_FORMS: ReadonlySet<unknown> = new Set(['NFC', 'NFD', 'NFKC', 'NFKD']);
 
-function isKnownSplit(step: Readonly<Record<string, unknown>>): boolean {
+/** The pattern of a Split step, `undefined` when it is none that is known. */
+export function knownPattern(step: Readonly<Record<string, unknown>>): string | undefined {
   const pattern = step['pattern'];
-  return (
-    typeof pattern === 'object' &&
+  return typeof pattern === 'object' &&
     pattern !== null &&
     'Regex' in pattern &&
     typeof pattern.Regex === 'string' &&
     KNOWN_PATTERNS.has(pattern.Regex) &&
     step['behavior'] === 'Isolated' &&
     step['invert'] !== true
-  );
+    ? pattern.Regex
+    : undefined;
 }
 
 /** Added tokens are found before pre-tokenizing: none may hold a line feed or eat the white space after it. */
@@ -64,7 +65,7 @@ export function canCutAtLines(json: unknown): boolean {
     before.length === 0
       ? last['use_regex'] !== false
       : before.every((step) =>
-          step['type'] === 'Split' ? isKnownSplit(step) : step['type'] === 'Digits',
+          step['type'] === 'Split' ? knownPattern(step) !== undefined : step['type'] === 'Digits',
         ) &&
         (last['use_regex'] !== false || before.some((step) => step['type'] === 'Split'));
   return (
@@ -75,7 +76,7 @@ export function canCutAtLines(json: unknown): boolean {
 /** A letter in every normal form: NFD makes `é` end in a mark, which those patterns take for punctuation. */
 const endsInLetter = (character: string): boolean => /\p{L}$/u.test(character.normalize('NFKD'));
 
-/** Parts of `text` of about 64 Ki units, cut before line feeds that follow a letter; longer where there is none. */
+/** Parts of `text` of about 8 Ki units, cut before line feeds that follow a letter; longer where there is none. */
 export function* chunkText(text: string, chunk = CHUNK): Generator<string> {
   let start = 0;
   let search = chunk;

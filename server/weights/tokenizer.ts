@@ -11,8 +11,9 @@ import {
 } from '../models/tokenizerIdentity';
 import { WeightsError } from './errors';
 import { readInFolder } from './regularFile';
-import { chunkText, canCutAtLines } from './textChunks';
+import { createPieceEncoder, type PieceEncoder } from './pieceEncoder';
 import { readSpecialTokens, type SpecialTokens } from './specialTokens';
+import { chunkText } from './textChunks';
 
 /** Large vocabularies take some 35 MB. */
 export const MAX_TOKENIZER_BYTES = 128 << 20;
@@ -151,15 +152,23 @@ function decodeBytes(ids: readonly number[], identity: TokenizerIdentity): strin
   return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(parts));
 }
 
-function encodeText(text: string, library: LibraryTokenizer, cut: boolean): Int32Array {
+function encodeText(
+  text: string,
+  library: LibraryTokenizer,
+  encodePieces: PieceEncoder | undefined,
+): Int32Array {
   const parts: number[][] = [];
   let count = 0;
-  for (const chunk of cut ? chunkText(text) : [text]) {
-    const { ids } = library.encode(chunk, { add_special_tokens: false });
-    // The library leaves a hole where a piece has no id and the model no unknown token.
-    const known = ids.filter((id) => Number.isInteger(id));
-    parts.push(known);
-    count += known.length;
+  // Where pieces are known, so are the places at which a text may be cut.
+  for (const chunk of encodePieces === undefined ? [text] : chunkText(text)) {
+    let ids = encodePieces?.(chunk);
+    if (ids === undefined) {
+      // The library leaves a hole where a piece has no id and the model no unknown token.
+      const all = library.encode(chunk, { add_special_tokens: false }).ids;
+      ids = all.filter((id) => Number.isInteger(id));
+    }
+    parts.push(ids);
+    count += ids.length;
   }
   const all = new Int32Array(count);
   let offset = 0;
@@ -181,12 +190,12 @@ export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   if (!reading.ok) throw damaged(file, reading.message);
   const { identity } = reading;
   const library = createLibraryTokenizer(json as object, file);
-  const cut = canCutAtLines(json);
+  const encodePieces = createPieceEncoder(json, library);
   const tokenizer: Tokenizer = {
     size: identity.size,
     digest: identity.digest,
     special: await readSpecialTokens(folder, json, identity),
-    encode: (text) => encodeText(text, library, cut),
+    encode: (text) => encodeText(text, library, encodePieces),
     decode: (ids) => {
       if (identity.spelling.kind === 'byteLevel') return decodeBytes(ids, identity);
       const known = ids.filter((id) => identity.bytes[id] !== undefined);
