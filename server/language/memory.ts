@@ -9,7 +9,7 @@
  *
  * `saved`: what fused operations keep for their gradients, which are their inputs. `transient`: outputs that no gradient
  * needs, which live until the forward pass ends. Both are counted here operation by operation, per token, from the families'
- * block functions; sums and single numbers a token are left out.
+ * block functions; sums and single numbers a token are left out. Each tensor is rounded up to the engine's blocks.
  */
 import type { Architecture } from '../models/architecture';
 import { dropoutRates } from '../models/families';
@@ -22,13 +22,11 @@ import type { ProjectorKind } from '../models/projector';
 const BYTES = 4;
 /** Value, first and second moment. */
 const RESIDENT_COPIES = 3;
-/** Room that size classes and padding of the engine's allocator take beyond what was asked for. */
-export const ALLOCATION_OVERHEAD = 1.05;
 
-/** Numbers a token. */
+/** Tensors, each as its numbers a token. */
 export interface Activations {
-  readonly saved: number;
-  readonly transient: number;
+  readonly saved: readonly number[];
+  readonly transient: readonly number[];
 }
 
 /** What one (component, block) pair computes in a step. */
@@ -43,7 +41,8 @@ export interface ActiveGroup {
 
 /** One training job, as memory sees it. */
 export interface TrainingShape {
-  readonly parameters: number;
+  /** Numbers in each trainable tensor. */
+  readonly parameters: readonly number[];
   /** d. */
   readonly width: number;
   readonly vocabulary: number;
@@ -67,79 +66,107 @@ export interface PredictedMemory {
   readonly peak: number;
 }
 
+/** Bytes of the block that holds a tensor: eight size classes a power of two, with room for a vector past the end. */
+export function blockBytes(bytes: number): number {
+  const needed = Math.max(64, bytes + 32);
+  const step = Math.max(64, 2 ** (Math.floor(Math.log2(needed)) - 3));
+  return Math.ceil(needed / step) * step;
+}
+
 export function predictMemory(shape: TrainingShape): PredictedMemory {
-  const { parameters, tokens } = shape;
-  const { saved, transient } = stepActivations(shape);
-  const headGradients = (1 + mixed(shape.heads.length)) * shape.vocabulary * tokens;
+  const { tokens, vocabulary } = shape;
+  const blocks = (numbers: readonly number[], times = 1) =>
+    numbers.reduce((sum, count) => sum + blockBytes(BYTES * count * times), 0);
+  const parameters = blocks(shape.parameters);
+  const activations = stepActivations(shape);
+  const saved = blocks(activations.saved, tokens);
+  const transient = blocks(activations.transient, tokens);
+  // Of the mixed logits, which go with their own gradient; or then of every head's.
+  const headGradients = Math.max(1, mixed(shape.heads.length)) * blocks([vocabulary], tokens);
   const sums = shape.accumulate > 1 ? parameters : 0;
   const moving = Math.max(saved + transient, saved + headGradients, parameters);
-  const numbers = RESIDENT_COPIES * parameters + sums + moving;
   return {
-    parameters: BYTES * parameters,
-    gradients: BYTES * parameters,
-    moments: BYTES * 2 * parameters,
-    activations: BYTES * Math.max(saved + transient, saved + headGradients),
-    peak: Math.ceil(BYTES * numbers * ALLOCATION_OVERHEAD),
+    parameters,
+    gradients: parameters,
+    moments: 2 * parameters,
+    activations: saved + Math.max(transient, headGradients),
+    peak: RESIDENT_COPIES * parameters + sums + moving,
   };
 }
 
 /** Summands of a weighted sum are kept (for α's gradient) beside the sum; a single one is passed on as it is. */
 const mixed = (summands: number) => (summands > 1 ? summands : 0);
 
-/** Numbers of a whole micro-batch. */
 function stepActivations(shape: TrainingShape): Activations {
-  const { width, vocabulary, tokens } = shape;
-  let saved = 0;
-  let transient = 0;
-  const count = (numbers: Activations) => {
-    saved += numbers.saved;
-    transient += numbers.transient;
-  };
-  for (const embedded of shape.embeddings) {
-    count({ saved: mixed(shape.embeddings.length) > 0 ? width : 0, transient: embedded });
-  }
-  count({ saved: width, transient: 0 });
+  const { width, vocabulary, heads } = shape;
+  const parts: Activations[] = [embeddingActivations(shape)];
   for (const block of shape.blocks) {
     for (const group of block) {
-      count(gateActivations(group, shape));
+      parts.push(gateActivations(group, shape, block.length > 1));
       for (let layer = group.first; layer < group.end; layer++) {
-        count(layerActivations(group.architecture));
+        parts.push(layerActivations(group.architecture));
       }
       if (group.end === group.architecture.layers) {
-        count({ saved: group.architecture.width, transient: 0 });
+        parts.push({ saved: [group.architecture.width], transient: [] });
       }
     }
-    if (block.length > 1) count({ saved: (block.length + 1) * width, transient: 0 });
+    if (block.length > 1) parts.push({ saved: [width], transient: [] });
   }
-  for (const headWidth of shape.heads) {
-    count({ saved: headWidth < width ? headWidth : 0, transient: 0 });
-  }
-  count({ saved: (1 + mixed(shape.heads.length)) * vocabulary, transient: 0 });
-  return { saved: saved * tokens, transient: transient * tokens };
+  const cut = heads.filter((own) => own < width);
+  const logits = Array.from({ length: 1 + mixed(heads.length) }, () => vocabulary);
+  parts.push({ saved: [...cut, ...logits], transient: [] });
+  return {
+    saved: parts.flatMap(({ saved }) => saved),
+    transient: parts.flatMap(({ transient }) => transient),
+  };
 }
 
-/** Both gates of a (component, block): the projection and what it is blended into; padding or cutting where it isn't. */
-function gateActivations(group: ActiveGroup, { width, projectors }: TrainingShape): Activations {
+/** Looked up in each table, padded, mixed. A single one is the stream itself. */
+function embeddingActivations({ embeddings, width }: TrainingShape): Activations {
+  if (embeddings.length === 1) {
+    const [own = width] = embeddings;
+    return { saved: [width], transient: own < width ? [own] : [] };
+  }
+  return {
+    saved: [...embeddings.map(() => width), width],
+    transient: embeddings.filter((own) => own < width),
+  };
+}
+
+/**
+ * Both gates of a (component, block). Blending keeps the projection and what it is blended with; a weight of 1 only cuts or
+ * pads; what goes into the mixture is kept for α's gradient.
+ */
+function gateActivations(
+  group: ActiveGroup,
+  { width, projectors }: TrainingShape,
+  isMixed: boolean,
+): Activations {
   const own = group.architecture.width;
-  const input = group.projectsIn ? projection(projectors, width, own) + own : 0;
-  const output = group.projectsOut ? projection(projectors, own, width) : 0;
-  const fitted = own < width ? (group.projectsIn ? 0 : own) + (group.projectsOut ? 0 : width) : 0;
-  return { saved: input + output, transient: fitted };
+  const fitted = own < width ? [own] : [];
+  const padded = own < width && isMixed ? [width] : [];
+  return {
+    saved: [
+      ...(group.projectsIn ? [...projection(projectors, width, own), own] : fitted),
+      ...(group.projectsOut ? [...projection(projectors, own, width), width] : padded),
+    ],
+    transient: !group.projectsOut && own < width && !isMixed ? [width] : [],
+  };
 }
 
 /** Outputs of one projector. */
-function projection(kind: ProjectorKind, from: number, to: number): number {
+function projection(kind: ProjectorKind, from: number, to: number): readonly number[] {
   switch (kind) {
     case 'none':
-      return 0;
+      return [];
     case 'linear':
-      return to;
+      return [to];
     case 'linear-skip':
-      return 2 * to;
+      return [to, to];
     case 'mlp':
-      return 2 * from + to;
+      return [from, from, to];
     case 'mlp-skip':
-      return 2 * from + 2 * to;
+      return [from, from, to, to];
   }
 }
 
@@ -147,12 +174,12 @@ function projection(kind: ProjectorKind, from: number, to: number): number {
 export function layerActivations(architecture: Architecture): Activations {
   switch (architecture.family) {
     case 'gpt2':
-      return transformerLayer(architecture, gpt2Settings(architecture).inner, false);
+      return transformerLayer(architecture, gpt2Settings(architecture).inner, 'fused');
     case 'gptNeo':
-      return transformerLayer(architecture, gptNeoSettings(architecture).inner, false);
+      return transformerLayer(architecture, gptNeoSettings(architecture).inner, 'apart');
     case 'gptNeox': {
       const { inner, rotaryDims } = gptNeoxSettings(architecture);
-      return transformerLayer(architecture, inner, rotaryDims > 0);
+      return transformerLayer(architecture, inner, rotaryDims > 0 ? 'turned' : 'fused');
     }
     case 'mamba':
       return mambaLayer(architecture);
@@ -160,18 +187,20 @@ export function layerActivations(architecture: Architecture): Activations {
 }
 
 /** Saved: both norms' outputs, q, k, v, attention's output, both residuals, the inner layer before and after its activation. */
-function transformerLayer(architecture: Architecture, inner: number, turned: boolean): Activations {
-  const { width } = architecture;
-  const norms = 2 * width;
-  const attention = 3 * width + width;
-  const residuals = 2 * width;
-  const feedForward = 2 * inner;
-  // Rotation needs only its angles; the outputs of both last linear maps (and their dropout) go into sums.
-  const unturned = turned ? 3 * width : 0;
-  const drops = Object.values(dropoutRates(architecture)).some((rate) => rate > 0);
+function transformerLayer(
+  { width, ...rest }: Architecture,
+  inner: number,
+  queries: 'fused' | 'apart' | 'turned',
+): Activations {
+  const drops = Object.values(dropoutRates({ width, ...rest })).some((rate) => rate > 0);
+  const qkv = queries === 'apart' ? [width, width, width] : [3 * width];
   return {
-    saved: norms + attention + residuals + feedForward,
-    transient: unturned + (drops ? 4 : 2) * width,
+    saved: [width, width, ...qkv, width, width, width, inner, inner],
+    // Rotation needs only its angles; the outputs of both last linear maps (and their dropout) go into sums.
+    transient: [
+      ...(queries === 'turned' ? [3 * width] : []),
+      ...Array.from({ length: drops ? 4 : 2 }, () => width),
+    ],
   };
 }
 
@@ -179,9 +208,10 @@ function transformerLayer(architecture: Architecture, inner: number, turned: boo
 function mambaLayer(architecture: Architecture): Activations {
   const { width } = architecture;
   const { inner, state, dtRank } = mambaSettings(architecture);
+  const channels = Array.from({ length: 8 }, () => inner);
   return {
-    saved: 2 * width + 8 * inner + dtRank + 2 * state,
+    saved: [width, width, ...channels, dtRank, state, state],
     // in_proj and x_proj before they are split; out_proj.
-    transient: 2 * inner + dtRank + 2 * state + width,
+    transient: [2 * inner, dtRank + 2 * state, width],
   };
 }

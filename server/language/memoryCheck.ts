@@ -3,8 +3,8 @@ import type { Plan } from '../contract/plan';
 import { formatBytes } from './format';
 import type { Report } from './report';
 
-/** What one shared WebAssembly memory holds for certain: addresses end at 4 GiB, and engines refuse a little before. */
-export const WASM_MEMORY = 3.5 * 2 ** 30;
+/** What the wasm engine's one shared memory holds: Node refuses a whole 4 GiB, and each thread has room of its own. */
+export const WASM_MEMORY = 3.7 * 2 ** 30;
 
 export function checkMemory(report: Report, plan: Plan): void {
   const { name, memoryLimit } = plan.config.engine;

@@ -91,7 +91,7 @@ export function buildPlan(
     tensors,
     parameters,
     flopsPerToken,
-    memory: planMemory(config, options, parameters, alphas),
+    memory: planMemory(config, options, tensors, alphas),
     jobs: planJobs(config, costs),
     config,
   });

@@ -1,7 +1,7 @@
 /** The largest predicted peak among a plan's jobs. */
 import type { ResolvedConfig } from '../contract/config';
-import type { PlanMemory } from '../contract/plan';
-import { parameterCount } from '../models/families';
+import type { PlanMemory, PlanTensor } from '../contract/plan';
+import { familyTable } from '../models/families';
 import {
   headRowOf,
   projectingGates,
@@ -13,9 +13,10 @@ import { predictMemory, type TrainingShape } from './memory';
 export function planMemory(
   config: ResolvedConfig,
   options: HybridCostOptions,
-  parameters: number,
+  tensors: readonly PlanTensor[],
   alphas: AlphaTable,
 ): PlanMemory {
+  const parameters = tensors.map(numbersIn);
   const stages = config.finetune ? [config.search, config.finetune] : [config.search];
   const hybrid = trainingShape(options, alphas, parameters);
   const shapes = [hybrid];
@@ -41,7 +42,7 @@ type ShapeOfStep = Omit<TrainingShape, 'tokens' | 'accumulate'>;
 function trainingShape(
   options: HybridCostOptions,
   alphas: AlphaTable,
-  parameters: number,
+  parameters: readonly number[],
 ): ShapeOfStep {
   const { components, width, vocabulary, projectors } = options;
   const computed = (row: readonly number[]) =>
@@ -72,7 +73,9 @@ function alone(options: HybridCostOptions, component: number): ShapeOfStep {
   const { width, layers } = architecture;
   const whole = { architecture, first: 0, end: layers, projectsIn: false, projectsOut: false };
   return {
-    parameters: parameterCount(architecture, options.vocabulary),
+    parameters: familyTable(architecture.family)
+      .tensors(architecture, options.vocabulary)
+      .map(numbersIn),
     width,
     vocabulary: options.vocabulary,
     projectors: 'none',
@@ -80,4 +83,8 @@ function alone(options: HybridCostOptions, component: number): ShapeOfStep {
     embeddings: [width],
     heads: [width],
   };
+}
+
+function numbersIn({ shape }: { readonly shape: readonly number[] }): number {
+  return shape.reduce((size, extent) => size * extent, 1);
 }

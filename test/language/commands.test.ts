@@ -46,6 +46,7 @@ describe('check and plan', () => {
 
   it('a problem of the whole file is at 1:1', async () => {
     assert.match((await run(runCheck, '')).out, /^\/some\.manticore\.yaml:1:1 error not-a-config /);
+    await rm(path.join(folder, 'some.manticore.yaml'));
     const missing = await run(runCheck, undefined);
     assert.equal(missing.code, 1);
     assert.match(

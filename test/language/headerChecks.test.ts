@@ -262,7 +262,7 @@ describe('memory', () => {
 
   it('more than wasm holds is an error there, a warning where another engine may do', async () => {
     const problem = await expectProblem(rest('|wasm|'), 'memory');
-    assert.match(problem.message, /the wasm engine holds 3\.76 GB/);
+    assert.match(problem.message, /the wasm engine holds 3\.97 GB/);
     assert.equal((await expectProblem(rest('|auto|'), 'memory')).severity, 'warning');
     assert.deepEqual(await problemsOf(rest('webgpu')), []);
   });

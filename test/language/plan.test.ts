@@ -1,8 +1,10 @@
 /** The plan: groups, shapes, counts, costs and jobs, against METHOD's rules worked out by hand. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { blockBytes as heapBlockBytes } from '../../server/compute/engine/wasm/heap';
 import type { Plan, PlanJob } from '../../server/contract/plan';
 import { checkConfig } from '../../server/language/checkConfig';
+import { blockBytes } from '../../server/language/memory';
 import { planText } from '../../server/language/planText';
 import {
   fakeReader,
@@ -380,8 +382,8 @@ describe('predicted memory', () => {
     assert.ok((await peak(8, 16)) > (await peak(4, 16)));
     assert.ok((await peak(8, 16)) > (await peak(8, 8)));
     const tiny = await planOf(quickConfig({ search: '  steps: 3\n  batch: 1' }));
-    assert.equal(tiny.memory.moments, 8 * tiny.parameters);
-    assert.ok(tiny.memory.peak > 16 * tiny.parameters);
+    assert.ok(tiny.memory.moments >= 8 * tiny.parameters);
+    assert.ok(tiny.memory.peak >= 16 * tiny.parameters);
   });
 
   it('of one GPT-2 layer, counted by hand', async () => {
@@ -396,9 +398,19 @@ describe('predicted memory', () => {
       disk,
     );
     // Saved a token, d = 12: two norms 2d, q k v 3d, attended d, residuals 2d, inner 2·4d, the stream d, the final norm d;
-    // logits V = 40. Dying with the forward pass: two last linear maps 2d, the looked-up embedding d.
-    const saved = 8 * 12 + 8 * 12 + 2 * 12 + 40;
+    // logits V = 40. Dying with the forward pass: two last linear maps 2d.
     const tokens = 8 * 16;
-    assert.equal(plan.memory.activations, 4 * tokens * (saved + Math.max(3 * 12, 40)));
+    const bytes = (widths: readonly number[]) =>
+      widths.reduce((sum, width) => sum + blockBytes(4 * tokens * width), 0);
+    const saved = bytes([12, 12, 36, 12, 12, 12, 48, 48, 12, 12, 40]);
+    assert.equal(plan.memory.activations, saved + Math.max(bytes([12, 12]), bytes([40])));
+  });
+
+  it('rounds each tensor up as the engine’s heap does', () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 2 ** 31 }), (bytes) => {
+        assert.equal(blockBytes(bytes), heapBlockBytes(bytes));
+      }),
+    );
   });
 });
