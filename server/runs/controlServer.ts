@@ -108,7 +108,8 @@ export class ControlServer {
       connection.dispose();
     });
     const refuse = (message: string): ResponseError<undefined> => {
-      socket.end();
+      // Behind the answer, which is written once this returns.
+      setImmediate(() => socket.end());
       return new ResponseError(ErrorCodes.InvalidRequest, message);
     };
 

@@ -31,6 +31,7 @@ export interface FollowOptions {
 export async function followRun(dir: string, options: FollowOptions): Promise<RunEnd> {
   let last: RunEvent | undefined;
   let goneBefore = false;
+  let lived = false;
   for await (const batch of tailBatches(dir, options.fromSeq ?? 0, options.signal, {
     pollMs: options.pollMs ?? 250,
   })) {
@@ -39,17 +40,17 @@ export async function followRun(dir: string, options: FollowOptions): Promise<Ru
       if (event.type !== 'warning') last = event;
     }
     if (!batch.caughtUp) continue;
+    const alive = (await findPublication(dir)) !== undefined;
+    lived ||= alive;
+    // While its process lives there may be more: a resumed run begins behind an old last word.
+    if (alive || batch.events.length > 0) continue;
     const end = endIn(last);
-    if (end !== undefined) {
-      // While its process lives there may be more: a resumed run begins behind an old last word.
-      if ((await findPublication(dir)) === undefined) return end;
-      continue;
-    }
-    if (batch.events.length > 0) continue;
+    if (end !== undefined) return end;
     // Gone at two looks in a row: what it wrote before it went has been read in between.
     const state = await runState(dir);
-    const gone = state === 'lost' || state === 'done' || state === 'stopped' || state === 'failed';
-    if (gone && goneBefore) return endOfState(state);
+    const waiting = state === 'running' || state === 'paused' || (state === 'starting' && !lived);
+    if (!waiting && goneBefore) return endOfState(state === 'starting' ? 'lost' : state);
+    const gone = !waiting;
     goneBefore = gone;
   }
   return options.signal.aborted ? { kind: 'detached' } : { kind: 'lost' };

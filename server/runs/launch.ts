@@ -40,6 +40,7 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
   const output = await openOutput(launch.runDir, logPath);
   const before = (await output.stat()).size;
   let child: ChildProcess;
+  let ended: Promise<string>;
   try {
     child = spawn(
       launch.nodePath,
@@ -52,10 +53,10 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
         windowsHide: true,
       },
     );
+    ended = endOfChild(child);
   } finally {
     await output.close();
   }
-  const ended = endOfChild(child);
   child.unref();
   const deadline = Date.now() + (launch.timeoutMs ?? 120_000);
   while (Date.now() < deadline) {

