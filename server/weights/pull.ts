@@ -322,7 +322,9 @@ export async function pull(model: HubModel, options: PullOptions = {}): Promise<
       error instanceof WeightsError &&
       (error.code === 'hub-network' || error.code === 'hub-timeout');
     if (unreachable && cached !== undefined) return cached;
-    throw error;
+    // The library takes the shape of an answer for granted, and stumbles over any other.
+    const misshapen = error instanceof SyntaxError || error instanceof TypeError;
+    throw misshapen ? badAnswer(connection, 'an answer that is no list of files') : error;
   }
   const run = new Pull(model, commit, connection, repository, options.onProgress ?? (() => {}));
   try {

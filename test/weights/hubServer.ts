@@ -21,6 +21,8 @@ export interface Faults {
   resize?: { file: string; by: number };
   /** Entries put into the listing as they are. */
   listed?: unknown[];
+  /** What the API answers with instead. */
+  body?: string;
   /** Asks for this token. */
   token?: string;
   gated?: boolean;
@@ -129,7 +131,7 @@ export class HubServer {
     }
     response.writeHead(200, { 'Content-Type': 'application/json' });
     const info = { _id: 'x', id: this.id, sha: COMMIT, private: false, lastModified: '2026-01-01' };
-    response.end(JSON.stringify(what === 'revision' ? info : this.listing()));
+    response.end(this.faults.body ?? JSON.stringify(what === 'revision' ? info : this.listing()));
   }
 
   private listing(): unknown[] {

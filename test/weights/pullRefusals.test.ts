@@ -96,6 +96,17 @@ describe('a pull that the hub refuses', () => {
     });
   });
 
+  it('takes no answer of another shape for a list', async () => {
+    await scene(async ({ pull, server }) => {
+      for (const body of ['<html>', '', 'null', '7', '{"sha":"x"}', `{"sha":"${COMMIT}"}`]) {
+        server.faults = { body };
+        assert.equal((await failure(pull())).code, 'hub-answer', body);
+      }
+      server.faults = { listed: [null] };
+      assert.equal((await failure(pull())).code, 'hub-answer');
+    });
+  });
+
   it('never shows the token', async () => {
     await scene(async ({ pull, server, environment }) => {
       environment['HF_TOKEN'] = TOKEN;
