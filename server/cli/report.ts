@@ -1,17 +1,22 @@
 /** `manticore report RUN`: the report, made again from the run's data. */
 import { displayText } from '../report/text';
 import { writeReport } from '../report/write';
-import { readManifest } from '../runs/runFolder';
+import { findRun, runBases } from '../runs/listRuns';
+import { tellError } from './control';
 import { exitCode } from './io';
 import type { Io } from './io';
 
-/**
- * @param dir the run folder
- * @throws RunError `not-a-run`, `disk-full`, `unsafe-file`
- */
-export async function runReport(dir: string, io: Io): Promise<number> {
-  // A folder that is no run gets no files.
-  await readManifest(dir);
+/** @param reference the run's folder, id, a prefix, or `latest` */
+export async function runReport(reference: string, io: Io): Promise<number> {
+  try {
+    const { dir } = await findRun(reference, await runBases(process.cwd()));
+    return await rebuild(dir, io);
+  } catch (error) {
+    return tellError(error, io);
+  }
+}
+
+async function rebuild(dir: string, io: Io): Promise<number> {
   const { model, html, json, svg, png } = await writeReport(dir);
   if (io.json) {
     const { state } = model.run;
