@@ -1,8 +1,8 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import { FAMILY_NAMES } from '../../../server/models/architecture';
 import { RandomStream } from '../../../server/models/random';
+import { openEngine, type Engine } from '../../../server/compute/engine/engine';
 import { Decoder, positionLimit, type ConstantRows } from '../../../server/compute/hybrid/decode';
 import { HybridError } from '../../../server/compute/hybrid/errors';
 import {
@@ -36,67 +36,73 @@ async function collect(ids: AsyncIterable<number>): Promise<number[]> {
   return all;
 }
 
-describe('decoding token by token', () => {
-  before(() => tf.setBackend('cpu'));
-  const ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
+for (const engineName of ['cpu', 'wasm'] as const) {
+  describe(`decoding token by token, on ${engineName}`, () => {
+    let engine: Engine;
+    before(async () => {
+      engine = await openEngine(engineName, { threads: 1 });
+    });
+    after(() => engine.dispose());
+    const ids = [3, 1, 4, 1, 5, 9, 2, 6, 5, 3];
 
-  for (const family of FAMILY_NAMES) {
-    for (const gate of ['paper', 'transition'] as const) {
-      it(`equals the full forward: ${family} and Mamba mixed, gate ${gate}`, async () => {
-        const other: TinyComponent = { name: 'wide', family, layers: 4, width: 12 };
-        const hybrid = await tinyHybrid({ components: [mamba, other], blocks: 2, gate });
-        const decoder = new Decoder(hybrid, soft(2));
-        let length = 0;
-        // A prompt of several tokens, then one token at a time.
-        for (const count of [3, 1, 1, 1, 1, 1, 1, 1]) {
-          const logits = await decoder.append(ids.slice(length, length + count));
-          length += count;
-          const full = fullLogits(hybrid, soft(2), ids.slice(0, length));
-          assert.ok(distance(logits, full) < 1e-5, `after ${length} tokens`);
-        }
-        assert.equal(decoder.length, ids.length);
-        decoder.dispose();
-        hybrid.parameters.dispose();
-      });
+    for (const family of FAMILY_NAMES) {
+      for (const gate of ['paper', 'transition'] as const) {
+        it(`equals the full forward: ${family} and Mamba mixed, gate ${gate}`, async () => {
+          const other: TinyComponent = { name: 'wide', family, layers: 4, width: 12 };
+          const hybrid = await tinyHybrid({ components: [mamba, other], blocks: 2, gate });
+          const decoder = new Decoder(hybrid, soft(2));
+          let length = 0;
+          // A prompt of several tokens, then one token at a time.
+          for (const count of [3, 1, 1, 1, 1, 1, 1, 1]) {
+            const logits = await decoder.append(ids.slice(length, length + count));
+            length += count;
+            const full = fullLogits(hybrid, soft(2), ids.slice(0, length));
+            assert.ok(distance(logits, full) < 1e-5, `after ${length} tokens`);
+          }
+          assert.equal(decoder.length, ids.length);
+          decoder.dispose();
+          hybrid.parameters.dispose();
+        });
+      }
     }
-  }
 
-  it('does so where a component is left out of blocks', async () => {
-    const other: TinyComponent = { name: 'wide', family: 'gptNeox', layers: 4, width: 12 };
-    const hybrid = await tinyHybrid({ components: [mamba, other], blocks: 3 });
-    const rows = [
-      [0, 1],
-      [1, 0],
-      [0.5, 0.5],
-    ];
-    const decoder = new Decoder(hybrid, rows);
-    for (let length = 1; length <= 5; length++) {
-      const logits = await decoder.append([ids[length - 1]!]);
-      assert.ok(distance(logits, fullLogits(hybrid, rows, ids.slice(0, length))) < 1e-5);
-    }
-    decoder.dispose();
-    hybrid.parameters.dispose();
-  });
+    it('does so where a component is left out of blocks', async () => {
+      const other: TinyComponent = { name: 'wide', family: 'gptNeox', layers: 4, width: 12 };
+      const hybrid = await tinyHybrid({ components: [mamba, other], blocks: 3 });
+      const rows = [
+        [0, 1],
+        [1, 0],
+        [0.5, 0.5],
+      ];
+      const decoder = new Decoder(hybrid, rows);
+      for (let length = 1; length <= 5; length++) {
+        const logits = await decoder.append([ids[length - 1]!]);
+        assert.ok(distance(logits, fullLogits(hybrid, rows, ids.slice(0, length))) < 1e-5);
+      }
+      decoder.dispose();
+      hybrid.parameters.dispose();
+    });
 
-  it('holds no tensor after dispose', async () => {
-    const other: TinyComponent = { name: 'wide', family: 'gpt2', layers: 4, width: 12 };
-    const hybrid = await tinyHybrid({ components: [mamba, other], blocks: 2 });
-    const { numTensors } = tf.memory();
-    const decoder = new Decoder(hybrid, soft(2));
-    await decoder.append([1, 2, 3]);
-    const held = tf.memory().numTensors;
-    await decoder.append([4]);
-    assert.equal(tf.memory().numTensors, held, 'as many states after every token');
-    decoder.dispose();
-    assert.equal(tf.memory().numTensors, numTensors);
-    hybrid.parameters.dispose();
+    it('holds no tensor after dispose', async () => {
+      const other: TinyComponent = { name: 'wide', family: 'gpt2', layers: 4, width: 12 };
+      const hybrid = await tinyHybrid({ components: [mamba, other], blocks: 2 });
+      const { numTensors } = tf.memory();
+      const decoder = new Decoder(hybrid, soft(2));
+      await decoder.append([1, 2, 3]);
+      const held = tf.memory().numTensors;
+      await decoder.append([4]);
+      assert.equal(tf.memory().numTensors, held, 'as many states after every token');
+      decoder.dispose();
+      assert.equal(tf.memory().numTensors, numTensors);
+      hybrid.parameters.dispose();
+    });
   });
-});
+}
 
 describe('generating', () => {
   let hybrid: Hybrid;
   before(async () => {
-    await tf.setBackend('cpu');
+    await openEngine('cpu');
     const other: TinyComponent = { name: 'wide', family: 'gpt2', layers: 4, width: 12 };
     hybrid = await tinyHybrid({ components: [mamba, other], blocks: 2 });
   });

@@ -1,4 +1,3 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -9,6 +8,7 @@ import { familyForConfig, familyTable } from '../../../server/models/families';
 import { RandomStream } from '../../../server/models/random';
 import { openModelFolder } from '../../../server/weights/modelFolder';
 import { loadTokenizer } from '../../../server/weights/tokenizer';
+import { openEngine } from '../../../server/compute/engine/engine';
 import {
   buildHybrid,
   type BuiltHybrid,
@@ -96,7 +96,7 @@ describe('the folder of a hybrid', () => {
   let tokenizer: string;
   let folder: string;
   before(async () => {
-    await tf.setBackend('cpu');
+    await openEngine('cpu');
     root = await mkdtemp(path.join(tmpdir(), 'hybrid-'));
     tokenizer = path.join(root, 'tokenizer');
     folder = path.join(root, 'result');

@@ -1,11 +1,10 @@
-import '@tensorflow/tfjs-backend-cpu';
-import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { FAMILY_NAMES } from '../../../server/models/architecture';
 import { componentTensorName } from '../../../server/models/hybridTensors';
 import { PROJECTOR_KINDS } from '../../../server/models/projector';
+import { openEngine } from '../../../server/compute/engine/engine';
 import { gradients } from '../../../server/compute/engine/gradients';
 import { componentForward } from '../../../server/compute/families/component';
 import { forward, type Hybrid } from '../../../server/compute/hybrid/hybrid';
@@ -45,7 +44,7 @@ function aloneLogits(hybrid: Hybrid, component: number, ids: tf.Tensor2D): Float
 describe('a hybrid with all weight on one component', () => {
   let ids: tf.Tensor2D;
   before(async () => {
-    await tf.setBackend('cpu');
+    await openEngine('cpu');
     ids = someIds(2, 6);
   });
   after(() => ids.dispose());
@@ -95,7 +94,7 @@ describe('a hybrid with all weight on one component', () => {
 describe('gates and projectors', () => {
   let ids: tf.Tensor2D;
   before(async () => {
-    await tf.setBackend('cpu');
+    await openEngine('cpu');
     ids = someIds(2, 5);
   });
   after(() => ids.dispose());
@@ -174,7 +173,7 @@ describe('gates and projectors', () => {
 });
 
 describe('a hybrid of copies', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => openEngine('cpu'));
 
   it('of one component is that component, whatever the weights', async () => {
     const ids = someIds(1, 5);
@@ -210,7 +209,7 @@ describe('a hybrid of copies', () => {
 describe('pruned work', () => {
   let ids: tf.Tensor2D;
   before(async () => {
-    await tf.setBackend('cpu');
+    await openEngine('cpu');
     ids = someIds(1, 5);
   });
   after(() => ids.dispose());
@@ -304,31 +303,40 @@ describe('pruned work', () => {
 });
 
 describe('the memory of a hybrid', () => {
-  it('is the same after every forward and backward pass', async () => {
-    await tf.setBackend('cpu');
-    const hybrid = await tinyHybrid({ components: [narrow, wide], blocks: 2, gate: 'transition' });
-    const ids = someIds(2, 4);
-    const alphas = softRows(2, 2).map((row) =>
-      row.map((weight) => tf.variable(tf.scalar(Number(weight)))),
-    );
-    const variables = [
-      ...alphas.flat(),
-      ...hybrid.parameters.list().map(({ variable }) => variable),
-    ];
-    const step = () => {
-      const { value, grads } = gradients(() => {
-        const rows = alphas.map((row) => row.map((weight) => weight as unknown as tf.Scalar));
-        return tf.mean(tf.square(forward(hybrid, ids, rows, EVALUATION)));
-      }, variables);
-      const missing = variables.filter((_, index) => grads[index] === undefined);
-      assert.equal(missing.length, 0, 'every parameter and every α has a gradient');
-      tf.dispose([value, ...grads.filter((grad) => grad !== undefined)]);
-    };
-    step();
-    const { numTensors } = tf.memory();
-    for (let count = 0; count < 3; count++) step();
-    assert.equal(tf.memory().numTensors, numTensors);
-    tf.dispose([ids, ...alphas.flat()]);
-    hybrid.parameters.dispose();
-  });
+  for (const engineName of ['cpu', 'wasm'] as const) {
+    it(`is the same after every forward and backward pass, on ${engineName}`, async () => {
+      const engine = await openEngine(engineName, { threads: 1 });
+      const hybrid = await tinyHybrid({
+        components: [narrow, wide],
+        blocks: 2,
+        gate: 'transition',
+      });
+      const ids = someIds(2, 4);
+      const alphas = softRows(2, 2).map((row) =>
+        row.map((weight) => tf.variable(tf.scalar(Number(weight)))),
+      );
+      const variables = [
+        ...alphas.flat(),
+        ...hybrid.parameters.list().map(({ variable }) => variable),
+      ];
+      const step = () => {
+        const { value, grads } = gradients(() => {
+          const rows = alphas.map((row) => row.map((weight) => weight as unknown as tf.Scalar));
+          return tf.mean(tf.square(forward(hybrid, ids, rows, EVALUATION)));
+        }, variables);
+        const missing = variables.filter((_, index) => grads[index] === undefined);
+        assert.equal(missing.length, 0, 'every parameter and every α has a gradient');
+        tf.dispose([value, ...grads.filter((grad) => grad !== undefined)]);
+      };
+      step();
+      const { numTensors } = tf.memory();
+      const bytes = engine.memoryBytes();
+      for (let count = 0; count < 3; count++) step();
+      assert.equal(tf.memory().numTensors, numTensors);
+      assert.equal(engine.memoryBytes(), bytes);
+      tf.dispose([ids, ...alphas.flat()]);
+      hybrid.parameters.dispose();
+      engine.dispose();
+    });
+  }
 });

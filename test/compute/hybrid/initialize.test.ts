@@ -1,7 +1,6 @@
-import '@tensorflow/tfjs-backend-cpu';
-import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import { RandomStream } from '../../../server/models/random';
+import { openEngine } from '../../../server/compute/engine/engine';
 import { buildHybrid } from '../../../server/compute/hybrid/build';
 import { forward, type Hybrid } from '../../../server/compute/hybrid/hybrid';
 import { initialValues } from '../../../server/compute/hybrid/initialize';
@@ -45,7 +44,7 @@ describe('initial values', () => {
 });
 
 describe('a hybrid from scratch', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => openEngine('cpu'));
   const options = {
     components: [
       { name: 'one', family: 'gptNeox', layers: 2, width: 8 },
@@ -74,7 +73,7 @@ describe('a hybrid from scratch', () => {
 
 describe('dropout in a hybrid', () => {
   it('is on in training, one mask a key, off in evaluation', async () => {
-    await tf.setBackend('cpu');
+    await openEngine('cpu');
     const config = { embd_pdrop: 0.3, attn_pdrop: 0.3, resid_pdrop: 0.3 };
     const hybrid = await tinyHybrid({
       components: [

@@ -1,7 +1,7 @@
-import '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { openEngine } from '../../../server/compute/engine/engine';
 import { buildHybrid, type TensorSource } from '../../../server/compute/hybrid/build';
 import { HybridError } from '../../../server/compute/hybrid/errors';
 import {
@@ -110,7 +110,7 @@ describe('tokenizer transplant', () => {
 });
 
 describe('a component with another tokenizer', () => {
-  before(() => tf.setBackend('cpu'));
+  before(() => openEngine('cpu'));
   const width = 4;
   const target = tokenizerOf(['a', 'b', 'ab']);
   const own = tokenizerOf(['b', 'a']);
