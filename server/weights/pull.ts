@@ -3,11 +3,10 @@
  * `@huggingface/hub`'s; the bytes come through `hubBlob`.
  */
 import { listFiles, modelInfo } from '@huggingface/hub';
-import { randomBytes } from 'node:crypto';
-import { copyFile, mkdir, readFile, readlink, rename, symlink } from 'node:fs/promises';
+import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder, writeAtomically, writeFully } from './atomicFile';
-import { fromSystemError, pickleOnly, systemCode, WeightsError } from './errors';
+import { fromSystemError, pickleOnly, WeightsError } from './errors';
 import { downloadBlob, type HubFile } from './hubBlob';
 import {
   cachedFolder,
@@ -29,6 +28,7 @@ import {
   safetensorsAlternative,
   WEIGHTS_FILE,
 } from './modelFolder';
+import { placeInSnapshot } from './hubSnapshot';
 import { isPlainFileName } from './regularFile';
 
 export type PullProgress =
@@ -149,26 +149,6 @@ function required(files: ReadonlyMap<string, HubFile>, name: string, model: HubM
     'Choose another model or revision.',
     name,
   );
-}
-
-/** Puts a blob into the snapshot: a relative link, or a copy where links are not allowed. Safe beside another process. */
-async function placeInSnapshot(snapshot: string, name: string, blob: string): Promise<void> {
-  const place = path.join(snapshot, name);
-  const link = path.relative(snapshot, blob);
-  try {
-    if ((await readlink(place)) === link) return;
-  } catch (error) {
-    // ENOENT: not there yet. EINVAL: a copy by a program without links.
-    if (!['ENOENT', 'EINVAL', 'UNKNOWN'].includes(systemCode(error) ?? '')) throw error;
-  }
-  const aside = path.join(snapshot, `.${name}.${randomBytes(6).toString('hex')}.tmp`);
-  try {
-    await symlink(link, aside);
-  } catch (error) {
-    if (!['EPERM', 'ENOSYS', 'ENOTSUP', 'UNKNOWN'].includes(systemCode(error) ?? '')) throw error;
-    await copyFile(blob, aside);
-  }
-  await rename(aside, place);
 }
 
 /** One pull: its files, and how far they are. */
