@@ -92,7 +92,7 @@ export function unsafeRuntimeFolder(path: string, reason: string): RunError {
   return new RunError(
     'unsafe-runtime-folder',
     `The runtime folder ${path} can't be used: ${reason}.`,
-    'Remove it, or point XDG_RUNTIME_DIR at a folder that only you can read.',
+    'Remove it, or let MANTICORE_RUNTIME_DIR name a folder (a short path) that only you can read.',
   );
 }
 

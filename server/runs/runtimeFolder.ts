@@ -51,8 +51,15 @@ export interface Publication {
   readonly socketPath: string;
 }
 
-/** Places of the runtime folder, best first: clients may have been started with other variables than the run. */
+/**
+ * Places of the runtime folder, best first: clients may have been started with other variables than the run. With
+ * `MANTICORE_RUNTIME_DIR` there is that one only.
+ */
 export function runtimeFolderPaths(environment: NodeJS.ProcessEnv = process.env): string[] {
+  const named = environment['MANTICORE_RUNTIME_DIR'];
+  const holdsSocket = (place: string): boolean =>
+    socketPathIn(place, '0'.repeat(20), '') !== undefined;
+  if (named !== undefined && path.isAbsolute(named)) return [named].filter(holdsSocket);
   if (windows) return [path.join(tmpdir(), 'manticore')];
   const user = userInfo().uid;
   const session = environment['XDG_RUNTIME_DIR'];
@@ -61,9 +68,7 @@ export function runtimeFolderPaths(environment: NodeJS.ProcessEnv = process.env)
     path.join(environment['TMPDIR'] ?? tmpdir(), `manticore-${user}`),
     `/tmp/manticore-${user}`,
   ];
-  return [...new Set(places)].filter(
-    (place) => socketPathIn(place, '0'.repeat(20), '') !== undefined,
-  );
+  return [...new Set(places)].filter(holdsSocket);
 }
 
 /**
@@ -71,8 +76,13 @@ export function runtimeFolderPaths(environment: NodeJS.ProcessEnv = process.env)
  * @throws RunError `unsafe-runtime-folder` when it is a link, another user's, or open to others
  */
 export async function ensureRuntimeFolder(environment = process.env): Promise<string> {
+  const places = runtimeFolderPaths(environment);
+  if (places.length === 0) {
+    const named = environment['MANTICORE_RUNTIME_DIR'] ?? '';
+    throw unsafeRuntimeFolder(named, 'its path is too long for a socket');
+  }
   let failure: unknown;
-  for (const folder of runtimeFolderPaths(environment)) {
+  for (const folder of places) {
     try {
       await mkdir(folder, { mode: 0o700 });
       // The process's umask may have taken more away than is wanted.
@@ -87,7 +97,7 @@ export async function ensureRuntimeFolder(environment = process.env): Promise<st
     return folder;
   }
   throw unsafeRuntimeFolder(
-    runtimeFolderPaths(environment).join(' or '),
+    places.join(' or '),
     `it can't be made (${systemCode(failure) ?? 'unknown reason'})`,
   );
 }

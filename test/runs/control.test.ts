@@ -231,15 +231,23 @@ describe('control', () => {
 
   it('refuses a runtime folder that is a link or open to others', () =>
     inTemporaryFolder(async (folder) => {
-      const runtime = path.join(folder, 'manticore');
+      const runtime = path.join(folder, 'runtime');
       await mkdir(runtime);
       await chmod(runtime, 0o777);
       await assert.rejects(ensureRuntimeFolder(), { code: 'unsafe-runtime-folder' });
       const linked = path.join(folder, 'session');
       await mkdir(linked);
       await symlink(runtime, path.join(linked, 'manticore'));
-      const environment = { ...process.env, XDG_RUNTIME_DIR: linked };
+      const environment = { XDG_RUNTIME_DIR: linked };
       await assert.rejects(ensureRuntimeFolder(environment), { code: 'unsafe-runtime-folder' });
+    }));
+
+  it('takes the folder that MANTICORE_RUNTIME_DIR names, or says why not', () =>
+    inTemporaryFolder(async (folder) => {
+      const named = path.join(folder, 'mine');
+      assert.equal(await ensureRuntimeFolder({ MANTICORE_RUNTIME_DIR: named }), named);
+      const long = path.join(folder, 'x'.repeat(100));
+      await assert.rejects(ensureRuntimeFolder({ MANTICORE_RUNTIME_DIR: long }), /too long/);
     }));
 
   it('goes elsewhere when the path of a socket would be too long', () =>

@@ -13,13 +13,13 @@ export const baseline: Where = { stage: 'baseline', subject: 'mamba', seed: 1 };
 /** Runs `body` with a new folder, and with a runtime folder of its own; removes both. */
 export async function inTemporaryFolder(body: (folder: string) => Promise<void>): Promise<void> {
   const root = await realpath(await mkdtemp(path.join(tmpdir(), 'mt-')));
-  const before = process.env['XDG_RUNTIME_DIR'];
-  process.env['XDG_RUNTIME_DIR'] = root;
+  const before = process.env['MANTICORE_RUNTIME_DIR'];
+  process.env['MANTICORE_RUNTIME_DIR'] = path.join(root, 'runtime');
   try {
     await body(root);
   } finally {
-    if (before === undefined) delete process.env['XDG_RUNTIME_DIR'];
-    else process.env['XDG_RUNTIME_DIR'] = before;
+    if (before === undefined) delete process.env['MANTICORE_RUNTIME_DIR'];
+    else process.env['MANTICORE_RUNTIME_DIR'] = before;
     await rm(root, { recursive: true, force: true, maxRetries: 5 });
   }
 }
