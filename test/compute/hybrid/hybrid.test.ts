@@ -79,16 +79,23 @@ describe('a hybrid with all weight on one component', () => {
     }
   }
 
-  it('is that component with scalars for weights too, where projectors and the other are computed', async () => {
-    const hybrid = await tinyHybrid({ components: [narrow, wide], blocks: 3 });
-    const searched = oneHotRows(3, 2, 0).map((row) =>
-      row.map((weight) => tf.scalar(Number(weight))),
-    );
-    const logits = logitsOf(hybrid, searched, ids);
-    assert.ok(distance(logits, aloneLogits(hybrid, 0, ids)) < 1e-5);
-    tf.dispose(searched);
-    hybrid.parameters.dispose();
-  });
+  for (const kind of PROJECTOR_KINDS) {
+    for (const init of ['identity', 'default'] as const) {
+      it(`is that component with scalars for weights, which compute all: ${kind}, ${init}`, async () => {
+        const projectors = { kind, init };
+        const hybrid = await tinyHybrid({ components: [narrow, wide], blocks: 3, projectors });
+        for (const component of [0, 1]) {
+          const searched = oneHotRows(3, 2, component).map((row) =>
+            row.map((weight) => tf.scalar(Number(weight))),
+          );
+          const logits = logitsOf(hybrid, searched, ids);
+          assert.ok(distance(logits, aloneLogits(hybrid, component, ids)) < 1e-5);
+          tf.dispose(searched);
+        }
+        hybrid.parameters.dispose();
+      });
+    }
+  }
 });
 
 describe('gates and projectors', () => {
