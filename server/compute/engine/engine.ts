@@ -3,7 +3,9 @@ import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import type { EngineName } from '../../contract/engine';
-import { notAvailable } from './errors';
+import { EngineError, notAvailable, selfCheckFailed } from './errors';
+import { SELF_CHECK_LIMIT, selfCheckError } from './selfCheck';
+import { openTensorflow } from './tensorflow';
 import { openWasm } from './wasm/openWasm';
 
 export interface EngineOptions {
@@ -38,23 +40,50 @@ export async function openEngine(
   name: EngineName | 'auto',
   options: EngineOptions = {},
 ): Promise<Engine> {
+  // `firstUse` is the CPU backend's advice, on the terminal, to install another one.
+  Object.assign(tf.findBackend('cpu'), { firstUse: false });
   switch (name) {
+    case 'auto':
+      return openFirst(options);
     case 'cpu':
       return openCpu();
-    case 'auto':
     case 'wasm':
       return openWasm(options);
     case 'tensorflow':
+      return openTensorflow();
     case 'webgpu':
-      throw notAvailable(name, 'it is not part of this build', 'Use another engine.');
+      throw notAvailable(
+        'webgpu',
+        'this version of Manticore has no kernels for it',
+        'Use the wasm engine, which every machine runs.',
+      );
   }
+}
+
+async function openFirst(options: EngineOptions): Promise<Engine> {
+  const failures: EngineError[] = [];
+  for (const name of ['tensorflow', 'wasm'] as const) {
+    try {
+      const engine = await openEngine(name, options);
+      const error = await selfCheckError();
+      if (error <= SELF_CHECK_LIMIT) return engine;
+      engine.dispose();
+      failures.push(selfCheckFailed(name, error));
+    } catch (error) {
+      if (!(error instanceof EngineError)) throw error;
+      failures.push(error);
+    }
+  }
+  throw notAvailable(
+    'auto',
+    failures.map((failure) => failure.message).join('; '),
+    failures.at(-1)!.hint,
+  );
 }
 
 /** tfjs's plain JavaScript backend: the oracle of the tests. */
 async function openCpu(): Promise<Engine> {
   await tf.setBackend('cpu');
-  // `firstUse` is the backend's advice, on standard output, to install another one.
-  Object.assign(tf.backend(), { firstUse: false });
   let peak = 0;
   const bytes = () => {
     const { numBytes } = tf.memory();

@@ -1,0 +1,72 @@
+/**
+ * The `tensorflow` engine: TensorFlow itself through tfjs-node, an optional peer that is used where it is installed.
+ * Its tensors are TensorFlow's; the ops are the composites.
+ */
+import * as tf from '@tensorflow/tfjs-core';
+import type { Engine } from './engine';
+import { notAvailable } from './errors';
+
+/** What of tfjs-node's exports is used; it brings its own copy of tfjs-core. */
+interface TensorflowModule {
+  readonly version: { readonly 'tfjs-node'?: string; readonly tfjs?: string };
+  readonly backend: () => tf.KernelBackend;
+  readonly getKernelsForBackend: (name: string) => tf.KernelConfig[];
+  readonly memory: () => { numBytes: number };
+}
+
+const HINT =
+  'Install @tensorflow/tfjs-node-gpu (NVIDIA, CUDA) or @tensorflow/tfjs-node beside this package, for a Node that its binaries support; or use the wasm engine.';
+
+/** Why each package could not be loaded; the first that can is given. */
+async function loadModule(): Promise<{ module: TensorflowModule; gpu: boolean }> {
+  const failures: string[] = [];
+  // Spelt out, not in a loop over names: the bundler must see that they stay outside.
+  const loaders: [string, boolean, () => Promise<unknown>][] = [
+    // @ts-expect-error: an optional peer, absent when this is compiled
+    ['@tensorflow/tfjs-node-gpu', true, () => import('@tensorflow/tfjs-node-gpu')],
+    // @ts-expect-error: an optional peer, absent when this is compiled
+    ['@tensorflow/tfjs-node', false, () => import('@tensorflow/tfjs-node')],
+  ];
+  for (const [name, gpu, load] of loaders) {
+    try {
+      const loaded = (await load()) as TensorflowModule & { default?: TensorflowModule };
+      return { module: loaded.default ?? loaded, gpu };
+    } catch (error) {
+      const { code, message } = error as { code?: string; message: string };
+      const absent = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+      failures.push(
+        `${name} ${absent ? 'is not installed' : `does not load: ${message.split('\n')[0]!}`}`,
+      );
+    }
+  }
+  throw notAvailable('tensorflow', failures.join('; '), HINT);
+}
+
+/** @throws EngineError `not-available` with the reason of each package */
+export async function openTensorflow(): Promise<Engine> {
+  const { module, gpu } = await loadModule();
+  // tfjs-node registers with its own tfjs-core; ours takes over its backend and kernels.
+  const name = 'manticore-tensorflow';
+  const backend = module.backend();
+  if (tf.getKernelsForBackend(name).length === 0) {
+    for (const kernel of module.getKernelsForBackend('tensorflow')) {
+      tf.registerKernel({ ...kernel, backendName: name });
+    }
+  }
+  tf.registerBackend(name, () => backend);
+  await tf.setBackend(name);
+  let peak = 0;
+  const bytes = () => {
+    const { numBytes } = tf.memory();
+    peak = Math.max(peak, numBytes);
+    return numBytes;
+  };
+  return {
+    ...{ name: 'tensorflow', device: gpu ? 'GPU (CUDA)' : 'CPU', tier: gpu ? 'cuda' : 'native' },
+    ...{ version: module.version['tfjs-node'] ?? module.version.tfjs ?? 'unknown', threads: 1 },
+    memoryBytes: bytes,
+    peakBytes: () => (bytes(), peak),
+    resetPeak: () => (peak = tf.memory().numBytes),
+    dispose: () => tf.removeBackend(name),
+  };
+}

@@ -1,0 +1,49 @@
+import assert from 'node:assert/strict';
+import * as tf from '@tensorflow/tfjs-core';
+import { openEngine } from '../../../server/compute/engine/engine';
+import { EngineError } from '../../../server/compute/engine/errors';
+import { probeEngines } from '../../../server/compute/engine/probe';
+import { SELF_CHECK_LIMIT } from '../../../server/compute/engine/selfCheck';
+
+describe('the probe of engines', () => {
+  it('tells for each engine what it measured or why it is not there', async () => {
+    const numTensors = tf.memory().numTensors;
+    const reports = await probeEngines();
+    assert.deepEqual(
+      reports.map((report) => report.name),
+      ['tensorflow', 'webgpu', 'wasm', 'cpu'],
+    );
+    for (const report of reports) {
+      if (!report.available) {
+        assert.match(report.reason, /\. [A-Z].*\./, 'a reason and a way out');
+        continue;
+      }
+      assert.ok(
+        report.selfCheckError <= SELF_CHECK_LIMIT,
+        `${report.name} ${report.selfCheckError}`,
+      );
+      assert.ok(report.gflops > 0 && report.gflops <= report.peakGflops);
+      assert.equal(report.peakShare, report.gflops / report.peakGflops);
+      assert.ok(report.copyGBs > 0);
+    }
+    assert.ok(reports.some((report) => report.name === 'wasm' && report.available));
+    assert.equal(tf.memory().numTensors, numTensors);
+    if (process.env['SHOW_ENGINES']) console.log(reports);
+  });
+
+  it('auto takes an engine that passes its self-check', async () => {
+    const engine = await openEngine('auto');
+    assert.notEqual(engine.name, 'cpu');
+    engine.dispose();
+  });
+
+  it('an engine that is not there is refused by name, with a way out', async () => {
+    await assert.rejects(openEngine('webgpu'), (error: unknown) => {
+      assert.ok(error instanceof EngineError);
+      assert.equal(error.code, 'not-available');
+      assert.match(error.message, /webgpu/);
+      assert.match(error.hint, /wasm/);
+      return true;
+    });
+  });
+});
