@@ -103,6 +103,7 @@ function stepActivations(shape: TrainingShape): Activations {
   for (const block of shape.blocks) {
     for (const group of block) {
       parts.push(gateActivations(group, shape, block.length > 1));
+      if (group.first === 0) parts.push(entryActivations(group.architecture));
       for (let layer = group.first; layer < group.end; layer++) {
         parts.push(layerActivations(group.architecture));
       }
@@ -170,6 +171,21 @@ function projection(kind: ProjectorKind, from: number, to: number): readonly num
   }
 }
 
+/** What a component adds to its own input before its first layer: positions, dropout. */
+function entryActivations(architecture: Architecture): Activations {
+  const { family, width } = architecture;
+  const isPlaced = family === 'gpt2' || family === 'gptNeo';
+  const isDropped = drops(architecture) && family !== 'mamba';
+  return {
+    saved: isDropped || isPlaced ? [width] : [],
+    transient: isDropped && isPlaced ? [width] : [],
+  };
+}
+
+function drops(architecture: Architecture): boolean {
+  return Object.values(dropoutRates(architecture)).some((rate) => rate > 0);
+}
+
 /** One layer of a component. */
 export function layerActivations(architecture: Architecture): Activations {
   switch (architecture.family) {
@@ -188,18 +204,18 @@ export function layerActivations(architecture: Architecture): Activations {
 
 /** Saved: both norms' outputs, q, k, v, attention's output, both residuals, the inner layer before and after its activation. */
 function transformerLayer(
-  { width, ...rest }: Architecture,
+  architecture: Architecture,
   inner: number,
   queries: 'fused' | 'apart' | 'turned',
 ): Activations {
-  const drops = Object.values(dropoutRates({ width, ...rest })).some((rate) => rate > 0);
+  const { width } = architecture;
   const qkv = queries === 'apart' ? [width, width, width] : [3 * width];
   return {
     saved: [width, width, ...qkv, width, width, width, inner, inner],
     // Rotation needs only its angles; the outputs of both last linear maps (and their dropout) go into sums.
     transient: [
       ...(queries === 'turned' ? [3 * width] : []),
-      ...Array.from({ length: drops ? 4 : 2 }, () => width),
+      ...Array.from({ length: drops(architecture) ? 4 : 2 }, () => width),
     ],
   };
 }
