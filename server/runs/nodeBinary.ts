@@ -7,6 +7,7 @@ import { nodeMissing, systemCode } from './runErrors';
 
 const runFile = promisify(execFile);
 const wantedMajor = 24;
+const levelsAbove = 3;
 
 /** The optional npm packages that carry a Node binary, by platform. */
 const packages: Readonly<Record<string, string>> = {
@@ -29,7 +30,7 @@ export interface NodeChoice {
 
 export interface NodeSearch {
   readonly environment?: NodeJS.ProcessEnv;
-  /** Folder whose `node_modules`, or that of a folder above, may hold the package. */
+  /** Folder whose `node_modules`, or that of one of the three folders above, may hold the package. */
   readonly baseFolder: string;
   readonly platform?: string;
   readonly architecture?: string;
@@ -87,8 +88,10 @@ async function packagedNode(baseFolder: string, platform: string): Promise<NodeC
   return { path: binary, version, why: `The package ${name} brings it.`, environment: {} };
 }
 
+/** Looks in the folder and three above: `node_modules/manticore/dist` reaches its project, and no further. */
 async function findPackage(baseFolder: string, name: string): Promise<string | undefined> {
-  for (let folder = path.resolve(baseFolder); ; folder = path.dirname(folder)) {
+  let folder = path.resolve(baseFolder);
+  for (let level = 0; level <= levelsAbove; level++) {
     const candidate = path.join(folder, 'node_modules', name);
     try {
       await readFile(path.join(candidate, 'package.json'));
@@ -96,8 +99,9 @@ async function findPackage(baseFolder: string, name: string): Promise<string | u
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
     }
-    if (path.dirname(folder) === folder) return undefined;
+    folder = path.dirname(folder);
   }
+  return undefined;
 }
 
 /** What `--version` answers, `undefined` when it can't be run or isn't Node. */

