@@ -89,10 +89,11 @@ export function sample(
   if (temperature === 0) return likeliest;
   const largest = logits[likeliest]!;
   const powers = Float64Array.from(logits, (logit) => Math.exp((logit - largest) / temperature));
-  const order = Uint32Array.from(powers, (_, id) => id).sort(
-    (left, right) => powers[right]! - powers[left]! || left - right,
-  );
   const total = powers.reduce((sum, power) => sum + power, 0);
+  // Ids below this share hold less than 1 − topP together: they can't be in the nucleus and needn't be sorted.
+  const least = (Math.max(1 - topP, 0) * total) / powers.length;
+  const order = Uint32Array.from(powers.keys()).filter((id) => powers[id]! >= least);
+  if (topP < 1) order.sort((left, right) => powers[right]! - powers[left]! || left - right);
   const nucleus: number[] = [];
   let held = 0;
   for (const id of order) {

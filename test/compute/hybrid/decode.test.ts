@@ -217,6 +217,18 @@ describe('sampling', () => {
     assert.ok(nucleus[1]! > 0 && nucleus[2]! > 0 && nucleus[0] === 0 && nucleus[3] === 0);
   });
 
+  it('draws the likeliest alone at topP 0, and any of many alike at topP 0.999', () => {
+    counts(1, 0).forEach((share, id) => {
+      assert.equal(share > 0, id === 1);
+    });
+    const alike = new Float32Array(300);
+    const stream = RandomStream.named(1, 'test');
+    const drawn = new Set(
+      Array.from({ length: 4000 }, () => sample(alike, { temperature: 1, topP: 0.999 }, stream)),
+    );
+    assert.ok(drawn.size > 290);
+  });
+
   it('takes the largest logit at temperature 0, the lowest id among equals', () => {
     const stream = RandomStream.named(1, 'test');
     const state = stream.state;
