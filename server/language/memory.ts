@@ -1,7 +1,7 @@
 /**
  * Predicted peak of a training step on the `wasm` engine, before any tensor exists.
  *
- * A step holds, in float32: every parameter and AdamW's two moments of it (always), activations (from the forward pass
+ * A step holds, in float32: every parameter and AdamW's two moments of those that are computed (always), activations (from the forward pass
  * until the backward pass has used them), gradients of activations (a few at a time: the tape is freed as it is walked) and
  * gradients of parameters (all of them at the end of the backward pass). So
  *
@@ -41,8 +41,10 @@ export interface ActiveGroup {
 
 /** One training job, as memory sees it. */
 export interface TrainingShape {
-  /** Numbers in each trainable tensor. */
+  /** Numbers in each tensor that a step trains. */
   readonly parameters: readonly number[];
+  /** Numbers in each that is held without being computed: a pin keeps it out. */
+  readonly idle: readonly number[];
   /** d. */
   readonly width: number;
   readonly vocabulary: number;
@@ -78,6 +80,7 @@ export function predictMemory(shape: TrainingShape): PredictedMemory {
   const blocks = (numbers: readonly number[], times = 1) =>
     numbers.reduce((sum, count) => sum + blockBytes(BYTES * count * times), 0);
   const parameters = blocks(shape.parameters);
+  const idle = blocks(shape.idle);
   const activations = stepActivations(shape);
   const saved = blocks(activations.saved, tokens);
   const transient = blocks(activations.transient, tokens);
@@ -86,11 +89,11 @@ export function predictMemory(shape: TrainingShape): PredictedMemory {
   const sums = shape.accumulate > 1 ? parameters : 0;
   const moving = Math.max(saved + transient, saved + headGradients, parameters);
   return {
-    parameters,
+    parameters: parameters + idle,
     gradients: parameters,
     moments: 2 * parameters,
     activations: saved + Math.max(transient, headGradients),
-    peak: RESIDENT_COPIES * parameters + sums + moving,
+    peak: RESIDENT_COPIES * parameters + idle + sums + moving,
   };
 }
 

@@ -16,15 +16,14 @@ export function planMemory(
   tensors: readonly PlanTensor[],
   alphas: AlphaTable,
 ): PlanMemory {
-  const parameters = tensors.map(numbersIn);
   const stages = config.finetune ? [config.search, config.finetune] : [config.search];
-  const hybrid = trainingShape(options, alphas, parameters);
+  const hybrid = trainingShape(options, alphas, tensors);
   const shapes = [hybrid];
   if (config.baselines && config.baselines.uniform) {
     const uniform = options.live.map((live) =>
       alphas[0]!.map((_, component) => (live.includes(component) ? 1 / live.length : 0)),
     );
-    shapes.push(trainingShape(options, uniform, parameters));
+    shapes.push(trainingShape(options, uniform, tensors));
   }
   if (config.baselines && config.baselines.components) {
     shapes.push(...options.components.map((_, component) => alone(options, component)));
@@ -42,15 +41,17 @@ type ShapeOfStep = Omit<TrainingShape, 'tokens' | 'accumulate'>;
 function trainingShape(
   options: HybridCostOptions,
   alphas: AlphaTable,
-  parameters: readonly number[],
+  tensors: readonly PlanTensor[],
 ): ShapeOfStep {
   const { components, width, vocabulary, projectors } = options;
   const computed = (row: readonly number[]) =>
     components.flatMap((_, component) => (row[component] === 0 ? [] : [component]));
   const widths = (row: readonly number[]) =>
     computed(row).map((component) => components[component]!.architecture.width);
+  const isTrained = (tensor: PlanTensor) => isComputed(options, alphas, tensor);
   return {
-    parameters,
+    parameters: tensors.filter(isTrained).map(numbersIn),
+    idle: tensors.filter((tensor) => !isTrained(tensor)).map(numbersIn),
     width,
     vocabulary,
     projectors,
@@ -67,6 +68,21 @@ function trainingShape(
   };
 }
 
+/** Whether a step's forward pass reaches the tensor at these α. */
+function isComputed(options: HybridCostOptions, alphas: AlphaTable, tensor: PlanTensor): boolean {
+  const { name, component, place } = tensor;
+  const inHead = headRowOf(options, alphas)[component] !== 0;
+  if (place === 'head') return inHead;
+  if (place === 'embedding') {
+    const { tiedHead } = options.components[component]!.architecture;
+    return alphas[0]![component] !== 0 || (tiedHead && inHead);
+  }
+  if (alphas[place]![component] === 0) return false;
+  if (!name.startsWith('projectors/')) return true;
+  const { input, output } = projectingGates(options, alphas, component, place);
+  return name.split('/').at(-1)!.startsWith('in.') ? input : output;
+}
+
 /** A component trained as its own baseline: one group of all its layers, in a stream of its own width. */
 function alone(options: HybridCostOptions, component: number): ShapeOfStep {
   const { architecture } = options.components[component]!;
@@ -76,6 +92,7 @@ function alone(options: HybridCostOptions, component: number): ShapeOfStep {
     parameters: familyTable(architecture.family)
       .tensors(architecture, options.vocabulary)
       .map(numbersIn),
+    idle: [],
     width,
     vocabulary: options.vocabulary,
     projectors: 'none',

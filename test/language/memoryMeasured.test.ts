@@ -1,0 +1,140 @@
+/** The predicted peak beside what training steps really take on the `wasm` engine: within a tenth. */
+import assert from 'node:assert/strict';
+import '@tensorflow/tfjs-core/dist/register_all_gradients';
+import '@tensorflow/tfjs-backend-cpu';
+import type { Engine } from '../../server/compute/engine/engine';
+import { openWasm } from '../../server/compute/engine/wasm/openWasm';
+import { AlphaTensors } from '../../server/compute/search/alphaTensors';
+import { initialAlphaMoments } from '../../server/compute/search/alphaUpdate';
+import { initialArchitecture } from '../../server/compute/search/architecture';
+import { buildHybridModel } from '../../server/compute/search/hybridModel';
+import { disposeAdamw, initialAdamw } from '../../server/compute/search/optimiser';
+import { trainingStep } from '../../server/compute/search/trainingStep';
+import type { Plan } from '../../server/contract/plan';
+import { checkConfig } from '../../server/language/checkConfig';
+import { fakeReader, model, quickDisk, tokenizer, type HubConfig } from './fakeReader';
+import { quickConfig } from './marked';
+
+const vocab_size = 256;
+const context = 64;
+const configs: Readonly<Record<string, HubConfig>> = {
+  gpt2: { model_type: 'gpt2', n_embd: 48, n_layer: 3, n_head: 4, n_positions: 64, vocab_size },
+  neo: {
+    model_type: 'gpt_neo',
+    hidden_size: 40,
+    num_layers: 2,
+    num_heads: 4,
+    max_position_embeddings: 64,
+    window_size: 16,
+    attention_types: [[['global', 'local'], 1]],
+    vocab_size,
+  },
+  neox: {
+    model_type: 'gpt_neox',
+    hidden_size: 64,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    intermediate_size: 256,
+    max_position_embeddings: 64,
+    vocab_size,
+  },
+  mamba: { model_type: 'mamba', hidden_size: 56, num_hidden_layers: 4, vocab_size },
+};
+
+async function planOf(names: readonly string[], hybrid: string, search: string): Promise<Plan> {
+  const models = Object.fromEntries(
+    Object.entries(configs).map(([name, config]) => [
+      `./${name}`,
+      model(config, { tokenizer: tokenizer(250) }),
+    ]),
+  );
+  const text = quickConfig({
+    components: names.map((name) => `  ${name}: { source: ./${name} }`).join('\n'),
+    hybrid: `  ${hybrid}`,
+    data: `  train: { text: train.txt }\n  validation: { text: valid.txt }\n  context: ${context}`,
+    search: `  { steps: 3, ${search} }`,
+  });
+  const { plan, problems } = await checkConfig(text, {
+    name: 'test',
+    base: '/base',
+    reader: fakeReader({ ...quickDisk, models }),
+  });
+  assert.ok(plan, JSON.stringify(problems));
+  return plan;
+}
+
+/** The same plan with weights drawn at random, since the models have none. */
+function fromScratch(plan: Plan): Plan {
+  return {
+    ...plan,
+    components: plan.components.map((component) => ({ ...component, source: { kind: 'random' } })),
+  };
+}
+
+async function measuredPeak(engine: Engine, plan: Plan): Promise<number> {
+  const { search } = plan.config;
+  const live = plan.blocks.map((block) => plan.components.map((_, m) => block.live.includes(m)));
+  // What another test left on the engine isn't this run's.
+  const foreign = engine.memoryBytes();
+  const hybrid = await buildHybridModel(fromScratch(plan), live, 1, () =>
+    Promise.resolve({ weights: undefined, tokenizer: undefined }),
+  );
+  const alphaTensors = new AlphaTensors();
+  const adamw = initialAdamw();
+  const size = search.batch * context;
+  const ids = Int32Array.from({ length: size }, (_, index) => (index * 7) % plan.vocabulary);
+  const batch = { sequences: search.batch, length: context, ids, targets: ids, scored: size };
+  engine.resetPeak();
+  for (let step = 1; step <= 2; step++) {
+    trainingStep({
+      model: hybrid,
+      alphaTensors,
+      adamw,
+      architecture: initialArchitecture(search, plan.blocks),
+      alphaMoments: initialAlphaMoments(plan.blocks.length, plan.components.length),
+      plan: { weights: true, alphas: plan.components.length > 1 },
+      batches: Array.from({ length: search.accumulate }, () => batch),
+      seed: 1,
+      step,
+      job: 'memory',
+      weights: search,
+      alphaLearningRate: search.alphaLearningRate,
+    });
+  }
+  const peak = engine.peakBytes();
+  hybrid.dispose();
+  disposeAdamw(adamw);
+  alphaTensors.dispose();
+  return peak - foreign;
+}
+
+describe('the predicted peak', () => {
+  let engine: Engine;
+  before(async () => {
+    engine = await openWasm();
+  });
+  after(() => engine.dispose());
+
+  for (const [names, hybrid, search] of [
+    [['neox', 'mamba'], 'blocks: 2', 'batch: 4'],
+    [
+      ['neox', 'mamba'],
+      '{ blocks: 4, gate: transition, projectors: { kind: mlp-skip } }',
+      'batch: 1',
+    ],
+    [
+      ['gpt2', 'mamba'],
+      '{ blocks: 2, mixture: { 1: { pin: gpt2 }, 2: { prune: [mamba] } } }',
+      'batch: 2',
+    ],
+    [['gpt2', 'neo'], '{ blocks: 2, gate: none, head: first }', 'batch: 2'],
+    [['neox'], 'blocks: 1', 'batch: 4, accumulate: 2'],
+    [['mamba'], 'blocks: 1', 'batch: 4'],
+  ] as const) {
+    it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
+      const plan = await planOf(names, hybrid, search);
+      const ratio = plan.memory.peak / (await measuredPeak(engine, plan));
+      assert.ok(ratio > 0.9 && ratio < 1.1, `predicted / measured = ${ratio}`);
+    });
+  }
+});
