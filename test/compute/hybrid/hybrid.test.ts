@@ -6,7 +6,8 @@ import { componentTensorName } from '../../../server/models/hybridTensors';
 import { PROJECTOR_KINDS } from '../../../server/models/projector';
 import { openEngine } from '../../../server/compute/engine/engine';
 import { gradients } from '../../../server/compute/engine/gradients';
-import { componentForward } from '../../../server/compute/families/component';
+import { componentForward, EVALUATION as WHOLE } from '../../../server/compute/families/component';
+import { familyBlocks } from '../../../server/compute/families/families';
 import { forward, type Hybrid } from '../../../server/compute/hybrid/hybrid';
 import { oneHotRows, type MixtureRow } from '../../../server/compute/hybrid/mixture';
 import {
@@ -210,6 +211,46 @@ describe('a hybrid of copies', () => {
       hybrid.parameters.dispose();
     }
     ids.dispose();
+  });
+});
+
+describe('absolute positions', () => {
+  it("are added to their component's own input in block 1, whole, and reach no other", async () => {
+    await openEngine('cpu');
+    const components = [third, { ...narrow, layers: 2 }];
+    const hybrid = await tinyHybrid({ components, blocks: 1, gate: 'none' });
+    const ids = someIds(1, 5);
+    const weights = (m: number) => (tensor: string) =>
+      hybrid.parameters.get(componentTensorName(components[m]!.name, tensor)).variable;
+    const [a, b] = [0.3, 0.7];
+    const expected = valuesOf(() => {
+      const [gpt, mamba] = hybrid.design.components.map(({ architecture }) => architecture);
+      const [gptBlocks, mambaBlocks] = [familyBlocks('gpt2'), familyBlocks('mamba')];
+      const mixed = (x: tf.Tensor3D, y: tf.Tensor3D) =>
+        tf.add<tf.Tensor3D>(tf.mul(x, a), tf.mul(y, b));
+      const h = mixed(
+        gptBlocks.embed(gpt!, weights(0), ids),
+        mambaBlocks.embed(mamba!, weights(1), ids),
+      );
+      const positions = tf.slice(weights(0)('wpe.weight') as tf.Tensor2D, [0, 0], [5, 8]);
+      let own: tf.Tensor3D = tf.add(h, tf.expandDims(positions, 0));
+      let other = h;
+      for (const layer of [0, 1]) {
+        own = gptBlocks.layer(gpt!, weights(0), layer, own, WHOLE);
+        other = mambaBlocks.layer(mamba!, weights(1), layer, other, WHOLE);
+      }
+      const out = mixed(
+        gptBlocks.finalNorm(gpt!, weights(0), own),
+        mambaBlocks.finalNorm(mamba!, weights(1), other),
+      );
+      return mixed(
+        gptBlocks.head(gpt!, weights(0), out),
+        mambaBlocks.head(mamba!, weights(1), out),
+      );
+    });
+    assert.ok(distance(logitsOf(hybrid, [[a, b]], ids), expected) < 1e-6);
+    ids.dispose();
+    hybrid.parameters.dispose();
   });
 });
 
