@@ -25,7 +25,7 @@ export interface ControlTimeouts {
   readonly requestMs: number;
 }
 
-const defaultTimeouts: ControlTimeouts = { connectMs: 10_000, requestMs: 300_000 };
+const defaultTimeouts: ControlTimeouts = { connectMs: 60_000, requestMs: 300_000 };
 
 export class ControlClient {
   private constructor(

@@ -18,8 +18,11 @@ import { ownIdentity } from './processIdentity';
 import { RunError } from './runErrors';
 import { publish, removeSocket, unpublish, type Publication } from './runtimeFolder';
 
-/** A client that hasn't proved itself by then is cut off. */
-const handshakeMs = 5_000;
+/** A client that hasn't proved itself by then is cut off: long, because a step of training holds every answer up. */
+const handshakeMs = 60_000;
+/** `settle` waits for a talking client this long after its last word, and this long in all. */
+const pauseMs = 15;
+const settleMs = 150;
 const maximumConnections = 64;
 /** Cleaners of temporary folders remove what wasn't touched for days. */
 const touchMs = 60 * 60 * 1000;
@@ -29,6 +32,8 @@ export type ControlHandler = (request: ControlRequest) => Promise<ControlReply>;
 
 export class ControlServer {
   readonly #sockets = new Set<Socket>();
+  /** When a client last said something, by `performance.now()`. */
+  #heard = Number.NEGATIVE_INFINITY;
   #touch: NodeJS.Timeout | undefined;
   #server: Server | undefined;
 
@@ -58,6 +63,18 @@ export class ControlServer {
       throw error;
     }
     return server;
+  }
+
+  /**
+   * Called between two steps: lets clients that are talking finish, so that a handshake doesn't take a step a word.
+   * Without any it costs one turn of the event loop.
+   */
+  async settle(): Promise<void> {
+    const end = performance.now() + settleMs;
+    await new Promise((resolve) => setImmediate(resolve));
+    while (performance.now() < Math.min(end, this.#heard + pauseMs)) {
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
   }
 
   /** Cuts the clients off and takes the record away; safe to call twice. */
@@ -96,6 +113,9 @@ export class ControlServer {
 
   #accept(socket: Socket): void {
     this.#sockets.add(socket);
+    const heard = (): void => void (this.#heard = performance.now());
+    heard();
+    socket.on('data', heard);
     const connection = connectionOver(socket);
     const { nonce, id, pid } = this.publication.record;
     let challenges: readonly [client: string, server: string] | undefined;

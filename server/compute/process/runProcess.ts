@@ -43,7 +43,7 @@ export async function runProcess(dir: string, resume: boolean): Promise<boolean>
     () => process.state,
   );
   try {
-    return await process.go(resume);
+    return await process.go(resume, () => server.settle());
   } finally {
     await server.close();
   }
@@ -65,13 +65,13 @@ class RunProcess {
     process.once('SIGINT', stop);
   }
 
-  async go(resume: boolean): Promise<boolean> {
+  async go(resume: boolean, settle: () => Promise<void>): Promise<boolean> {
     // A stale last word of an earlier try must not end those who follow this one.
     await updateManifest(this.dir, { state: 'starting', pid: process.pid });
     await holdReserve(this.dir);
     const log = await EventLog.open(this.dir);
     try {
-      const outcome = await this.run(log, resume);
+      const outcome = await this.run(log, resume, settle);
       await this.saving;
       if (outcome.status === 'failed') {
         await this.fail(log, outcome.failure);
@@ -90,10 +90,14 @@ class RunProcess {
     }
   }
 
-  private async run(log: EventLog, resume: boolean): Promise<RunOutcome> {
+  private async run(
+    log: EventLog,
+    resume: boolean,
+    settle: () => Promise<void>,
+  ): Promise<RunOutcome> {
     const { plan, planHash } = await readPlanFile(this.dir);
     // `manticore resume` has derived the same plan from the config before it started this process.
-    return this.runPlan(plan as Plan, planHash, log, resume);
+    return this.runPlan(plan as Plan, planHash, log, resume, settle);
   }
 
   private async runPlan(
@@ -101,6 +105,7 @@ class RunProcess {
     planHash: string,
     log: EventLog,
     resume: boolean,
+    settle: () => Promise<void>,
   ): Promise<RunOutcome> {
     const checkpoints = await CheckpointStore.open(this.dir);
     const from = resume ? await resumePoint(this.dir, checkpoints, log) : undefined;
@@ -129,6 +134,7 @@ class RunProcess {
           costs: planCosts(plan),
           emit,
           controls: this.controls,
+          settle,
           checkpoints: {
             write: async (step, fill) => {
               log.sync();

@@ -29,7 +29,10 @@ export class Boundary {
 
   /** @param recorded control events of the log */
   constructor(
-    private readonly services: Pick<RunServices, 'plan' | 'controls' | 'emit' | 'parkedFolder'>,
+    private readonly services: Pick<
+      RunServices,
+      'plan' | 'controls' | 'settle' | 'emit' | 'parkedFolder'
+    >,
     recorded: readonly RecordedControl[],
   ) {
     this.recorded = [...recorded];
@@ -40,7 +43,7 @@ export class Boundary {
   async pass(job: TrainingJob): Promise<StopRequest | undefined> {
     await this.replay(job);
     // Sockets and signals get their turn even when nothing else waits.
-    await new Promise((resolve) => setImmediate(resolve));
+    await this.services.settle();
     let paused = false;
     for (;;) {
       const pending = this.services.controls.take();

@@ -30,6 +30,8 @@ export interface RunServices {
   /** Appends to the run's log; `seq` is the event's position there. */
   readonly emit: (event: NewRunEvent) => { readonly seq: number };
   readonly controls: ControlQueue;
+  /** Gives sockets and signals their turn between two steps. */
+  readonly settle: () => Promise<void>;
   readonly checkpoints: CheckpointTarget;
   /** Folder for what is pruned in the run. */
   readonly parkedFolder: string;
