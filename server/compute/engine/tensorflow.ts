@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine } from './engine';
 import { notAvailable } from './errors';
+import { selfCheckError } from './selfCheck';
 
 /** What of tfjs-node's exports is used; it brings its own copy of tfjs-core. */
 interface TensorflowModule {
@@ -55,6 +56,12 @@ export async function openTensorflow(): Promise<Engine> {
   }
   tf.registerBackend(name, () => backend);
   await tf.setBackend(name);
+  try {
+    await selfCheckError();
+  } catch (error) {
+    tf.removeBackend(name);
+    throw notAvailable('tensorflow', `it fails a training step: ${String(error)}`, HINT);
+  }
   let peak = 0;
   const bytes = () => {
     const { numBytes } = tf.memory();
