@@ -75,6 +75,7 @@ export async function readSnapshot(folder: string): Promise<RunSnapshot> {
     return parsed.data;
   } catch (error) {
     if (error instanceof SyntaxError) throw checkpointDamaged(`${file} is not JSON`);
+    if (error instanceof Error && 'syscall' in error) throw checkpointDamaged(error.message);
     throw error;
   }
 }

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import type { ControlRequest } from '../../../server/contract/control';
-import { openEngine } from '../../../server/compute/engine/engine';
+import { openEngine, type Engine } from '../../../server/compute/engine/engine';
 import {
   atSearchStep,
   bits,
@@ -61,7 +61,9 @@ const both = (...hooks: RunHooks[]): RunHooks => ({
 });
 
 describe('resume', () => {
-  before(() => openEngine('cpu'));
+  let engine: Engine;
+  before(async () => (engine = await openEngine('wasm', { threads: 1 })));
+  after(() => engine.dispose());
 
   const whole: RunSettings = {
     search: { algorithm: 'dash', schedule: 'alternating' },
@@ -97,11 +99,19 @@ describe('resume', () => {
   });
 
   for (const settings of [
-    { search: { algorithm: 'gaea', schedule: 'bilevel', accumulate: 2 } },
+    {
+      search: { algorithm: 'gaea', schedule: 'bilevel', accumulate: 2 },
+      hybrid: {
+        components: [
+          { name: 'neox', family: 'gptNeox', layers: 2, width: 4, config: { hidden_dropout: 0.2 } },
+          { name: 'gpt', family: 'gpt2', layers: 3, width: 8, config: { resid_pdrop: 0.1 } },
+        ],
+      },
+    },
     { search: { algorithm: 'darts' }, finetune: { weights: 'keep', alphas: 'argmax' } },
     { search: { algorithm: 'fixed', seeds: [3, 4] } },
   ] satisfies RunSettings[]) {
-    it(JSON.stringify(settings), async function () {
+    it(`of ${JSON.stringify({ ...settings, hybrid: undefined })}`, async function () {
       this.timeout(60_000);
       const expected = await uncut(settings);
       assert.deepEqual(

@@ -173,6 +173,7 @@ export class RunBench {
           return log.append(event);
         }),
       controls,
+      settle: () => new Promise((resolve) => setImmediate(resolve)),
       checkpoints: {
         write: async (tick, fill) =>
           (

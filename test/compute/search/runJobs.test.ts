@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import path from 'node:path';
 import type { FinishedEvent, RunEvent, StepEvent } from '../../../server/contract/events';
 import { EngineError } from '../../../server/compute/engine/errors';
-import { openEngine } from '../../../server/compute/engine/engine';
+import { openEngine, type Engine } from '../../../server/compute/engine/engine';
 import { planCosts } from '../../../server/compute/search/hybridModel';
 import type { RunOutcome } from '../../../server/compute/search/runJobs';
 import {
@@ -12,6 +12,7 @@ import {
   buildTiny,
   RunBench,
   runPlan,
+  someData,
   type RunHooks,
   type RunSettings,
 } from './runHarness';
@@ -43,6 +44,11 @@ const stepsOf = (events: readonly RunEvent[], stage: string, subject = 'hybrid')
   events.filter(
     (event) => event.type === 'step' && event.stage === stage && event.subject === subject,
   ) as StepEvent[];
+function lastStep(events: readonly RunEvent[]): StepEvent {
+  const last = stepsOf(events, 'search').at(-1);
+  assert.ok(last);
+  return last;
+}
 const resultsOf = (finished: FinishedEvent) =>
   finished.results.map(({ subject, stage, seed, updates, tokens }) => [
     `${stage} ${subject} ${seed}`,
@@ -51,7 +57,9 @@ const resultsOf = (finished: FinishedEvent) =>
   ]);
 
 describe('runs', () => {
-  before(() => openEngine('cpu'));
+  let engine: Engine;
+  before(async () => (engine = await openEngine('wasm', { threads: 1 })));
+  after(() => engine.dispose());
   afterEach(async () => {
     for (const bench of benches.splice(0)) await bench.remove();
   });
@@ -67,7 +75,7 @@ describe('runs', () => {
       assert.ok(loss > 0 && tokensPerSecond > 0 && etaSeconds >= 0);
       for (const row of alphas!) assert.ok(Math.abs(row[0]! + row[1]! - 1) < 1e-12);
     }
-    assert.equal(steps.at(-1).etaSeconds, 0);
+    assert.equal(lastStep(events).etaSeconds, 0);
     const at = (type: string) =>
       events.flatMap((event) => (event.type === type && 'step' in event ? [event.step] : []));
     assert.deepEqual(at('evaluation'), [3, 6]);
@@ -126,6 +134,26 @@ describe('runs', () => {
     );
   });
 
+  it('train a single component: pretraining is a run like any other', async () => {
+    const { finished, events } = await done({
+      hybrid: { components: [{ name: 'only', family: 'gpt2', layers: 3, width: 4 }] },
+    });
+    assert.deepEqual(finished.alphas, [[1], [1]]);
+    assert.deepEqual(finished.selection, { component: 'only', meanAlpha: { only: 1 } });
+    const losses = stepsOf(events, 'search').map(({ loss }) => loss);
+    assert.ok(losses.every(Number.isFinite) && new Set(losses).size === losses.length);
+  });
+
+  it('report on test data where given, beside validation', async () => {
+    const data = { ...someData(), test: someData().validation.subarray(0, 9) };
+    const { finished } = await done({}, { data });
+    const [validation, test] = finished.results;
+    assert.deepEqual([validation!.split, test!.split], ['validation', 'test']);
+    assert.notEqual(validation!.loss, test!.loss);
+    assert.ok(Math.abs(test!.perplexity - Math.exp(test!.loss)) < 1e-9);
+    assert.ok(test!.accuracy! >= 0 && test!.accuracy! <= 1);
+  });
+
   it('begin from α that was pinned and pruned in the config, and never move it', async () => {
     const { events, finished } = await done({
       hybrid: { prune: { 0: [1] } },
@@ -143,7 +171,7 @@ describe('runs', () => {
   describe('fine-tuning', () => {
     it('rewinds to the pretrained weights, with α frozen as found', async () => {
       const { events, finished, bench } = await done({ finetune: {} });
-      const found = stepsOf(events, 'search').at(-1).alphas;
+      const found = lastStep(events).alphas;
       for (const { alphas } of stepsOf(events, 'finetune')) assert.deepEqual(alphas, found);
       assert.deepEqual(resultsOf(finished), [
         ['search hybrid 1', 6, 60],
@@ -385,7 +413,7 @@ describe('runs', () => {
         const finished = events.at(-1);
         assert.ok(finished?.type === 'finished' && finished.status === 'stopped');
         assert.deepEqual(finished.results, []);
-        assert.deepEqual(finished.alphas, stepsOf(events, 'search').at(-1).alphas);
+        assert.deepEqual(finished.alphas, lastStep(events).alphas);
         const last = events.findLast((event) => event.type === 'checkpoint');
         assert.equal(last?.step, checkpoint ? 3 : 2);
       }
