@@ -41,14 +41,14 @@ function productRate(size: number): number {
 }
 
 /** GFLOP/s of multiply-adds that touch no memory: what the instructions that an engine has can reach. */
-function registerRate(backend: WasmBackend): number {
+function registerRate(backend: WasmBackend, threads: number): number {
   const rounds = 200_000;
   const lanes = 4;
   const chains = 10;
-  return backend.withScratch(64, (at) => {
+  return backend.withScratch(16 * (threads + 1), (at) => {
     new Float32Array(backend.heap.memory.buffer, at, 4).fill(0.5);
-    const seconds = bestSeconds(() => backend.kernels.run(Op.PeakFlops, 1, [at, rounds]));
-    return (2 * lanes * chains * rounds) / seconds / 1e9;
+    const seconds = bestSeconds(() => backend.kernels.run(Op.PeakFlops, threads, [at, rounds]));
+    return (2 * lanes * chains * rounds * threads) / seconds / 1e9;
   });
 }
 
@@ -72,7 +72,9 @@ async function measure(engine: Engine): Promise<EngineReport> {
   const gflops = tf.tidy(() => productRate(engine.name === 'cpu' ? 128 : 512));
   // An engine whose instructions can't be measured alone is its own measure.
   const peakGflops =
-    backend instanceof WasmBackend ? Math.max(gflops, registerRate(backend)) : gflops;
+    backend instanceof WasmBackend
+      ? Math.max(gflops, registerRate(backend, engine.threads))
+      : gflops;
   return {
     ...{ name: engine.name, available: true, device: engine.device, version: engine.version },
     ...{ threads: engine.threads, tier: engine.tier, gflops, peakGflops },

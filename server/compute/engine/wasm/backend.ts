@@ -76,7 +76,7 @@ export class WasmBackend extends MathBackendCPU {
   constructor(options: { threads: number; memoryLimitBytes: number; tier?: Tier }) {
     super();
     this.heap = new Heap(options.threads, options.memoryLimitBytes);
-    this.kernels = new KernelModule(this.heap.memory, options.tier);
+    this.kernels = new KernelModule(this.heap.memory, options.threads, options.tier);
   }
 
   /** Takes values from outside, which the caller keeps: copied. */
@@ -137,6 +137,10 @@ export class WasmBackend extends MathBackendCPU {
     const freed = super.disposeData(dataId, force);
     if (force || last) record.release();
     return freed;
+  }
+
+  override dispose(): void {
+    this.kernels.dispose();
   }
 
   override memory(): { unreliable: boolean; reasons: string[] } {

@@ -32,8 +32,9 @@ export interface Product {
   readonly bias?: number;
 }
 
-const TILE_ROWS = 384;
-const TILE_COLUMNS = 256;
+/** A job of a product: large enough to pay for packing, small enough to be shared among threads. */
+const TILE_ROWS = 192;
+const TILE_COLUMNS = 128;
 
 /** C = A·B (+ bias). */
 export function multiply(backend: WasmBackend, product: Product): void {

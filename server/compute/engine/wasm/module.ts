@@ -1,4 +1,5 @@
 /** The compiled kernels: which build runs here, and how a job is started. */
+import { Worker } from 'node:worker_threads';
 import relaxedBytes from '../../../../build/kernels/relaxed.wasm';
 import simdBytes from '../../../../build/kernels/simd.wasm';
 import { notAvailable } from '../errors';
@@ -12,9 +13,11 @@ const bytesOf: Record<Tier, Uint8Array<ArrayBuffer>> = { simd: simdBytes, relaxe
 /** Where a job's arguments are written: see assembly/layout.ts. */
 const INTEGERS = 1024;
 const FLOATS = 2048;
+/** Where a worker leaves word that it failed: see assembly/threads.ts. */
+const FAILED = 512;
 
 interface KernelExports {
-  readonly setup: (thread: number) => void;
+  readonly setup: (thread: number, threads: number) => void;
   readonly run: (op: number, chunks: number) => void;
 }
 
@@ -28,9 +31,14 @@ export class KernelModule {
   private readonly integers: Int32Array;
   private readonly floats: Float32Array;
   private readonly kernels: KernelExports;
+  private readonly workers: Worker[] = [];
 
   /** @throws EngineError `not-available` when this Node has not even 128-bit SIMD */
-  constructor(memory: WebAssembly.Memory, tier: Tier | undefined = availableTiers()[0]) {
+  constructor(
+    memory: WebAssembly.Memory,
+    threads: number,
+    tier: Tier | undefined = availableTiers()[0],
+  ) {
     if (!tier || !WebAssembly.validate(bytesOf[tier])) {
       throw notAvailable(
         'wasm',
@@ -39,11 +47,13 @@ export class KernelModule {
       );
     }
     this.tier = tier;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(bytesOf[tier]), {
-      env: { memory },
-    });
+    const module = new WebAssembly.Module(bytesOf[tier]);
+    const instance = new WebAssembly.Instance(module, { env: { memory } });
     this.kernels = instance.exports as unknown as KernelExports;
-    this.kernels.setup(0);
+    this.kernels.setup(0, threads);
+    for (let thread = 1; thread < threads; thread++) {
+      this.workers.push(startWorker({ module, memory, thread, threads }));
+    }
     this.integers = new Int32Array(memory.buffer, INTEGERS, 64);
     this.floats = new Float32Array(memory.buffer, FLOATS, 64);
   }
@@ -58,4 +68,36 @@ export class KernelModule {
     this.floats.set(floats);
     this.kernels.run(op, chunks);
   }
+
+  /** Ends the workers. No job may be started afterwards. */
+  dispose(): void {
+    for (const worker of this.workers) void worker.terminate();
+  }
+}
+
+interface WorkerStart {
+  readonly module: WebAssembly.Module;
+  readonly memory: WebAssembly.Memory;
+  readonly thread: number;
+  readonly threads: number;
+}
+
+/** Text, not a file: the bundle has no second file that it could name. */
+const WORKER_SOURCE = `
+const { module, memory, thread, threads } = require('node:worker_threads').workerData;
+const { setup, serve } = new WebAssembly.Instance(module, { env: { memory } }).exports;
+setup(thread, threads);
+try {
+  serve();
+} finally {
+  // Only a trap ends it: the main thread, which waits for this chunk, must trap too.
+  Atomics.store(new Int32Array(memory.buffer), ${FAILED / 4}, 1);
+}
+`;
+
+function startWorker(start: WorkerStart): Worker {
+  const worker = new Worker(WORKER_SOURCE, { eval: true, workerData: start });
+  // An idle pool does not keep the process alive.
+  worker.unref();
+  return worker;
 }

@@ -1,5 +1,5 @@
 /** The `wasm` engine: opens the backend and makes it tfjs's current one. */
-import { cpus } from 'node:os';
+import { availableParallelism, cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine, EngineOptions } from '../engine';
 import { registerUpdateKernels } from '../update';
@@ -13,6 +13,9 @@ import { updateKernels } from './updateKernels';
 
 /** The kernels' own version: bits may change with it, so a run notes it and resumes only on the same. */
 export const KERNELS_VERSION = '1';
+
+/** Each takes 4 MiB of working memory. */
+const MOST_THREADS = 16;
 
 function registerKernelsOnce(): void {
   if (tf.getKernelsForBackend(BACKEND_NAME).length > 0) return;
@@ -28,7 +31,7 @@ const openBackend = () => tf.findBackend(BACKEND_NAME) as tf.KernelBackend | nul
 /** @throws EngineError `not-available` when Node can't run the kernels */
 export async function openWasm(options: EngineOptions & { tier?: Tier } = {}): Promise<Engine> {
   const { memoryLimitBytes = LARGEST_MEMORY, tier } = options;
-  const threads = 1;
+  const threads = Math.min(options.threads ?? availableParallelism(), MOST_THREADS);
   const backend = new WasmBackend({ threads, memoryLimitBytes, ...(tier && { tier }) });
   registerKernelsOnce();
   // One at a time: tfjs knows a backend by its name.
