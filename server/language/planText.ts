@@ -7,7 +7,7 @@ export function planText(plan: Plan): string {
   const { memory, config } = plan;
   const { gate, head, projectors } = config.hybrid;
   const lines = [
-    `${plan.name}: ${plan.blocks.length} blocks of ${plan.components.length} components, width ${plan.width}, vocabulary ${plan.vocabulary}, context ${plan.context}`,
+    `${plan.name}: ${numberOf(plan.blocks.length, 'block')} of ${numberOf(plan.components.length, 'component')}, width ${plan.width}, vocabulary ${plan.vocabulary}, context ${plan.context}`,
     `gate ${gate}, head of the ${head} block, projectors ${projectors.kind}, tokenizer of ${plan.components[plan.tokenizer]!.name}`,
     '',
     ...table(componentRows(plan)),
@@ -105,4 +105,9 @@ function table(rows: readonly (readonly string[])[]): string[] {
       .join('  ')
       .trimEnd(),
   );
+}
+
+/** `1 block`, `4 blocks`. */
+function numberOf(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? '' : 's'}`;
 }

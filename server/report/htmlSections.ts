@@ -14,6 +14,7 @@ import {
   formatShort,
   formatSigned,
   listInWords,
+  formatNumberOf,
 } from './text';
 
 /** Any text of a run, safe to stand in the page. */
@@ -40,7 +41,7 @@ function chips(model: ReportModel): string {
         ? ', within what chance allows for at least one'
         : ', from one seed';
   const seeds = `${model.seeds.length} ${model.seeds.length === 1 ? 'seed' : 'seeds'}`;
-  return `<ul class="chips"><li${tone}>${outcomes[outcome]}${doubt}</li><li${model.run.state === 'failed' ? ' class="bad"' : ''}>run ${model.run.state}</li><li>${model.blocks} blocks</li><li>${seeds}</li></ul>`;
+  return `<ul class="chips"><li${tone}>${outcomes[outcome]}${doubt}</li><li${model.run.state === 'failed' ? ' class="bad"' : ''}>run ${model.run.state}</li><li>${formatNumberOf(model.blocks, 'block')}</li><li>${seeds}</li></ul>`;
 }
 
 export function header(model: ReportModel): string {

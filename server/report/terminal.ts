@@ -18,7 +18,7 @@ import {
   wrap,
 } from './terminalDrawings';
 import type { Paint } from './terminalDrawings';
-import { displayText, formatCount, formatDuration, formatFixed } from './text';
+import { displayText, formatCount, formatDuration, formatFixed, formatNumberOf } from './text';
 import { wellFormedEvent, wellFormedPlan } from './wellFormed';
 import type { ReportPlan } from './wellFormed';
 
@@ -170,7 +170,7 @@ class View implements TerminalView {
         const parts = event.components.map(
           (c) => `${displayText(c.name, 40)} (${displayText(c.family, 40)}, ${c.layers} layers)`,
         );
-        this.#say(`${parts.join(' + ')} in ${event.blocks} blocks`);
+        this.#say(`${parts.join(' + ')} in ${formatNumberOf(event.blocks, 'block')}`);
         this.#say(
           `on ${displayText(name)}, ${displayText(device)}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
         );
