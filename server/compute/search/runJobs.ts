@@ -5,6 +5,7 @@
  */
 import type { RunResult, Where } from '../../contract/events';
 import { EvaluationBatches } from '../tasks/batches';
+import { digestOf } from '../tasks/text';
 import { Boundary } from './boundary';
 import type { StopRequest } from './boundary';
 import { readSnapshot, readTensors, writeCheckpoint } from './checkpoint';
@@ -16,6 +17,7 @@ import { finishedEvent, reportedRuns, resultOf } from './results';
 import { JobStarter } from './jobStarter';
 import { phaseAt } from './jobPlan';
 import type { ResumeFrom, RunServices } from './services';
+import { checkSnapshot } from './snapshot';
 import type { FinishedJob, RunSnapshot } from './snapshot';
 import type { TrainingJob } from './trainingJob';
 
@@ -58,6 +60,7 @@ class Run {
   private tick = 0;
   private nextSeq = 0;
   private checkpointedTick = -1;
+  private dataDigest = '';
   private job: TrainingJob | undefined;
 
   constructor(
@@ -72,6 +75,7 @@ class Run {
   async go(resume: ResumeFrom | undefined): Promise<'done' | 'stopped'> {
     const { jobs } = this.services.plan;
     const snapshot = resume && (await readSnapshot(resume.folder));
+    this.dataDigest = digestOf(this.services.data);
     if (resume && snapshot) this.takeUp(resume, snapshot);
     // A run that is cut before its first step goes on like any other.
     else await this.write({ ...jobs[0]!, step: 0 }, this.snapshotAt(0), undefined);
@@ -202,11 +206,12 @@ class Run {
   }
 
   private snapshotAt(job: number): RunSnapshot {
-    const { tick, nextSeq, finished } = this;
-    return { version: 1, job, tick, nextSeq, finished: [...finished] };
+    const { tick, nextSeq, finished, dataDigest: data } = this;
+    return { version: 1, job, tick, nextSeq, data, finished: [...finished] };
   }
 
   private takeUp(resume: ResumeFrom, snapshot: RunSnapshot): void {
+    checkSnapshot(snapshot, this.services.plan);
     this.finished = [...snapshot.finished];
     this.tick = snapshot.tick;
     this.checkpointedTick = snapshot.tick;
@@ -221,6 +226,13 @@ class Run {
       seed,
       fromStep: snapshot.running?.progress.step ?? (over ? steps : 0),
       supersedesFromSeq: snapshot.nextSeq + (logged ? 1 : 0),
+    });
+    if (snapshot.data === this.dataDigest) return;
+    this.emit({
+      type: 'warning',
+      code: 'data-changed',
+      message:
+        'The text or its tokenizer has changed since the checkpoint: the run goes on with the new tokens, and is not what it would have been uncut.',
     });
   }
 

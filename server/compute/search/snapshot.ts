@@ -1,5 +1,7 @@
 /** What a checkpoint says beside its tensors, as JSON: checked on reading, since a run folder can come from anywhere. */
 import { z } from 'zod';
+import type { Plan } from '../../contract/plan';
+import { checkpointDamaged } from './failure';
 
 const finite = z.number();
 const count = z.int().min(0);
@@ -84,6 +86,8 @@ export const snapshotSchema = z.strictObject({
   tick: count,
   /** Events below this `seq` are part of the state. */
   nextSeq: count,
+  /** SHA-256 of the token ids that it was trained and evaluated on. */
+  data: z.string().max(64),
   /** The running job; absent between two jobs. */
   running: jobSnapshot.optional(),
   /** Between two jobs: the model that the next one goes on with. */
@@ -96,3 +100,30 @@ export type JobSnapshot = z.output<typeof jobSnapshot>;
 export type JobProgress = z.output<typeof progress>;
 export type FinishedJob = z.output<typeof finishedJob>;
 export type ParkedTensors = z.output<typeof parked>;
+
+/** @throws RunFailure `checkpoint-damaged` for a state that belongs to another plan */
+export function checkSnapshot(snapshot: RunSnapshot, plan: Plan): void {
+  const isTable = (rows: readonly (readonly unknown[])[]) =>
+    rows.length === plan.blocks.length &&
+    rows.every((row) => row.length === plan.components.length);
+  const architectures = [
+    ...snapshot.finished,
+    ...[snapshot.running, snapshot.carried].filter((job) => job !== undefined),
+  ].map(({ architecture: { blocks } }) => blocks);
+  const fits =
+    snapshot.job <= plan.jobs.length &&
+    snapshot.finished.every(({ job }) => job < plan.jobs.length) &&
+    architectures.every(
+      (blocks) =>
+        isTable(blocks.map(({ a }) => a)) &&
+        isTable(blocks.map(({ live }) => live)) &&
+        blocks.every(
+          ({ live, pinned }) =>
+            live.includes(true) && (pinned?.length ?? live.length) === live.length,
+        ),
+    ) &&
+    [snapshot.running, snapshot.carried].every(
+      (job) => job === undefined || Object.values(job.alphaMoments).every(isTable),
+    );
+  if (!fits) throw checkpointDamaged('its state belongs to another plan');
+}

@@ -1,6 +1,7 @@
 /** One training job under way: model, optimisers, architecture and data positions, with all that a checkpoint needs. */
 import type { ResolvedConfig } from '../../contract/config';
 import { TrainingBatches } from '../tasks/batches';
+import type { DataPosition } from '../tasks/batches';
 import type { TextData } from '../tasks/text';
 import { AlphaTensors } from './alphaTensors';
 import { alphasOf } from './architecture';
@@ -137,7 +138,7 @@ export class TrainingJob {
     for (const phase of this.design.phases) {
       for (const split of ['train', 'heldOut'] as const) {
         const position = snapshot.positions[streamName(phase, split)];
-        if (position !== undefined) this.stream(phase, split).restore(position);
+        if (position !== undefined) restorePosition(this.stream(phase, split), position);
       }
     }
   }
@@ -165,6 +166,11 @@ export class TrainingJob {
     }
     return stream;
   }
+}
+
+/** A position behind the end comes from other data than the checkpoint's. */
+function restorePosition(stream: TrainingBatches, { epoch, index }: DataPosition): void {
+  stream.restore({ epoch, index: Math.min(index, stream.windows) });
 }
 
 export function architectureOf({

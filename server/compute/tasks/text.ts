@@ -1,4 +1,5 @@
 /** Language modelling on text files: what `data` in the config asks for, as token sequences. */
+import { createHash } from 'node:crypto';
 import type { ResolvedConfig } from '../../contract/config';
 import { readText } from './textSource';
 import type { ReadProgress } from './textSource';
@@ -15,6 +16,16 @@ export interface TextData {
   readonly heldOut: Int32Array | undefined;
   readonly validation: Int32Array;
   readonly test: Int32Array | undefined;
+}
+
+/** SHA-256 over the token ids of all splits, in hexadecimal: tells whether a resumed run sees what it saw. */
+export function digestOf({ searchTrain, heldOut, validation, test }: TextData): string {
+  const hash = createHash('sha256');
+  for (const ids of [searchTrain, heldOut, validation, test]) {
+    hash.update(`${ids?.length ?? -1};`);
+    if (ids) hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
+  }
+  return hash.digest('hex');
 }
 
 export interface DataProgress extends ReadProgress {

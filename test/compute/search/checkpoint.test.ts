@@ -9,10 +9,17 @@ import {
   writeCheckpoint,
 } from '../../../server/compute/search/checkpoint';
 import { initialAdamw } from '../../../server/compute/search/optimiser';
-import type { RunSnapshot } from '../../../server/compute/search/snapshot';
+import { checkSnapshot, type RunSnapshot } from '../../../server/compute/search/snapshot';
 import { buildTiny, runPlan } from './runHarness';
 
-const snapshot: RunSnapshot = { version: 1, job: 0, tick: 3, nextSeq: 9, finished: [] };
+const snapshot: RunSnapshot = {
+  version: 1,
+  job: 0,
+  tick: 3,
+  nextSeq: 9,
+  data: 'a hash',
+  finished: [],
+};
 
 describe('a checkpoint from anywhere', () => {
   let folder: string;
@@ -45,6 +52,35 @@ describe('a checkpoint from anywhere', () => {
     await refused();
     await rm(stateFile(), { recursive: true });
     await refused();
+  });
+
+  it('is refused when it belongs to another plan', () => {
+    const plan = runPlan();
+    const block = { a: [0.5, 0.5], live: [true, true] };
+    const progress = { step: 1, weightUpdates: 1, tokens: 1, flops: 1, seconds: 1 };
+    const withBlocks = (blocks: (typeof block & { pinned?: number[] })[], job = 0) => ({
+      ...snapshot,
+      finished: [
+        {
+          job,
+          progress,
+          architecture: { algorithm: 'gaea' as const, temperature: 1, blocks },
+          results: [],
+        },
+      ],
+    });
+    checkSnapshot(snapshot, plan);
+    checkSnapshot(withBlocks([block, { ...block, pinned: [0, 1] }]), plan);
+    for (const damaged of [
+      { ...snapshot, job: 99 },
+      withBlocks([block, block], 99),
+      withBlocks([block]),
+      withBlocks([block, { ...block, a: [1] }]),
+      withBlocks([block, { ...block, live: [false, false] }]),
+      withBlocks([block, { ...block, pinned: [1] }]),
+    ]) {
+      assert.throws(() => checkSnapshot(damaged, plan), { code: 'checkpoint-damaged' });
+    }
   });
 
   it('is refused when its tensors are another model’s', async () => {

@@ -9,6 +9,7 @@ import {
   Cut,
   RunBench,
   runPlan,
+  someData,
   type RunHooks,
   type RunSettings,
 } from './runHarness';
@@ -197,6 +198,20 @@ describe('resume', () => {
       assert.deepEqual(sorted(found), sorted(expected));
       await bench.remove();
     });
+  });
+
+  it('says so when the data is not what it was', async () => {
+    const bench = await RunBench.make(runPlan());
+    assert.equal(await bench.run(atStep('search', 5)), 'cut');
+    const data = someData();
+    data.validation[1]! ^= 1;
+    assert.deepEqual(await bench.run({ data }, true), { status: 'done' });
+    const warnings = (await bench.events()).filter((event) => event.type === 'warning');
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['data-changed'],
+    );
+    await bench.remove();
   });
 
   it('leaves no tensor behind, however a run ends', async () => {
