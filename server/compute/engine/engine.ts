@@ -1,5 +1,5 @@
 /** Opens a backend for tensors. This is the one place that loads tfjs's backends and gradient registrations. */
-import '@tensorflow/tfjs-core/dist/register_all_gradients';
+import './tfjsGradients';
 import * as tf from '@tensorflow/tfjs-core';
 import '@tensorflow/tfjs-backend-cpu';
 import type { EngineName } from '../../contract/engine';
@@ -13,6 +13,8 @@ export interface EngineOptions {
   readonly threads?: number;
   /** Most bytes the tensors may take. */
   readonly memoryLimitBytes?: number;
+  /** Which build of the kernels, to go on with a run's own; the fastest when absent. */
+  readonly tier?: string;
 }
 
 /** An open engine; tfjs's current backend until another is opened. */

@@ -314,6 +314,26 @@ for (const [name, open] of openers) {
       assert.deepEqual(scoreRows(logits, targets, { ignore: -100 }), { scored: 3, correct: 2 });
     });
 
+    it('differentiates what tfjs itself gets wrong: one part, and running sums', () => {
+      const x = random([1, 3], 8);
+      const weights = random([1, 3], 9);
+      const grad = (f: (t: tf.Tensor) => tf.Tensor) =>
+        numbers(tf.grad((t: tf.Tensor) => tf.sum(tf.mul(f(t), weights)))(x));
+      assert.deepEqual(
+        grad((t) => tf.unstack(t)[0]!),
+        numbers(weights),
+      );
+      assert.deepEqual(
+        grad((t) => tf.split(t, 1, 1)[0]!),
+        numbers(weights),
+      );
+      const rows = tf.tensor2d([[1], [2], [4]]);
+      const running = tf.grad((t: tf.Tensor) => tf.sum(tf.mul(tf.cumsum(t, 0), rows)))(
+        random([3, 1]),
+      );
+      assert.deepEqual(numbers(running), [7, 6, 4]);
+    });
+
     it('leaves no tape behind when the function throws', () => {
       const x = variable([3]);
       const before = tf.memory().numTensors;
@@ -335,6 +355,21 @@ for (const [name, open] of openers) {
     });
   });
 }
+
+describe('the tier of the wasm engine', () => {
+  it('can be asked for, so that a run goes on with its own', async () => {
+    for (const tier of availableTiers()) {
+      const engine = await openEngine('wasm', { tier });
+      assert.equal(engine.tier, tier);
+      engine.dispose();
+    }
+    await assert.rejects(openEngine('wasm', { tier: 'avx1024' }), {
+      name: 'EngineError',
+      code: 'not-available',
+      message: /does not run the avx1024 kernels/,
+    });
+  });
+});
 
 describe('memory of the wasm engine', () => {
   it('refuses by name what does not fit, and goes on afterwards', async () => {

@@ -6,7 +6,7 @@
 import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { Heap } from './heap';
-import { KernelModule, type Tier } from './module';
+import { KernelModule } from './module';
 
 /** The name under which tfjs knows this backend. */
 export const BACKEND_NAME = 'manticore-wasm';
@@ -73,7 +73,7 @@ export class WasmBackend extends MathBackendCPU {
   readonly heap: Heap;
   readonly kernels: KernelModule;
 
-  constructor(options: { threads: number; memoryLimitBytes: number; tier?: Tier }) {
+  constructor(options: { threads: number; memoryLimitBytes: number; tier?: string }) {
     super();
     this.heap = new Heap(options.threads, options.memoryLimitBytes);
     this.kernels = new KernelModule(this.heap.memory, options.threads, options.tier);

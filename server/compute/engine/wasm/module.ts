@@ -33,17 +33,17 @@ export class KernelModule {
   private readonly kernels: KernelExports;
   private readonly workers: Worker[] = [];
 
-  /** @throws EngineError `not-available` when this Node has not even 128-bit SIMD */
-  constructor(
-    memory: WebAssembly.Memory,
-    threads: number,
-    tier: Tier | undefined = availableTiers()[0],
-  ) {
-    if (!tier || !WebAssembly.validate(bytesOf[tier])) {
+  /**
+   * @param wanted a tier, or the fastest
+   * @throws EngineError `not-available` when this Node does not run it
+   */
+  constructor(memory: WebAssembly.Memory, threads: number, wanted: string | undefined) {
+    const tier = availableTiers().find((one) => wanted === undefined || one === wanted);
+    if (!tier) {
       throw notAvailable(
         'wasm',
-        `this Node (${process.version}) does not run the ${tier ?? 'simd'} kernels`,
-        'Use Node 20.19 or newer.',
+        `this Node (${process.version}) does not run the ${wanted ?? 'simd'} kernels`,
+        'Use Node 24, or at least 20.19; or leave the tier out.',
       );
     }
     this.tier = tier;

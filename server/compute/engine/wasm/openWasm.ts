@@ -6,7 +6,6 @@ import { registerUpdateKernels } from '../update';
 import { BACKEND_NAME, WasmBackend } from './backend';
 import { registerFusedKernels } from './fusedKernels';
 import { LARGEST_MEMORY } from './heap';
-import type { Tier } from './module';
 import { registerSequenceKernels } from './sequenceKernels';
 import { registerStandardKernels } from './standardKernels';
 import { updateKernels } from './updateKernels';
@@ -29,7 +28,7 @@ function registerKernelsOnce(): void {
 const openBackend = () => tf.findBackend(BACKEND_NAME) as tf.KernelBackend | null;
 
 /** @throws EngineError `not-available` when Node can't run the kernels */
-export async function openWasm(options: EngineOptions & { tier?: Tier } = {}): Promise<Engine> {
+export async function openWasm(options: EngineOptions = {}): Promise<Engine> {
   const { memoryLimitBytes = LARGEST_MEMORY, tier } = options;
   const threads = Math.min(options.threads ?? availableParallelism(), MOST_THREADS);
   const backend = new WasmBackend({ threads, memoryLimitBytes, ...(tier && { tier }) });

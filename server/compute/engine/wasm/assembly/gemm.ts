@@ -4,6 +4,7 @@
  * the tiling, so results do not depend on how a product is cut into jobs. Strides are in bytes.
  */
 import { bytes, int, pointer, scratch, ZERO } from './layout';
+import { packA, packB } from './packing';
 import { madd, sumLanes } from './vector';
 
 const K_BLOCK: i32 = 256;
@@ -112,116 +113,6 @@ function edge(
     }
     c += rowC;
     init += rowInit;
-  }
-}
-
-/** Panels of 8 columns of B, k by k, the last filled up with zeros. */
-function packB(b: usize, rowB: usize, columnB: usize, k: i32, n: i32, to: usize): void {
-  for (let j = 0; j < n; j += 8) {
-    const from = b + <usize>j * columnB;
-    if (j + 8 <= n && columnB == 4) packRows(from, rowB, k, to);
-    else if (j + 8 <= n && rowB == 4) packTransposed(from, columnB, k, to);
-    else {
-      const columns = min(8, n - j);
-      for (let i = 0; i < k; i++) {
-        const at = to + ((<usize>i) << 5);
-        v128.store(at, f32x4.splat(0));
-        v128.store(at, f32x4.splat(0), 16);
-        for (let q = 0; q < columns; q++) {
-          store<f32>(at + bytes(q), load<f32>(from + <usize>i * rowB + <usize>q * columnB));
-        }
-      }
-    }
-    to += (<usize>k) << 5;
-  }
-}
-
-function packRows(from: usize, rowB: usize, k: i32, to: usize): void {
-  for (let i = 0; i < k; i++) {
-    v128.store(to, v128.load(from));
-    v128.store(to, v128.load(from, 16), 16);
-    from += rowB;
-    to += 32;
-  }
-}
-
-function packTransposed(from: usize, columnB: usize, k: i32, to: usize): void {
-  for (let half: usize = 0; half < 2; half++) {
-    const s0 = from + half * 4 * columnB,
-      s1 = s0 + columnB,
-      s2 = s1 + columnB,
-      s3 = s2 + columnB;
-    let at = to + (half << 4),
-      o: usize = 0,
-      i = 0;
-    for (; i + 4 <= k; i += 4) {
-      const r0 = v128.load(s0 + o),
-        r1 = v128.load(s1 + o),
-        r2 = v128.load(s2 + o),
-        r3 = v128.load(s3 + o);
-      const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5),
-        t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
-      const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7),
-        t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
-      v128.store(at, v128.shuffle<i64>(t0, t1, 0, 2));
-      v128.store(at, v128.shuffle<i64>(t0, t1, 1, 3), 32);
-      v128.store(at, v128.shuffle<i64>(t2, t3, 0, 2), 64);
-      v128.store(at, v128.shuffle<i64>(t2, t3, 1, 3), 96);
-      at += 128;
-      o += 16;
-    }
-    for (; i < k; i++) {
-      store<f32>(at, load<f32>(s0 + o));
-      store<f32>(at, load<f32>(s1 + o), 4);
-      store<f32>(at, load<f32>(s2 + o), 8);
-      store<f32>(at, load<f32>(s3 + o), 12);
-      at += 32;
-      o += 4;
-    }
-  }
-}
-
-/** One panel of 6 rows of A, k by k, filled up with zeros. */
-function packPanelA(a: usize, rowA: usize, columnA: usize, rows: i32, k: i32, to: usize): void {
-  for (let i = 0; i < 6; i++) {
-    let from = a + <usize>i * rowA,
-      at = to + bytes(i);
-    for (let p = 0; p < k; p++) {
-      store<f32>(at, i < rows ? load<f32>(from) : 0);
-      from += columnA;
-      at += 24;
-    }
-  }
-}
-
-/** Whole panels of A whose rows lie side by side (columnA is the long stride): six floats at a time. */
-function packColumnsA(a: usize, columnA: usize, panels: i32, k: i32, to: usize): void {
-  const panelBytes = <usize>k * 24;
-  for (let p = 0; p < k; p++) {
-    let from = a + <usize>p * columnA,
-      at = to + <usize>p * 24;
-    for (let i = 0; i < panels; i++) {
-      v128.store(at, v128.load(from));
-      store<i64>(at, load<i64>(from, 16), 16);
-      from += 24;
-      at += panelBytes;
-    }
-  }
-}
-
-/** Packs the block of A where its rows can't be read in place: all of it, or the last panel alone. */
-function packA(a: usize, rowA: usize, columnA: usize, m: i32, k: i32, to: usize): void {
-  const panels = m / 6,
-    panelBytes = <usize>k * 24;
-  if (rowA == 4) packColumnsA(a, columnA, panels, k, to);
-  else if (columnA != 4) {
-    for (let i = 0; i < panels; i++) {
-      packPanelA(a + <usize>(6 * i) * rowA, rowA, columnA, 6, k, to + <usize>i * panelBytes);
-    }
-  }
-  if (panels * 6 < m) {
-    const from = a + <usize>(6 * panels) * rowA;
-    packPanelA(from, rowA, columnA, m - 6 * panels, k, to + <usize>panels * panelBytes);
   }
 }
 
