@@ -2,7 +2,7 @@
  * Compiles the AssemblyScript kernels, one copy of the sources for each tier: `simd` (every Node that runs this
  * project) and `relaxed` (relaxed SIMD: fused multiply-add, where the machine and Node have it).
  */
-import { writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import asc from 'assemblyscript/asc';
 
@@ -42,6 +42,9 @@ export async function compileKernels(folder) {
     );
     if (error || !wasm)
       throw new Error(`kernels (${tier}): ${error?.message ?? 'no output'}\n${stderr}`);
-    writeFileSync(path.join(folder, out), wasm);
+    // Aside and renamed: another build may be reading.
+    const aside = path.join(folder, `${out}.${process.pid}`);
+    writeFileSync(aside, wasm);
+    renameSync(aside, path.join(folder, out));
   }
 }

@@ -3,7 +3,7 @@
  * Freed blocks are kept by size class (eight classes a power of two: at most an eighth is lost) and reused; when the
  * memory is full, neighbouring free blocks are joined before giving up.
  */
-import { outOfMemory } from '../errors';
+import { notAvailable, outOfMemory } from '../errors';
 
 const PAGE = 65536;
 /** Arguments, static data and the threads' working memory lie below. */
@@ -19,6 +19,19 @@ export function blockBytes(bytes: number): number {
   const needed = Math.max(64, bytes + SPARE_BYTES);
   const step = Math.max(64, 2 ** (Math.floor(Math.log2(needed)) - 3));
   return Math.ceil(needed / step) * step;
+}
+
+/** Address space for the largest memory; pages are taken as they are used. */
+function reserve(initial: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial, maximum: 65536, shared: true });
+  } catch (error) {
+    throw notAvailable(
+      'wasm',
+      `no address space for a WebAssembly memory (${String(error)})`,
+      'Lift the limit on virtual memory (ulimit -v unlimited), or end other processes.',
+    );
+  }
 }
 
 interface Extent {
@@ -41,7 +54,7 @@ export class Heap {
     this.top = SCRATCH_BASE + SCRATCH_BYTES * threads;
     this.limit = Math.min(limit, LARGEST_MEMORY - this.top);
     const initial = Math.max(1024, Math.ceil(this.top / PAGE));
-    this.memory = new WebAssembly.Memory({ initial, maximum: 65536, shared: true });
+    this.memory = reserve(initial);
   }
 
   /** @throws EngineError `out-of-memory` */
