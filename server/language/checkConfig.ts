@@ -13,6 +13,7 @@ import { inTextOrder, parseConfig } from './parseConfig';
 import { buildPlan, type PlanPlace } from './plan';
 import { Report } from './report';
 import { resolveConfig } from './resolve';
+import { checkProjectorSource } from './tensorChecks';
 
 export interface CheckedConfig {
   /** In the order of the text. */
@@ -46,7 +47,9 @@ export async function checkConfig(text: string, place: CheckPlace): Promise<Chec
 
   const isSound = ![...parsed.problems, ...report.problems].some(isError);
   const { name, base } = place;
-  const plan = isSound ? buildPlan(config, headers, { name, base }) : undefined;
+  const built = isSound ? buildPlan(config, headers, { name, base }) : undefined;
+  checkProjectorSource(report, config, headers, built);
+  const plan = report.problems.some(isError) ? undefined : built;
   if (plan) checkMemory(report, plan);
   return {
     problems: inTextOrder([...parsed.problems, ...report.problems]),

@@ -1,26 +1,17 @@
 /** Checks of each component's files and of the data files. */
 import type { ResolvedConfig } from '../contract/config';
-import { familyForConfig, locateTensor, supportedModelTypes } from '../models/families';
-import type { FoundModel, ModelFinding, TokenizerFinding } from '../models/modelReader';
+import { familyForConfig, supportedModelTypes } from '../models/families';
+import type { ModelFinding, TokenizerFinding } from '../models/modelReader';
 import { shown } from './configDocument';
-import type { ComponentHeaders, DataSplit, Headers, ReadableComponent } from './headers';
+import type { ComponentHeaders, DataSplit, Headers } from './headers';
 import { readable } from './headers';
 import type { Finding, Report } from './report';
 import { laterFamilies } from './schema';
-
-const READABLE_DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
-/** Tensors that one message names. */
-const NAMED_TENSORS = 3;
+import { checkTensors } from './tensorChecks';
 
 export function checkFiles(report: Report, config: ResolvedConfig, headers: Headers): void {
   for (const component of headers.components) checkComponent(report, config, component);
   for (const split of headers.data.keys()) checkDataFile(report, config, headers, split);
-  if (headers.projectors && headers.projectors.path === undefined) {
-    report.add(['hybrid', 'projectors', 'from'], {
-      code: 'missing-file',
-      message: `There is no run or folder \`${shown(config.hybrid.projectors.from ?? '')}\`.`,
-    });
-  }
 }
 
 function checkComponent(report: Report, config: ResolvedConfig, component: ComponentHeaders): void {
@@ -125,54 +116,6 @@ function checkFamily(report: Report, component: ComponentHeaders): void {
     report.add(inText ? key : at, {
       code: 'unsupported-setting',
       message: model ? `In its \`config.json\`: ${message}` : message,
-    });
-  }
-}
-
-/** Every tensor that the family needs is in the files, in its shape and in a type that is read. */
-function checkTensors(
-  report: Report,
-  { headers, table, architecture }: ReadableComponent,
-  model: FoundModel,
-): void {
-  const at = ['components', headers.name, 'source'];
-  const found = new Map(model.tensors.map((tensor) => [tensor.name, tensor]));
-  const specs = table.tensors(architecture, architecture.vocabularyRows);
-  const missing: string[] = [];
-  const misshapen: string[] = [];
-  const untyped: string[] = [];
-  for (const spec of specs) {
-    const name = locateTensor(spec, (candidate) => found.has(candidate));
-    const tensor = name === undefined ? undefined : found.get(name);
-    if (!tensor) {
-      missing.push(spec.name);
-    } else if (tensor.shape.join() !== spec.shape.join()) {
-      misshapen.push(
-        `${spec.name} is [${tensor.shape.join(', ')}], not [${spec.shape.join(', ')}]`,
-      );
-    } else if (!READABLE_DTYPES.includes(tensor.dtype)) {
-      untyped.push(`${spec.name} is ${shown(tensor.dtype)}`);
-    }
-  }
-  const some = (names: readonly string[]) =>
-    names.slice(0, NAMED_TENSORS).join('; ') +
-    (names.length > NAMED_TENSORS ? `; and ${names.length - NAMED_TENSORS} more` : '');
-  if (missing.length > 0) {
-    report.add(at, {
-      code: 'missing-tensor',
-      message: `The weights lack ${some(missing)}: the folder isn’t whole, or isn’t the model that its \`config.json\` describes.`,
-    });
-  }
-  if (misshapen.length > 0) {
-    report.add(at, {
-      code: 'tensor-shape',
-      message: `Weights and \`config.json\` disagree: ${some(misshapen)}.`,
-    });
-  }
-  if (untyped.length > 0) {
-    report.add(at, {
-      code: 'tensor-type',
-      message: `Only F32, F16 and BF16 weights are read: ${some(untyped)}.`,
     });
   }
 }

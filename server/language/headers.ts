@@ -7,6 +7,7 @@ import type {
   FileFinding,
   ModelFinding,
   ModelReader,
+  ResultFinding,
   TokenizerFinding,
 } from '../models/modelReader';
 
@@ -31,8 +32,8 @@ export interface Headers {
   readonly components: readonly ComponentHeaders[];
   /** Splits that name a file. */
   readonly data: ReadonlyMap<DataSplit, FileFinding>;
-  /** `hybrid.projectors.from`, if given: its folder, or `missing`. */
-  readonly projectors: { readonly path: string | undefined } | undefined;
+  /** `hybrid.projectors.from`, if given. */
+  readonly projectors: ResultFinding | undefined;
 }
 
 /** A component whose headers are whole: what the plan is made of. */
@@ -62,7 +63,7 @@ export async function readHeaders(
     data.set(split, await reader.readFile(source.path, base));
   }
   const { from } = config.hybrid.projectors;
-  const projectors = from === undefined ? undefined : { path: await reader.findFolder(from, base) };
+  const projectors = from === undefined ? undefined : await reader.readResult(from, base);
   return { components, data, projectors };
 }
 

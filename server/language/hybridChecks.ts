@@ -49,7 +49,26 @@ function checkPositions(
       ...report.replacing(['data', 'context'], `Change to ${most}`, String(most)),
     });
   }
+  warnOfUntrainedPositions(report, config, components);
   warnOfPrunedPositions(report, config, components);
+}
+
+/** Rotary positions have no end, but beyond those of the pretraining a model has never seen their angles. */
+function warnOfUntrainedPositions(
+  report: Report,
+  config: ResolvedConfig,
+  components: readonly ReadableComponent[],
+): void {
+  const { context } = config.data;
+  for (const { headers, architecture } of components) {
+    const trained = architecture.settings['trainedPositions'];
+    if (!headers.model || typeof trained !== 'number' || trained >= context) continue;
+    report.add(['data', 'context'], {
+      code: 'context-above-training',
+      severity: 'warning',
+      message: `\`${headers.name}\` was pretrained on at most ${trained} positions, and reads longer contexts badly: take ${trained} or less, unless the search is long enough to teach it.`,
+    });
+  }
 }
 
 /** METHOD §2: absolute positions enter with group 1 only. */

@@ -1,5 +1,5 @@
 /** Every trainable tensor of a hybrid, before any of them exists: what the plan lists, a run trains, an export holds. */
-import type { PlanTensor } from '../contract/plan';
+import type { PlanComponent, PlanTensor } from '../contract/plan';
 import type { Architecture, TensorPlace } from './architecture';
 import { familyTable } from './families';
 import { projectorTensors, type ProjectorKind } from './projector';
@@ -113,4 +113,16 @@ export function hasProjectors(
   const after = block < last ? block + 1 : head === 'first' ? 0 : last;
   const looked = gate === 'paper' ? [block] : [Math.max(block - 1, 0), block, after];
   return looked.some((other) => live[other]!.some((neighbour) => neighbour !== component));
+}
+
+/**
+ * What `hybrid.projectors.from` gives of a tensor: every projector, which it must have; if it has them, embedding tables,
+ * and heads that are made anew for the vocabulary. Component weights stay the component's own.
+ */
+export function loanOf(
+  { name, place }: Pick<PlanTensor, 'name' | 'place'>,
+  vocabulary: PlanComponent['vocabulary'],
+): 'needed' | 'taken' | 'none' {
+  if (name.startsWith('projectors/')) return 'needed';
+  return place === 'embedding' || (place === 'head' && vocabulary !== 'own') ? 'taken' : 'none';
 }

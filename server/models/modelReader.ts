@@ -68,6 +68,17 @@ export type FileFinding =
   /** A folder, a device, or a file outside what may be read. */
   | { readonly kind: 'refused'; readonly path: string; readonly message: string };
 
+export type ResultFinding =
+  | {
+      readonly kind: 'found';
+      readonly tensors: readonly TensorHeader[];
+      readonly tokenizer: TokenizerFinding;
+    }
+  /** No such folder, or one without weights. */
+  | { readonly kind: 'missing' }
+  /** `message`: one sentence for the user. */
+  | { readonly kind: 'damaged'; readonly message: string };
+
 /** `base`: absolute folder that relative sources and paths start from (the config's own). */
 export interface ModelReader {
   /** `source`: a folder, or `hf:owner/name[@revision]` (looked up in the cache, never fetched). */
@@ -75,6 +86,6 @@ export interface ModelReader {
   /** Tokenizer alone, for `components.x.tokenizer` and components from scratch: a folder or `hf:…`. */
   readonly readTokenizer: (source: string, base: string) => Promise<TokenizerFinding>;
   readonly readFile: (path: string, base: string) => Promise<FileFinding>;
-  /** A folder's existence, as for `projectors.from`: absolute path, or `undefined` when there is none. */
-  readonly findFolder: (path: string, base: string) => Promise<string | undefined>;
+  /** The tensors of another hybrid, as for `projectors.from`: a folder, or a run's, which stands for its result. */
+  readonly readResult: (path: string, base: string) => Promise<ResultFinding>;
 }

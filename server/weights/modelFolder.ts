@@ -1,5 +1,5 @@
 /** A model in Hugging Face layout: `config.json` and safetensors, in one file or in shards under an index. */
-import { readdir } from 'node:fs/promises';
+import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { quoteName, parseStrictJson } from '../models/strictJson';
 import { fileMissing, fromSystemError, pickleOnly, systemCode, WeightsError } from './errors';
@@ -10,6 +10,7 @@ import type { SafetensorsTensor } from '../models/safetensorsHeader';
 const MAX_CONFIG_BYTES = 4 << 20;
 const MAX_INDEX_BYTES = 64 << 20;
 const MAX_SHARDS = 1000;
+export const CONFIG_FILE = 'config.json';
 export const WEIGHTS_FILE = 'model.safetensors';
 export const INDEX_FILE = 'model.safetensors.index.json';
 const PICKLE = /\.(?:bin|pt|pth|ckpt|pkl|pickle)$/i;
@@ -51,8 +52,8 @@ function repositoryOf(folder: string): string | undefined {
  * @throws WeightsError when it is missing or not a JSON object
  */
 export async function readModelConfig(folder: string): Promise<Readonly<Record<string, unknown>>> {
-  const shown = path.join(folder, 'config.json');
-  const text = (await readInFolder(folder, 'config.json', MAX_CONFIG_BYTES)).toString('utf8');
+  const shown = path.join(folder, CONFIG_FILE);
+  const text = (await readInFolder(folder, CONFIG_FILE, MAX_CONFIG_BYTES)).toString('utf8');
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -83,6 +84,17 @@ export async function listFolder(folder: string): Promise<readonly string[]> {
       throw fileMissing(folder, 'Check the path of the model folder.');
     }
     throw fromSystemError(error, folder);
+  }
+}
+
+/** Where a hybrid's weights are: of a run's folder in its `result`, else in the folder itself. */
+export async function resultFolder(folder: string): Promise<string> {
+  try {
+    await access(path.join(folder, 'run.json'));
+    return path.join(folder, 'result');
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return folder;
   }
 }
 

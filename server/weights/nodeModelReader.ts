@@ -3,20 +3,26 @@ import { realpath, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type {
   FileFinding,
+  FoundModel,
   ModelFinding,
   ModelReader,
+  ResultFinding,
+  TensorHeader,
   TokenizerFinding,
   TokenizerSummary,
 } from '../models/modelReader';
 import { readTokenizerIdentity } from '../models/tokenizerIdentity';
 import { systemCode, WeightsError } from './errors';
+import { FileMemory, signatureOf } from './fileMemory';
 import { cachedFolder, hubCacheFolder, isHubSource, parseHubId, type Environment } from './hubId';
 import {
+  CONFIG_FILE,
   listFolder,
   openModelWeights,
   pickleFiles,
   pickleSuggestion,
   readModelConfig,
+  resultFolder,
 } from './modelFolder';
 import { isInside, resolveInFolder } from './regularFile';
 import { readTokenizerJson, TOKENIZER_FILE } from './tokenizer';
@@ -27,8 +33,11 @@ export interface NodeModelReaderOptions {
   readonly environment?: Environment;
 }
 
-/** Tokenizers remembered; a large one takes a second to parse. */
+/** Tokenizers and headers remembered: a large tokenizer takes a second to parse, and an editor asks at each keystroke. */
 const REMEMBERED = 16;
+
+/** Files that say which tensors a folder has. */
+const WEIGHTS_NAME = /\.safetensors(?:\.index\.json)?$/;
 
 const OUTSIDE = 'lies outside the workspace, which is not trusted.';
 
@@ -47,7 +56,9 @@ const isBadPath = (error: unknown): boolean =>
   error instanceof TypeError && 'code' in error && error.code === 'ERR_INVALID_ARG_VALUE';
 
 class NodeModelReader {
-  private readonly summaries = new Map<string, TokenizerSummary>();
+  private readonly summaries = new FileMemory<TokenizerSummary>(REMEMBERED);
+  private readonly configs = new FileMemory<FoundModel['config']>(REMEMBERED);
+  private readonly headers = new FileMemory<readonly TensorHeader[]>(REMEMBERED);
 
   constructor(private readonly options: NodeModelReaderOptions) {}
 
@@ -85,19 +96,39 @@ class NodeModelReader {
       if (!(await stat(real)).isDirectory()) {
         return { kind: 'missing', path: folder, file: undefined };
       }
-      const config = await readModelConfig(folder);
-      const weights = await openModelWeights(folder);
-      await weights.close();
-      const tensors = [...weights.tensors].map(([name, { dtype, shape }]) => ({
-        name,
-        dtype,
-        shape,
-      }));
+      const config = await this.readConfig(folder);
+      const tensors = await this.readHeaders(folder);
       const tokenizer = await this.readTokenizerIn(folder);
       return { kind: 'found', path: folder, hub, config, tensors, tokenizer };
     } catch (error) {
       return this.findingOf(error, folder);
     }
+  }
+
+  private async readConfig(folder: string): Promise<FoundModel['config']> {
+    const signature = await signatureOf([path.join(folder, CONFIG_FILE)]);
+    const known = this.configs.get(signature);
+    if (known) return known;
+    const config = await readModelConfig(folder);
+    this.configs.set(signature, config);
+    return config;
+  }
+
+  /** Every tensor of a folder's files. */
+  private async readHeaders(folder: string): Promise<readonly TensorHeader[]> {
+    const files = (await listFolder(folder)).filter((name) => WEIGHTS_NAME.test(name)).sort();
+    const signature = await signatureOf(files.map((name) => path.join(folder, name)));
+    const known = this.headers.get(signature);
+    if (known) return known;
+    const weights = await openModelWeights(folder);
+    await weights.close();
+    const tensors = [...weights.tensors].map(([name, { dtype, shape }]) => ({
+      name,
+      dtype,
+      shape,
+    }));
+    this.headers.set(signature, tensors);
+    return tensors;
   }
 
   private async findingOf(error: unknown, folder: string): Promise<ModelFinding> {
@@ -129,9 +160,8 @@ class NodeModelReader {
       if (!(await this.isAllowed(real))) {
         return { kind: 'damaged', path: folder, message: `${folder} ${OUTSIDE}` };
       }
-      const { ino, mtimeMs, size } = await stat(real);
-      const key = JSON.stringify([real, ino, mtimeMs, size]);
-      let summary = this.summaries.get(key);
+      const signature = await signatureOf([real]);
+      let summary = this.summaries.get(signature);
       if (summary === undefined) {
         const reading = readTokenizerIdentity(await readTokenizerJson(folder));
         if (!reading.ok) {
@@ -139,7 +169,7 @@ class NodeModelReader {
           return { kind: 'damaged', path: folder, message };
         }
         summary = { size: reading.identity.size, digest: reading.identity.digest };
-        this.remember(key, summary);
+        this.summaries.set(signature, summary);
       }
       return { kind: 'found', path: folder, summary };
     } catch (error) {
@@ -149,12 +179,6 @@ class NodeModelReader {
         ? { kind: 'missing', path: folder }
         : { kind: 'damaged', path: folder, message: error.what };
     }
-  }
-
-  private remember(key: string, summary: TokenizerSummary): void {
-    const [oldest] = this.summaries.keys();
-    if (this.summaries.size >= REMEMBERED && oldest !== undefined) this.summaries.delete(oldest);
-    this.summaries.set(key, summary);
   }
 
   async readFile(file: string, base: string): Promise<FileFinding> {
@@ -174,15 +198,21 @@ class NodeModelReader {
     return { kind: 'refused', path: full, message: `${full} is not a regular file.` };
   }
 
-  async findFolder(folder: string, base: string): Promise<string | undefined> {
-    const full = path.resolve(base, folder);
-    const real = await placeOf(full);
-    if (real === undefined || !(await this.isAllowed(real))) return undefined;
+  async readResult(folder: string, base: string): Promise<ResultFinding> {
+    const named = await placeOf(path.resolve(base, folder));
+    const real = named === undefined ? undefined : await placeOf(await resultFolder(named));
+    if (real === undefined) return { kind: 'missing' };
+    if (!(await this.isAllowed(real))) {
+      return { kind: 'damaged', message: `${path.resolve(base, folder)} ${OUTSIDE}` };
+    }
     try {
-      return (await stat(real)).isDirectory() ? full : undefined;
+      const tensors = await this.readHeaders(real);
+      return { kind: 'found', tensors, tokenizer: await this.readTokenizerIn(real) };
     } catch (error) {
-      if (systemCode(error) === undefined) throw error;
-      return undefined;
+      if (!(error instanceof WeightsError)) throw error;
+      return error.code === 'file-missing' || error.code === 'pickle-only'
+        ? { kind: 'missing' }
+        : { kind: 'damaged', message: error.what };
     }
   }
 }
@@ -194,6 +224,6 @@ export function createNodeModelReader(options: NodeModelReaderOptions = {}): Mod
     readModel: (source, base) => reader.readModel(source, base),
     readTokenizer: (source, base) => reader.readTokenizer(source, base),
     readFile: (file, base) => reader.readFile(file, base),
-    findFolder: (folder, base) => reader.findFolder(folder, base),
+    readResult: (folder, base) => reader.readResult(folder, base),
   };
 }

@@ -3,6 +3,7 @@ import type {
   FileFinding,
   ModelFinding,
   ModelReader,
+  ResultFinding,
   TensorHeader,
   TokenizerFinding,
 } from '../../server/models/modelReader';
@@ -74,7 +75,7 @@ export interface FakeDisk {
   readonly tokenizers?: Readonly<Record<string, TokenizerFinding>>;
   /** Bytes of each file. */
   readonly files?: Readonly<Record<string, number>>;
-  readonly folders?: readonly string[];
+  readonly results?: Readonly<Record<string, ResultFinding>>;
 }
 
 export const quickDisk: FakeDisk = {
@@ -97,7 +98,6 @@ export function fakeReader(disk: FakeDisk = quickDisk): ModelReader {
     readTokenizer: (source) =>
       Promise.resolve(entry(disk.tokenizers, source) ?? { kind: 'missing', path: source }),
     readFile: (path) => Promise.resolve(file(path)),
-    findFolder: (path) =>
-      Promise.resolve(disk.folders?.includes(path) ? `/base/${path}` : undefined),
+    readResult: (path) => Promise.resolve(entry(disk.results, path) ?? { kind: 'missing' }),
   };
 }

@@ -54,6 +54,46 @@ describe("the language's reader", () => {
     });
   });
 
+  it('sees weights and a config that changed', async () => {
+    await inTemporaryFolder(async (base) => {
+      const folder = path.join(base, 'a');
+      await writeModel(folder);
+      const reader = createNodeModelReader();
+      const found = async () => {
+        const model = await reader.readModel('a', base);
+        assert.ok(model.kind === 'found');
+        return [model.config, model.tensors.map(({ name }) => name)];
+      };
+      assert.deepEqual(await found(), [{ model_type: 'gpt2' }, ['wte.weight']]);
+      await writeFile(path.join(folder, 'config.json'), '{"model_type":"bert"}');
+      await writeSafetensors(path.join(folder, 'model.safetensors'), [
+        { name: 'wpe.weight', dtype: 'F16', shape: [2, 3], data: new Float32Array(6) },
+      ]);
+      assert.deepEqual(await found(), [{ model_type: 'bert' }, ['wpe.weight']]);
+      await writeFile(path.join(folder, 'model.safetensors'), 'x');
+      assert.equal((await reader.readModel('a', base)).kind, 'damaged');
+    });
+  });
+
+  it('reads what another hybrid holds, from its folder or its run', async () => {
+    await inTemporaryFolder(async (base) => {
+      const reader = createNodeModelReader();
+      assert.deepEqual(await reader.readResult('run', base), { kind: 'missing' });
+      await writeModel(path.join(base, 'run', 'result'));
+      assert.deepEqual(await reader.readResult('run', base), { kind: 'missing' });
+      await writeFile(path.join(base, 'run', 'run.json'), '{}');
+      for (const name of ['run', 'run/result']) {
+        const result = await reader.readResult(name, base);
+        assert.ok(result.kind === 'found' && result.tokenizer.kind === 'found', name);
+        assert.deepEqual(result.tensors, [{ name: 'wte.weight', dtype: 'F16', shape: [2, 3] }]);
+      }
+      await writeFile(path.join(base, 'run', 'result', 'model.safetensors'), 'x');
+      assert.equal((await reader.readResult('run', base)).kind, 'damaged');
+      await writeFile(path.join(base, 'file'), 'x');
+      assert.deepEqual(await reader.readResult('file', base), { kind: 'missing' });
+    });
+  });
+
   it('finds a hub model in the cache, and says which is not there', async () => {
     await inTemporaryFolder(async (cache) => {
       const repository = path.join(cache, 'models--someone--small');
@@ -120,7 +160,7 @@ describe("the language's reader", () => {
         );
         assert.equal((await reader.readTokenizer(source, base)).kind === 'notCached', false);
         await reader.readFile(source, base);
-        await reader.findFolder(source, base);
+        await reader.readResult(source, base);
       }
     });
   });
@@ -138,8 +178,6 @@ describe("the language's reader", () => {
       assert.equal((await reader.readFile('.', base)).kind, 'refused');
       assert.equal((await reader.readFile('/dev/null', base)).kind, 'refused');
       assert.equal((await reader.readFile('nothing', base)).kind, 'missing');
-      assert.equal(await reader.findFolder('.', base), base);
-      assert.equal(await reader.findFolder('train.txt', base), undefined);
     });
   });
 
@@ -155,7 +193,7 @@ describe("the language's reader", () => {
         assert.equal((await reader.readModel(source, workspace)).kind, 'damaged', source);
         assert.equal((await reader.readTokenizer(source, workspace)).kind, 'damaged', source);
         assert.equal((await reader.readFile(`${source}/config.json`, workspace)).kind, 'refused');
-        assert.equal(await reader.findFolder(source, workspace), undefined);
+        assert.equal((await reader.readResult(source, workspace)).kind, 'damaged');
       }
     });
   });

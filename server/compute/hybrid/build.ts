@@ -7,7 +7,7 @@ import {
   type TensorSpec,
 } from '../../models/architecture';
 import { familyTable } from '../../models/families';
-import { componentTensorName, projectorTensorName } from '../../models/hybridTensors';
+import { componentTensorName, loanOf, projectorTensorName } from '../../models/hybridTensors';
 import { projectorTensors, type ProjectorTensor } from '../../models/projector';
 import { RandomStream } from '../../models/random';
 import { projectorsDiffer, projectorsMissing, tokenizerMissing } from './errors';
@@ -209,23 +209,17 @@ function vocabularyRows(plan: Plan, component: number, sources: readonly Compone
   return { ownSize: own.size, plan: rowPlan };
 }
 
-/**
- * What `hybrid.projectors.from` brings: every projector, embedding tables, and heads that were made anew for the
- * vocabulary. Component weights stay the component's own.
- */
+/** What `hybrid.projectors.from` gives of it; `undefined` for the component's own. */
 async function fromOtherHybrid(
   plan: Plan,
   spec: PlanTensor,
   other: BuildOptions['projectors'],
 ): Promise<Float32Array | undefined> {
   if (!other) return undefined;
-  const isProjector = spec.name.startsWith('projectors/');
-  const isMade = plan.components[spec.component]!.vocabulary !== 'own';
-  if (!isProjector && spec.place !== 'embedding' && !(spec.place === 'head' && isMade)) {
-    return undefined;
-  }
+  const loan = loanOf(spec, plan.components[spec.component]!.vocabulary);
+  if (loan === 'none') return undefined;
   if (!other.tensors.has(spec.name)) {
-    if (isProjector) throw projectorsMissing(other.name, spec.name);
+    if (loan === 'needed') throw projectorsMissing(other.name, spec.name);
     return undefined;
   }
   const { shape, data } = await other.tensors.read(spec.name);

@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { Plan, PlanComponent } from '../../contract/plan';
 import { loadTokenizer, type Tokenizer } from '../../weights/tokenizer';
-import { listFolder, openModelWeights, type ModelWeights } from '../../weights/modelFolder';
+import { openModelWeights, resultFolder, type ModelWeights } from '../../weights/modelFolder';
 import type { BuildOptions, ComponentSource, TensorSource } from '../hybrid/build';
 import { buildHybridModel, type HybridModel } from '../search/hybridModel';
 import type { LiveTable } from '../search/model';
@@ -47,7 +47,7 @@ export class ComponentFiles {
   private async projectors(): Promise<BuildOptions> {
     const { from } = this.plan.config.hybrid.projectors;
     if (from === undefined) return {};
-    const folder = await projectorFolder(path.resolve(this.plan.base, from));
+    const folder = await resultFolder(path.resolve(this.plan.base, from));
     return { projectors: { name: from, tensors: await this.weightsAt(folder) } };
   }
 
@@ -70,11 +70,4 @@ function once<T>(cache: Map<string, Promise<T>>, key: string, make: () => Promis
   const found = cache.get(key) ?? make();
   cache.set(key, found);
   return found;
-}
-
-/** A run's folder stands for its `result`. */
-async function projectorFolder(folder: string): Promise<string> {
-  const result = path.join(folder, 'result');
-  const names = await listFolder(folder);
-  return names.includes('run.json') ? result : folder;
 }
