@@ -101,11 +101,11 @@ try {
   );
   write(
     '../data/valid.txt',
-    interleave(upTo(chapters(120, 126), 24_000), upTo(addresses(1887, 1887), 24_000)),
+    interleave(upTo(chapters(120, 126), 12_000), upTo(addresses(1887, 1887), 12_000)),
   );
   write(
     '../data/test.txt',
-    interleave(upTo(chapters(127, 135), 32_000), upTo(addresses(1888, 1888), 32_000)),
+    interleave(upTo(chapters(127, 135), 16_000), upTo(addresses(1888, 1888), 16_000)),
   );
 } finally {
   rmSync(work, { recursive: true, force: true });
