@@ -1,4 +1,5 @@
 /** A config file, read, overridden and checked: what every command that takes a CONFIG begins with. */
+import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { Problem } from '../contract/problem';
@@ -49,7 +50,7 @@ async function readConfigText(file: string): Promise<string | Problem> {
       if (!stat.isFile()) return unreadable(`${file} is no file`);
       // A character takes at most three bytes of UTF-8 for each UTF-16 unit.
       if (stat.size > 3 * MAX_TEXT) return unreadable(`${file} is too large for a config`);
-      return await handle.readFile('utf8');
+      return decoded(await handle.readFile()) ?? unreadable(`${file} is not UTF-8 text`);
     } finally {
       await handle.close();
     }
@@ -58,6 +59,11 @@ async function readConfigText(file: string): Promise<string | Problem> {
     const reason = code === 'ENOENT' ? 'there is no such file' : code;
     return unreadable(`${file} can’t be read: ${reason}`);
   }
+}
+
+/** `undefined` for what is no UTF-8: another encoding would be shown and kept with wrong letters. */
+function decoded(bytes: Uint8Array): string | undefined {
+  return isUtf8(bytes) ? Buffer.from(bytes).toString('utf8') : undefined;
 }
 
 function unreadable(message: string): Problem {

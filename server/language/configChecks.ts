@@ -135,7 +135,7 @@ function checkSearch(report: Report, written: Config, config: ResolvedConfig): v
     if (search.seeds.indexOf(seed) === index) return;
     report.add(['search', 'seeds', String(index)], {
       code: 'same-seed',
-      message: `The seed ${seed} is listed twice: the same run twice says nothing about its spread.`,
+      message: `The seed ${seed} is listed twice, and the same run twice says nothing about its spread: delete one.`,
     });
   });
   if (search.algorithm === 'fixed') {

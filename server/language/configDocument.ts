@@ -78,8 +78,8 @@ export function readDocument(text: string): ConfigDocument {
 }
 
 const tooLarge = (length: number) =>
-  `The config has ${length} characters, more than the ${MAX_TEXT} that are read.`;
-const tooDeep = `The config is nested more than ${MAX_DEPTH} levels deep. Nothing in the language needs that.`;
+  `The config has ${length} characters, more than the ${MAX_TEXT} that are read: check that this is the file you meant.`;
+const tooDeep = `The config is nested more than ${MAX_DEPTH} levels deep, and nothing in the language needs that: check the brackets and the indentation.`;
 
 function wholeFile(code: string, message: string): Problem {
   return { code, severity: 'error', message, span: { start: 0, end: 0 } };

@@ -1,5 +1,6 @@
 /** Checks of each component's files and of the data files. */
 import type { ResolvedConfig } from '../contract/config';
+import type { FamilyTable } from '../models/architecture';
 import { familyForConfig, supportedModelTypes } from '../models/families';
 import type { ModelFinding, TokenizerFinding } from '../models/modelReader';
 import { shown } from './configDocument';
@@ -7,6 +8,7 @@ import type { ComponentHeaders, DataSplit, Headers } from './headers';
 import { readable } from './headers';
 import type { Finding, Report } from './report';
 import { laterFamilies } from './schema';
+import { nearestName } from './suggestion';
 import { checkTensors } from './tensorChecks';
 
 export function checkFiles(report: Report, config: ResolvedConfig, headers: Headers): void {
@@ -86,7 +88,7 @@ function tokenizerFinding(tokenizer: TokenizerFinding, written: string | undefin
         message:
           written === undefined
             ? 'This model has no `tokenizer.json`: name another source for it with `tokenizer: <folder or hf:owner/name>`.'
-            : `There is no \`tokenizer.json\` at \`${shown(written)}\`.`,
+            : `There is no \`tokenizer.json\` at \`${shown(written)}\`: name a folder that has one, or \`hf:owner/name\`.`,
       };
     case 'damaged':
       return {
@@ -110,6 +112,7 @@ function checkFamily(report: Report, component: ComponentHeaders): void {
       message: `The family of this model is ${label}${later ? ', which comes with a later version of Manticore' : ''}; supported are ${supportedModelTypes().join(', ')}.`,
     });
   }
+  if (!model && config && table) checkFieldNames(report, at, config, table);
   for (const { field, message } of architecture?.problems ?? []) {
     const key = [...at, field];
     const inText = !model && report.isWritten(key);
@@ -118,6 +121,45 @@ function checkFamily(report: Report, component: ComponentHeaders): void {
       message: model ? `In its \`config.json\`: ${message}` : message,
     });
   }
+}
+
+/** Fields of a component from scratch that are nearly, but not quite, one that its family reads. */
+function checkFieldNames(
+  report: Report,
+  at: readonly string[],
+  config: Readonly<Record<string, unknown>>,
+  table: FamilyTable,
+): void {
+  const read = fieldsRead(config, table);
+  const free = [...read].filter((field) => !Object.hasOwn(config, field));
+  for (const field of Object.keys(config).filter((name) => !read.has(name))) {
+    const nearest = nearestName(field, free);
+    if (nearest === undefined) continue;
+    const edits = [{ span: report.span([...at, field], 'key'), text: nearest }];
+    report.add([...at, field], {
+      code: 'unknown-field',
+      severity: 'warning',
+      message: `\`${shown(field)}\` is no field that this family reads. Did you mean \`${nearest}\`?`,
+      part: 'key',
+      fixes: [{ title: `Change to ${nearest}`, edits }],
+    });
+  }
+}
+
+/** The fields that a family asks a config for: it says so by reading it. */
+function fieldsRead(
+  config: Readonly<Record<string, unknown>>,
+  table: FamilyTable,
+): ReadonlySet<string> {
+  const fields = new Set<string>();
+  const watched = new Proxy(config, {
+    getOwnPropertyDescriptor: (target, field) => {
+      if (typeof field === 'string') fields.add(field);
+      return Reflect.getOwnPropertyDescriptor(target, field);
+    },
+  });
+  table.read(watched);
+  return fields;
 }
 
 function checkDataFile(
@@ -134,7 +176,7 @@ function checkDataFile(
     const message =
       file.kind === 'missing'
         ? `There is no file \`${shown(source.path)}\`: paths start from the config’s folder.`
-        : file.message;
+        : `${file.message} Name a text file.`;
     report.add(at, { code: 'missing-file', message });
     return;
   }

@@ -100,7 +100,7 @@ function checkTokenizers(report: Report, config: ResolvedConfig, headers: Header
   const chosen = headers.components.find(({ name }) => name === config.hybrid.tokenizer);
   if (!chosen) return;
   if (!chosen.tokenizer) {
-    if (chosen.model) return;
+    if (!config.components[chosen.name]!.scratch) return;
     report.add(['components', chosen.name], {
       code: 'no-tokenizer',
       message: `\`${chosen.name}\` gives the hybrid its tokenizer and is built from scratch: add \`tokenizer: <folder or hf:owner/name>\`, or name another component in \`hybrid.tokenizer\`.`,
@@ -117,7 +117,7 @@ function checkTokenizers(report: Report, config: ResolvedConfig, headers: Header
     if (read.architecture.vocabularyRows < own.size) {
       report.add(['components', other.name, 'source'], {
         code: 'vocabulary-rows',
-        message: `Its tokenizer has ${own.size} ids, but its embedding table only ${read.architecture.vocabularyRows} rows: model and tokenizer don’t belong together.`,
+        message: `Its tokenizer has ${own.size} ids, but its embedding table only ${read.architecture.vocabularyRows} rows: model and tokenizer don’t belong together. Name the tokenizer that it was trained with.`,
       });
     }
     if (own.digest === digest) continue;

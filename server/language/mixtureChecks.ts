@@ -14,7 +14,7 @@ export function checkMixture(report: Report, config: ResolvedConfig): void {
     if (Number(block) > config.hybrid.blocks) {
       report.add(path, {
         code: 'block-above-count',
-        message: `There is no block ${block}: \`hybrid.blocks\` is ${config.hybrid.blocks}.`,
+        message: `There is no block ${block}: \`hybrid.blocks\` is ${config.hybrid.blocks}. Delete this entry, or raise \`blocks\`.`,
         part: 'key',
       });
       continue;

@@ -50,12 +50,17 @@ export function parseConfig(text: string): ParsedConfig {
     );
     const strips = found.flatMap(({ strip }) => (strip ? [strip] : []));
     // What is missing after another entry was left out is that entry's fault, and has been said.
-    findings.push(...(round === 0 ? found : found.filter(({ strip }) => strip)));
+    // Neither does a key that is missing say anything beside a text that isn't whole YAML.
+    const sayMissing = round === 0 && !hasSyntaxErrors(document);
+    findings.push(...(sayMissing ? found : found.filter(({ strip }) => strip)));
     if (strips.length === 0) break;
     understood = without(understood, strips);
   }
   return result(undefined, findings);
 }
+
+const hasSyntaxErrors = ({ problems }: ConfigDocument) =>
+  problems.some(({ code }) => code === 'yaml-syntax' || code === 'tab-indent');
 
 const notAConfig: Problem = {
   code: 'not-a-config',

@@ -11,6 +11,14 @@ const count = z.int().min(1);
 const rate = z.number().positive();
 const fraction = z.number().gt(0).lt(1);
 
+const byteSize = z
+  .string()
+  .regex(/^\d+(\.\d+)?\s*[KMGT]i?B$/)
+  .describe('a size such as `4 GB`');
+
+/** Largest whole number that is exact. */
+const MAX_SEED = Number.MAX_SAFE_INTEGER;
+
 const weights = z
   .record(component, z.number().min(0))
   .describe('One weight a component; they sum to 1.');
@@ -88,7 +96,7 @@ const dataSourceSchema = z.strictObject({
 });
 
 export const dataSchema = z.strictObject({
-  train: dataSourceSchema.describe('Training text.'),
+  train: dataSourceSchema.describe('Training text, as `{ text: <file> }` or `{ jsonl: <file> }`.'),
   validation: z
     .union([dataSourceSchema, fraction])
     .default(0.05)
@@ -135,9 +143,14 @@ export const searchSchema = z.strictObject({
     .describe('Rate of the architecture parameters; default 0.01, gaea 0.1.'),
   temperature: rate.default(1).describe('Temperature of dash.'),
   heldOut: fraction.default(0.1).describe('Share of train that bilevel keeps for α.'),
-  seed: z.int().min(0).optional().describe('The one seed of all random draws; default 1.'),
+  seed: z
+    .int()
+    .min(0)
+    .max(MAX_SEED)
+    .optional()
+    .describe('The one seed of all random draws; default 1.'),
   seeds: z
-    .array(z.int().min(0))
+    .array(z.int().min(0).max(MAX_SEED))
     .min(1)
     .max(1000)
     .optional()
@@ -196,18 +209,19 @@ export const baselinesSchema = z.strictObject({
 export const engineSchema = z.strictObject({
   name: z.enum(['auto', 'wasm', 'webgpu', 'tensorflow']).default('auto').describe('The engine.'),
   threads: count.optional().describe('Threads; default the physical cores.'),
-  memoryLimit: z
-    .union([count, z.string().regex(/^\d+(\.\d+)?\s*[KMGT]i?B$/)])
-    .optional()
-    .describe('Bytes, or such as `4 GB`.'),
+  memoryLimit: z.union([count, byteSize]).optional().describe('Bytes, or such as `4 GB`.'),
 });
 
 export const configSchema = z.strictObject({
-  manticore: z.literal(1).describe("The format's version."),
-  components: z.record(component, componentSchema).describe('The models to mix, by name.'),
-  hybrid: hybridSchema.describe('The hybrid.'),
-  data: dataSchema.describe('Training, validation and test data.'),
-  search: searchSchema.describe('The architecture search.'),
+  manticore: z.literal(1).describe('The version of the format; write 1.'),
+  components: z
+    .record(component, componentSchema)
+    .describe('The models to mix, by name: `name: { source: ./folder }`.'),
+  hybrid: hybridSchema.describe(
+    'What is built of the components: at least its number of `blocks`.',
+  ),
+  data: dataSchema.describe('The text: at least `train` and `context`.'),
+  search: searchSchema.describe('The architecture search: at least its `steps`.'),
   finetune: z
     .union([finetuneSchema, z.literal(false)])
     .default(false)

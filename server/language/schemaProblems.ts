@@ -132,14 +132,47 @@ function wrongValue(document: ConfigDocument, path: Path): SchemaFinding {
   const label = path.length === 0 ? 'The config' : `\`${shown(path.at(-1)!)}\``;
   const must = expectedAt(configSchema, path);
   const values = valuesAt(configSchema, path);
-  const nearest = typeof value === 'string' ? nearestName(value, values) : undefined;
+  const nearest = typeof value === 'string' ? meantValue(value, path) : undefined;
+  const long = typeof value === 'string' ? longForm(path, value) : undefined;
   const isText = typeof value === 'string' && schemasAt(configSchema, path).length > 0;
   const kind = isText && values.length > 0 ? 'wrong-value' : kindOf(value, document, path);
   return finding(document, path, 'value', {
     code: kind,
-    message: `${label} must be ${must}; ${written(value)}.${nearest ? ` Did you mean \`${nearest}\`?` : ''}`,
-    replacement: nearest,
+    message: long
+      ? `${label} is a mapping: write it as \`${shown(long)}\`.`
+      : `${label} must be ${must}; ${written(value)}.${nearest ? ` Did you mean \`${nearest}\`?` : ''}`,
+    replacement: long ?? nearest,
   });
+}
+
+/** The value that a text nearly is; YAML 1.1's `yes` and `no` where a truth value stands. */
+function meantValue(value: string, path: Path): string | undefined {
+  const takesTruth = schemasAt(configSchema, path).some(({ _zod }) => _zod.def.type === 'boolean');
+  if (takesTruth && /^(yes|on)$/i.test(value)) return 'true';
+  if (takesTruth && /^(no|off)$/i.test(value)) return 'false';
+  return nearestName(value, valuesAt(configSchema, path));
+}
+
+/** The key that a text stands for where a mapping is wanted. */
+const SHORT_FORMS: readonly (readonly [pattern: Path, key: string])[] = [
+  [['components', '*'], 'source'],
+  [['data', 'train'], 'text'],
+  [['data', 'validation'], 'text'],
+  [['data', 'test'], 'text'],
+  [['hybrid', 'projectors'], 'kind'],
+  [['hybrid', 'mixture', '*'], 'pin'],
+];
+
+/** `./model` as the mapping that was meant: `{ source: ./model }`. */
+function longForm(path: Path, value: string): string | undefined {
+  const short = SHORT_FORMS.find(
+    ([pattern]) =>
+      pattern.length === path.length &&
+      pattern.every((key, index) => key === '*' || key === path[index]),
+  );
+  // What plain YAML would read differently inside braces goes into quotes.
+  const isPlain = /^[\w./~-][\w./~:@-]*$/.test(value) && !value.endsWith(':');
+  return short && `{ ${short[1]}: ${isPlain ? value : JSON.stringify(value)} }`;
 }
 
 /** `wrong-value` where the type is right and only the value isn't. */

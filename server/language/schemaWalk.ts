@@ -81,6 +81,8 @@ function expected(schema: $ZodType): string {
   if (def.type === 'number') return expectedNumber(schema);
   if (def.type === 'boolean') return '`true` or `false`';
   if (def.type === 'string') {
+    const own = globalRegistry.get(schema)?.description;
+    if (own !== undefined) return own;
     return checksOf(schema).some(({ check }) => check === 'string_format') ? 'a name' : 'text';
   }
   if (def.type === 'array') {

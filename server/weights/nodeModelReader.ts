@@ -141,7 +141,7 @@ class NodeModelReader {
     if (error.code === 'file-missing') {
       return { kind: 'missing', path: folder, file: file === '' ? undefined : file };
     }
-    return { kind: 'damaged', path: folder, file, message: error.what };
+    return { kind: 'damaged', path: folder, file, message: `${error.what} ${error.hint}` };
   }
 
   async readTokenizer(source: string, base: string): Promise<TokenizerFinding> {
@@ -177,7 +177,7 @@ class NodeModelReader {
       if (!(error instanceof WeightsError)) throw error;
       return error.code === 'file-missing'
         ? { kind: 'missing', path: folder }
-        : { kind: 'damaged', path: folder, message: error.what };
+        : { kind: 'damaged', path: folder, message: `${error.what} ${error.hint}` };
     }
   }
 
@@ -212,7 +212,7 @@ class NodeModelReader {
       if (!(error instanceof WeightsError)) throw error;
       return error.code === 'file-missing' || error.code === 'pickle-only'
         ? { kind: 'missing' }
-        : { kind: 'damaged', message: error.what };
+        : { kind: 'damaged', message: `${error.what} ${error.hint}` };
     }
   }
 }

@@ -55,6 +55,13 @@ describe('check and plan', () => {
     );
   });
 
+  it('what is no text is said to be none', async () => {
+    await writeFile(path.join(folder, 'some.manticore.yaml'), Buffer.from([0xff, 0xfe, 0x00]));
+    const { code, out } = await run(runCheck, undefined);
+    assert.equal(code, 1);
+    assert.match(out, /^\/some\.manticore\.yaml:1:1 error unreadable-config .*not UTF-8 text/);
+  });
+
   it('with --json: one array and nothing else', async () => {
     assert.deepEqual(JSON.parse((await run(runCheck, quickConfig(), true)).out), []);
     const [problem] = JSON.parse(

@@ -120,6 +120,17 @@ describe('models', () => {
     );
   });
 
+  it('a field of a component from scratch that is nearly one that its family reads', async () => {
+    const marked = quickConfig({
+      components:
+        '  neox: { source: ./neox }\n  mamba: { family: mamba, init: random, config: { hidden_size: 8, num_hidden_layers: 2, |state_sise|: 4, architectures: [x] } }',
+    });
+    const problem = await expectProblem(marked, 'unknown-field');
+    assert.equal(problem.severity, 'warning');
+    assert.match(fixed(marked, problem), /state_size: 4/);
+    assert.deepEqual(await problemsOf(fixed(marked, problem)), []);
+  });
+
   it('tensors that are missing, misshapen or of a type that isn’t read', async () => {
     const tensors = headersOf(tinyMamba);
     const changed = (change: (index: number) => object) =>

@@ -28,6 +28,44 @@ describe('a config’s keys and values', () => {
     assert.match(fixed(marked, problem), /algorithm: darts/);
   });
 
+  it('a text where a mapping is wanted: the mapping that it stands for', async () => {
+    for (const parts of [
+      { components: '  neox: |./neox|\n  mamba: { source: ./mamba }' },
+      { hybrid: '  blocks: 2\n  mixture:\n    2: |mamba|' },
+      { hybrid: '  blocks: 2\n  projectors: |mlp|' },
+      { data: '  train: |train.txt|\n  validation: { text: valid.txt }\n  context: 16' },
+    ]) {
+      const marked = quickConfig(parts);
+      const problem = await expectProblem(marked, 'wrong-type');
+      assert.match(problem.message, /write it as `\{ \w+: .* \}`/);
+      assert.deepEqual(await problemsOf(fixed(marked, problem)), []);
+    }
+    const odd = quickConfig({ components: '  neox: |"./a, b"|\n  mamba: { source: ./mamba }' });
+    const problem = await expectProblem(odd, 'wrong-type');
+    assert.match(fixed(odd, problem), /neox: \{ source: "\.\/a, b" \}/);
+  });
+
+  it('YAML’s old words for true and false', async () => {
+    const marked = quickConfig({ rest: 'baselines: |yes|' });
+    const problem = await expectProblem(marked, 'wrong-type');
+    assert.match(problem.message, /Did you mean `true`\?/);
+    assert.deepEqual(await problemsOf(fixed(marked, problem)), []);
+  });
+
+  it('a size of memory, by example', async () => {
+    const problem = await expectProblem(
+      quickConfig({ rest: 'engine: { memoryLimit: |lots| }' }),
+      'wrong-value',
+    );
+    assert.match(problem.message, /or a size such as `4 GB`/);
+  });
+
+  it('what is missing is not said while the text isn’t whole YAML', async () => {
+    const codes = (await problemsOf('manticore: 1\ncomponents: [')).map(({ code }) => code);
+    assert.equal(codes.includes('yaml-syntax'), true);
+    assert.equal(codes.includes('missing-key'), false);
+  });
+
   it('a family', async () => {
     const marked = quickConfig({
       components:
