@@ -1,9 +1,11 @@
 /** `manticore attach`: follows a run, from its first event to its last. */
 import type { RunEvent } from '../contract/events';
-import { createTerminalView } from '../report/terminal';
+import { createTerminalView, type TerminalOptions } from '../report/terminal';
 import { formatEventLine } from '../runs/eventSchema';
 import { followRun, type RunEnd } from '../runs/followRun';
 import { findRun, runBases } from '../runs/listRuns';
+import { RunError, systemCode } from '../runs/runErrors';
+import { readPlanFile } from '../runs/runFolder';
 import { tellError } from './control';
 import { exitCode, type Io } from './io';
 import { printable } from './runsCommand';
@@ -14,6 +16,8 @@ export interface EventView {
   end(): void;
 }
 
+export type CreateView = (io: Io, options: TerminalOptions) => EventView;
+
 /**
  * Shows every event of a run until it ends. Ctrl-C only detaches: the run goes on. With `--json` each event is a line.
  * @param reference the run's folder, id, a prefix, or `latest`
@@ -22,7 +26,7 @@ export interface EventView {
 export async function runAttach(
   reference: string,
   io: Io,
-  createView: (io: Io) => EventView = createTerminalView,
+  createView: CreateView = createTerminalView,
 ): Promise<number> {
   try {
     const run = await findRun(reference, await runBases(process.cwd()));
@@ -37,14 +41,14 @@ export async function runAttach(
 export async function showRun(
   dir: string,
   io: Io,
-  createView: (io: Io) => EventView = createTerminalView,
+  createView: CreateView = createTerminalView,
   fromSeq = 0,
 ): Promise<RunEnd> {
   if (io.json) {
     const onEvent = (event: RunEvent): void => io.out(`${formatEventLine(event)}\n`);
     return followRun(dir, { signal: io.signal, fromSeq, onEvent });
   }
-  const view = createView(io);
+  const view = createView(io, { plan: await planOf(dir) });
   try {
     const onEvent = (event: RunEvent): void => view.update(event);
     return await followRun(dir, { signal: io.signal, fromSeq, onEvent });
@@ -72,5 +76,16 @@ export function tellEnd(end: RunEnd, id: string, io: Io): number {
     case 'detached':
       io.err(`Detached; the run goes on. \`manticore stop ${id} --checkpoint\` ends it.\n`);
       return exitCode.stopped;
+  }
+}
+
+/** For `stage 2 of 8`; a run is followed without it too. */
+async function planOf(dir: string): Promise<unknown> {
+  try {
+    return (await readPlanFile(dir)).plan;
+  } catch (error) {
+    const expected = error instanceof RunError || error instanceof SyntaxError;
+    if (!expected && systemCode(error) === undefined) throw error;
+    return undefined;
   }
 }

@@ -55,19 +55,26 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
       finish(await body(io, ...(args.slice(0, -1) as never[])));
     };
 
-  command('check <config>', 'report the problems of a config').action(
-    action((io, config: string) => runCheck(config, io)),
-  );
-  command(
-    'plan <config>',
-    'show layers, shapes, parameters, cost and memory before anything runs',
-  ).action(action((io, config: string) => runPlan(config, io)));
+  const setOption = (): Option =>
+    new Option('--set <key=value>', 'override a key of the config (repeatable)')
+      .argParser(collect)
+      .default([], 'none');
+  command('check <config>', 'report the problems of a config')
+    .addOption(setOption())
+    .action(
+      action((io, config: string, options: { set: string[] }) => runCheck(config, io, options.set)),
+    );
+  command('plan <config>', 'show layers, shapes, parameters, cost and memory before anything runs')
+    .addOption(setOption())
+    .action(
+      action((io, config: string, options: { set: string[] }) => runPlan(config, io, options.set)),
+    );
 
   const engineOption = new Option('--engine <name>', 'where to compute').choices(engineNames);
   command('search <config>', 'run the whole config: search, fine-tuning, baselines, report')
     .option('--out <dir>', 'folder in which the run folder is made')
     .addOption(engineOption)
-    .option('--set <key=value>', 'override a key of the config (repeatable)', collect, [])
+    .addOption(setOption())
     .action(
       action((io, config: string, options: { out?: string; engine?: string; set: string[] }) =>
         runSearch(config, options, io),
