@@ -9,7 +9,6 @@ import { CheckpointStore } from '../../runs/checkpointStore';
 import { ControlServer } from '../../runs/controlServer';
 import { EventLog } from '../../runs/eventLog';
 import { failRun } from '../../runs/failRun';
-import { readRawEvents } from '../../runs/readEvents';
 import {
   holdReserve,
   readManifest,
@@ -17,14 +16,14 @@ import {
   releaseReserve,
   updateManifest,
 } from '../../runs/runFolder';
-import { openEngine, type Engine } from '../engine/engine';
 import { ControlQueue } from '../search/controlQueue';
 import { asRunFailure } from '../search/failure';
 import { planCosts, type HybridModel } from '../search/hybridModel';
 import { runJobs, type RunOutcome } from '../search/runJobs';
-import type { ResumeFrom } from '../search/services';
 import { loadTextData } from '../tasks/text';
 import { keepResult } from './keepResult';
+import { beginAgain, resumePoint } from './resumePoint';
+import { differences, openPlannedEngine, summarizeEngine } from './runEngine';
 import { ComponentFiles } from './runServices';
 
 /**
@@ -52,6 +51,8 @@ export async function runProcess(dir: string, resume: boolean): Promise<boolean>
 class RunProcess {
   state: RunState = 'starting';
   private saving: Promise<unknown> = Promise.resolve();
+  /** Warnings of a resumption, due behind its event. */
+  private unsaid: NewRunEvent[] = [];
   /** Of the last evaluation. */
   private validationLoss = Number.POSITIVE_INFINITY;
 
@@ -108,17 +109,20 @@ class RunProcess {
     settle: () => Promise<void>,
   ): Promise<RunOutcome> {
     const checkpoints = await CheckpointStore.open(this.dir);
-    const from = resume ? await resumePoint(this.dir, checkpoints, log) : undefined;
-    const engine = await openPlannedEngine(plan, resume ? this.manifest : undefined);
+    if (!resume && log.nextSeq > 0) throw new Error('the log of a new run is not empty');
+    const from = await resumePoint(this.dir, checkpoints);
+    // Without a `started` event nothing has been computed yet, and no engine is the run's own.
+    const engine = await openPlannedEngine(plan, from?.engine);
     const emit = (event: NewRunEvent): { readonly seq: number } => this.emit(log, event);
-    const summary = summarize(engine);
-    if (resume) warnOfDifferences(this.manifest.engine, summary, emit);
-    else if (log.nextSeq > 0) throw new Error('the log of a new run is not empty');
-    if (log.nextSeq === 0) {
+    const summary = summarizeEngine(engine);
+    if (from === undefined) {
+      if (log.nextSeq > 0) emit({ ...beginAgain(plan), supersedesFromSeq: 0 });
       const id = this.manifest.id;
       emit({ type: 'started', id, plan: planHash, ...summarizePlan(plan), engine: summary });
+    } else {
+      this.unsaid = [...from.warnings, ...differences(from.engine, summary)];
     }
-    this.save({ state: 'running', ...(resume ? {} : { engine: summary }) });
+    this.save({ state: 'running', engine: from?.engine ?? summary });
     const files = new ComponentFiles(plan);
     try {
       const tokenizer = await files.tokenizer();
@@ -133,6 +137,7 @@ class RunProcess {
           buildModel: (live, seed) => files.build(live, seed),
           costs: planCosts(plan),
           emit,
+          nextSeq: () => log.nextSeq,
           controls: this.controls,
           settle,
           checkpoints: {
@@ -165,7 +170,11 @@ class RunProcess {
     if (event.type === 'evaluation' && event.split === 'validation') {
       this.validationLoss = event.loss;
     }
-    return log.append(event);
+    const logged = log.append(event);
+    if (event.type !== 'resumed') return logged;
+    // Ahead of `resumed` they would be superseded with all else.
+    for (const warning of this.unsaid.splice(0)) log.append(warning);
+    return logged;
   }
 
   /** Writes changes of `run.json`, one after the other. */
@@ -196,49 +205,6 @@ class RunProcess {
   }
 }
 
-/** The newest whole checkpoint and what came after it; without one the run begins anew. */
-async function resumePoint(
-  dir: string,
-  checkpoints: CheckpointStore,
-  log: EventLog,
-): Promise<ResumeFrom | undefined> {
-  const { checkpoint, warnings } = await checkpoints.latest();
-  for (const message of warnings)
-    log.append({ type: 'warning', code: 'checkpoint-damaged', message });
-  if (checkpoint === undefined) return undefined;
-  const { events } = await readRawEvents(dir);
-  return {
-    folder: checkpoint.dir,
-    controls: events.filter((event) => event.type === 'control'),
-    checkpointSeq: events.findLast(
-      (event) => event.type === 'checkpoint' && event.path === checkpoint.path,
-    )?.seq,
-  };
-}
-
-async function openPlannedEngine(plan: Plan, earlier: RunManifest | undefined): Promise<Engine> {
-  const { name, threads, memoryLimit } = plan.config.engine;
-  const used = earlier?.engine;
-  const tier = used?.tier === '' ? undefined : used?.tier;
-  return openEngine(name, {
-    ...(tier === undefined ? {} : { tier }),
-    ...(used !== undefined && used.threads > 0
-      ? { threads: used.threads }
-      : threads === undefined
-        ? {}
-        : { threads }),
-    ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
-  });
-}
-
-const summarize = ({ name, device, tier, threads }: Engine): RunManifest['engine'] => ({
-  name,
-  device,
-  tier,
-  threads,
-  node: process.version,
-});
-
 function summarizePlan(plan: Plan) {
   return {
     components: plan.components.map(({ name, family, layers, width, parameters }) => ({
@@ -250,21 +216,4 @@ function summarizePlan(plan: Plan) {
     })),
     blocks: plan.blocks.length,
   };
-}
-
-/** Same engine, tier, threads and Node: the same bits. Anything else is said. */
-function warnOfDifferences(
-  before: RunManifest['engine'],
-  now: RunManifest['engine'],
-  emit: (event: NewRunEvent) => unknown,
-): void {
-  const keys = ['name', 'device', 'tier', 'threads', 'node'] as const;
-  const changed = keys.filter((key) => before[key] !== now[key]);
-  if (changed.length === 0) return;
-  const list = changed.map((key) => `${key} was ${before[key]}, is ${now[key]}`).join('; ');
-  emit({
-    type: 'warning',
-    code: 'not-bit-exact',
-    message: `The run goes on, but not bit-exact: ${list}.`,
-  });
 }

@@ -58,7 +58,6 @@ class Run {
   private readonly starter: JobStarter;
   private finished: FinishedJob[] = [];
   private tick = 0;
-  private nextSeq = 0;
   private checkpointedTick = -1;
   private dataDigest = '';
   private job: TrainingJob | undefined;
@@ -67,21 +66,21 @@ class Run {
     private readonly services: RunServices,
     controls: ResumeFrom['controls'],
   ) {
-    const counted: RunServices = { ...services, emit: (event) => this.emit(event) };
-    this.boundary = new Boundary(counted, controls);
+    this.boundary = new Boundary(services, controls);
     this.starter = new JobStarter(services);
   }
 
   async go(resume: ResumeFrom | undefined): Promise<'done' | 'stopped'> {
     const { jobs } = this.services.plan;
-    const snapshot = resume && (await readSnapshot(resume.folder));
+    const folder = resume?.folder;
+    const snapshot = folder === undefined ? undefined : await readSnapshot(folder);
     this.dataDigest = digestOf(this.services.data);
-    if (resume && snapshot) this.takeUp(resume, snapshot);
+    if (resume) this.takeUp(resume, snapshot);
     // A run that is cut before its first step goes on like any other.
-    else await this.write({ ...jobs[0]!, step: 0 }, this.snapshotAt(0), undefined);
+    if (!snapshot) await this.write({ ...jobs[0]!, step: 0 }, this.snapshotAt(0), undefined);
     for (let index = snapshot?.job ?? 0; index < jobs.length; index++) {
       const from =
-        resume && snapshot?.job === index ? { folder: resume.folder, snapshot } : undefined;
+        folder !== undefined && snapshot?.job === index ? { folder, snapshot } : undefined;
       this.job = await this.starter.start(index, this.finished, from);
       if (from?.snapshot.running) await this.loadRunning(this.job, from);
       const stop = await this.train(this.job);
@@ -206,11 +205,19 @@ class Run {
   }
 
   private snapshotAt(job: number): RunSnapshot {
-    const { tick, nextSeq, finished, dataDigest: data } = this;
+    const { tick, finished, dataDigest: data } = this;
+    const nextSeq = this.services.nextSeq();
     return { version: 1, job, tick, nextSeq, data, finished: [...finished] };
   }
 
-  private takeUp(resume: ResumeFrom, snapshot: RunSnapshot): void {
+  /** @param snapshot `undefined`: no checkpoint is there, so nothing counts but `started` and the controls */
+  private takeUp(resume: ResumeFrom, snapshot: RunSnapshot | undefined): void {
+    if (!snapshot) {
+      const { stage, subject, seed } = this.services.plan.jobs[0]!;
+      const supersedesFromSeq = resume.startedSeq + 1;
+      this.emit({ type: 'resumed', stage, subject, seed, fromStep: 0, supersedesFromSeq });
+      return;
+    }
     checkSnapshot(snapshot, this.services.plan);
     this.finished = [...snapshot.finished];
     this.tick = snapshot.tick;
@@ -246,8 +253,6 @@ class Run {
   }
 
   private emit(event: Parameters<RunServices['emit']>[0]): { readonly seq: number } {
-    const logged = this.services.emit(event);
-    this.nextSeq = logged.seq + 1;
-    return logged;
+    return this.services.emit(event);
   }
 }

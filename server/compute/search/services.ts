@@ -29,6 +29,8 @@ export interface RunServices {
   readonly costs: CostTable;
   /** Appends to the run's log; `seq` is the event's position there. */
   readonly emit: (event: NewRunEvent) => { readonly seq: number };
+  /** `seq` that the next event will have. */
+  readonly nextSeq: () => number;
   readonly controls: ControlQueue;
   /** Gives sockets and signals their turn between two steps. */
   readonly settle: () => Promise<void>;
@@ -48,10 +50,12 @@ export interface RunServices {
 
 /** Where an interrupted run goes on. */
 export interface ResumeFrom {
-  /** The checkpoint's folder. */
-  readonly folder: string;
+  /** The checkpoint's folder; `undefined`: none is there, the run begins again behind its `started` event. */
+  readonly folder: string | undefined;
   /** Every control event of the log, in its order, superseded stretches included. */
   readonly controls: readonly ControlEvent[];
   /** `seq` of the checkpoint's own event, where it was logged. */
   readonly checkpointSeq: number | undefined;
+  /** `seq` of the `started` event. */
+  readonly startedSeq: number;
 }

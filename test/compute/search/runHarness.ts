@@ -14,7 +14,7 @@ import type { Plan } from '../../../server/contract/plan';
 import { ControlQueue } from '../../../server/compute/search/controlQueue';
 import { buildHybridModel, planCosts } from '../../../server/compute/search/hybridModel';
 import { runJobs, type RunOutcome } from '../../../server/compute/search/runJobs';
-import type { RunServices } from '../../../server/compute/search/services';
+import type { ResumeFrom, RunServices } from '../../../server/compute/search/services';
 import type { TextData } from '../../../server/compute/tasks/text';
 import { planJobs } from '../../../server/language/planJobs';
 import { RandomStream } from '../../../server/models/random';
@@ -172,6 +172,7 @@ export class RunBench {
           hooks.onEvent?.(event, controls);
           return log.append(event);
         }),
+      nextSeq: () => log.nextSeq,
       controls,
       settle: () => new Promise((resolve) => setImmediate(resolve)),
       checkpoints: {
@@ -193,16 +194,16 @@ export class RunBench {
     };
     const latest = resume ? (await store.latest()).checkpoint : undefined;
     const { events } = await readRawEvents(this.dir);
-    const outcome = await runJobs(
-      services,
-      latest && {
-        folder: latest.dir,
-        controls: events.filter((event) => event.type === 'control'),
-        checkpointSeq: events.findLast(
-          (event) => event.type === 'checkpoint' && event.path === latest.path,
-        )?.seq,
-      },
-    );
+    const from: ResumeFrom = {
+      folder: latest?.dir,
+      controls: events.filter((event) => event.type === 'control'),
+      checkpointSeq: events.findLast(
+        (event) => event.type === 'checkpoint' && event.path === latest?.path,
+      )?.seq,
+      // These logs begin with the first job's events.
+      startedSeq: -1,
+    };
+    const outcome = await runJobs(services, resume ? from : undefined);
     log.close();
     return wasCut() ? 'cut' : outcome;
   }

@@ -1,0 +1,53 @@
+/** The engine of a run: opened as the config says, and on resume as the run had it. */
+import type { NewRunEvent } from '../../contract/events';
+import type { Plan } from '../../contract/plan';
+import type { RunManifest } from '../../contract/run';
+import { openEngine, type Engine } from '../engine/engine';
+
+/** @param used what the run was computed with so far */
+export async function openPlannedEngine(
+  plan: Plan,
+  used: RunManifest['engine'] | undefined,
+): Promise<Engine> {
+  const { name, threads, memoryLimit } = plan.config.engine;
+  const tier = used?.tier === '' ? undefined : used?.tier;
+  const sameThreads = used !== undefined && used.threads > 0 ? used.threads : threads;
+  // What `auto` found at the start is found again, whatever was installed since.
+  const own = (['wasm', 'webgpu', 'tensorflow'] as const).find((each) => each === used?.name);
+  return openEngine(name === 'auto' ? (own ?? name) : name, {
+    ...(tier === undefined ? {} : { tier }),
+    ...(sameThreads === undefined ? {} : { threads: sameThreads }),
+    ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
+  });
+}
+
+export const summarizeEngine = ({
+  name,
+  device,
+  tier,
+  threads,
+}: Engine): RunManifest['engine'] => ({
+  name,
+  device,
+  tier,
+  threads,
+  node: process.version,
+});
+
+/** Same engine, tier, threads and Node: the same bits. Anything else is said. */
+export function differences(
+  before: RunManifest['engine'],
+  now: RunManifest['engine'],
+): NewRunEvent[] {
+  const keys = ['name', 'device', 'tier', 'threads', 'node'] as const;
+  const changed = keys.filter((key) => before[key] !== now[key]);
+  if (changed.length === 0) return [];
+  const list = changed.map((key) => `${key} was ${before[key]}, is ${now[key]}`).join('; ');
+  return [
+    {
+      type: 'warning',
+      code: 'not-bit-exact',
+      message: `The run goes on, but not bit-exact: ${list}.`,
+    },
+  ];
+}
