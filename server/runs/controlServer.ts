@@ -16,7 +16,13 @@ import {
 } from './controlChannel';
 import { ownIdentity } from './processIdentity';
 import { RunError } from './runErrors';
-import { publish, removeSocket, unpublish, type Publication } from './runtimeFolder';
+import {
+  launchVariable,
+  publish,
+  removeSocket,
+  unpublish,
+  type Publication,
+} from './runtimeFolder';
 
 /** A client that hasn't proved itself by then is cut off: long, because a step of training holds every answer up. */
 const handshakeMs = 60_000;
@@ -54,7 +60,7 @@ export class ControlServer {
     handler: ControlHandler,
     state: () => RunState,
   ): Promise<ControlServer> {
-    const publication = await publish(runDir, id, await ownIdentity());
+    const publication = await publish(runDir, id, await ownIdentity(), process.env[launchVariable]);
     const server = new ControlServer(publication, handler, state);
     try {
       await server.#listen();

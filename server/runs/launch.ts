@@ -1,5 +1,6 @@
 /** Starts the compute process so that it outlives whoever started it. */
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
@@ -7,7 +8,7 @@ import type { RunEvent } from '../contract/events';
 import { alreadyRunning, RunError, startFailed, systemCode } from './runErrors';
 import { LogCursor } from './logLines';
 import { lastEvent } from './runState';
-import { findPublication } from './runtimeFolder';
+import { findPublication, launchVariable } from './runtimeFolder';
 import { openInside, readRange } from './safeFiles';
 
 export const computeLogName = 'compute.log';
@@ -37,6 +38,7 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
   if (other !== undefined) throw alreadyRunning(launch.runDir, other.record.pid);
   const logPath = path.join(launch.runDir, computeLogName);
   const events = await eventsSoFar(launch.runDir);
+  const token = randomBytes(16).toString('hex');
   const output = await openOutput(launch.runDir, logPath);
   const before = (await output.stat()).size;
   let child: ChildProcess;
@@ -48,7 +50,7 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
       {
         cwd: launch.runDir,
         detached: true,
-        env: { ...process.env, ...launch.env },
+        env: { ...process.env, ...launch.env, [launchVariable]: token },
         stdio: ['ignore', output.fd, output.fd],
         windowsHide: true,
       },
@@ -61,9 +63,14 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
   const deadline = Date.now() + (launch.timeoutMs ?? 120_000);
   while (Date.now() < deadline) {
     const publication = await findPublication(launch.runDir);
-    if (publication !== undefined) return { pid: publication.record.pid };
+    if (publication?.record.launch === token) return { pid: publication.record.pid };
     const end = await Promise.race([ended, delay(25)]);
     if (end === undefined) continue;
+    // Of two that are started at once, the other one has the folder.
+    const winner = publication ?? (await findPublication(launch.runDir));
+    if (winner !== undefined && winner.record.launch !== token) {
+      throw alreadyRunning(launch.runDir, winner.record.pid);
+    }
     const added = await newEvents(events);
     const failed = added.findLast((event) => event.type === 'failed');
     if (failed !== undefined) throw new RunError(failed.code, failed.message, failed.hint);

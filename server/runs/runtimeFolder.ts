@@ -34,12 +34,17 @@ const recordSchema = z.object({
   nonce: z.string().regex(/^[0-9a-f]{64}$/),
   pid: z.number().int().positive().max(Number.MAX_SAFE_INTEGER),
   startTime: z.string().min(1).max(256),
+  /** Tells whoever started it that this is the process it started. */
+  launch: z.string().max(64).optional(),
   /** Absolute, links resolved. */
   runDir: z
     .string()
     .min(1)
     .max(16 * 1024),
 });
+
+/** Environment variable with a token of whoever starts a compute process; it comes back in the record. */
+export const launchVariable = 'MANTICORE_LAUNCH';
 
 /** What a compute process publishes about itself. */
 export type RuntimeRecord = z.infer<typeof recordSchema>;
@@ -136,6 +141,7 @@ export async function publish(
   runDir: string,
   id: string,
   process: { readonly pid: number; readonly startTime: string },
+  launch?: string,
 ): Promise<Publication> {
   const current = await findPublication(runDir);
   if (current !== undefined) throw alreadyRunning(runDir, current.record.pid);
@@ -143,7 +149,7 @@ export async function publish(
   await sweep(folder);
   const { key, real } = await keyOf(runDir);
   const nonce = randomBytes(32).toString('hex');
-  const record: RuntimeRecord = { version: 1, id, nonce, ...process, runDir: real };
+  const record: RuntimeRecord = { version: 1, id, nonce, ...process, launch, runDir: real };
   const recordPath = path.join(folder, `${key}.json`);
   const aside = path.join(folder, `.${key}-${randomBytes(4).toString('hex')}`);
   await writeFile(aside, JSON.stringify(record), { flag: 'wx', mode: 0o600 });
