@@ -1,0 +1,251 @@
+/** A run that is killed, or stopped, and resumed computes to the bit what one that never was computes. */
+import assert from 'node:assert/strict';
+import { readdirSync } from 'node:fs';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import type { RunEvent, Stage } from '../../server/contract/events';
+import { ControlClient } from '../../server/runs/controlClient';
+import { isAlive } from '../../server/runs/processIdentity';
+import { readEvents } from '../../server/runs/readEvents';
+import { runState } from '../../server/runs/runState';
+import { findPublication } from '../../server/runs/runtimeFolder';
+import { computed, eventsIn, ofType, rawEvents } from './runFiles';
+import { eventually, Scene, type Cli } from './scene';
+
+describe('manticore resume', () => {
+  let scene: Scene;
+  let config: string;
+  let expected: Awaited<ReturnType<typeof computed>>;
+  let places = 0;
+
+  before(async () => {
+    scene = await Scene.make();
+    config = await scene.config();
+    const { code, err } = await scene.run(['search', config, '--json', '--out', 'uncut']);
+    assert.equal(code, 0, err);
+    expected = await computed((await scene.runs(scene.path('uncut')))[0]!);
+  });
+  after(() => scene.remove());
+
+  /** Starts the run in a folder of its own; gives the folder once its process works on it. */
+  async function begin(...args: string[]): Promise<{ cli: Cli; dir: string }> {
+    const parent = scene.path(`place${++places}`);
+    const cli = scene.start(['search', config, '--json', '--out', parent, ...args]);
+    const dir = await eventually('the run folder', async () => {
+      const [made] = await scene.runs(parent);
+      return made !== undefined && (await findPublication(made)) ? made : undefined;
+    });
+    return { cli, dir };
+  }
+
+  async function kill(dir: string): Promise<void> {
+    const publication = await findPublication(dir);
+    assert.ok(publication, 'it still runs');
+    process.kill(publication.record.pid, 'SIGKILL');
+    await eventually('its end', async () => !(await isAlive(publication.record)) || undefined);
+  }
+
+  async function untilEvent(dir: string, wanted: (event: RunEvent) => boolean): Promise<void> {
+    await eventually('the event', async () => (await rawEvents(dir)).some(wanted) || undefined, 2);
+  }
+
+  const atStep =
+    (stage: Stage, step: number, subject = 'hybrid') =>
+    (event: RunEvent): boolean =>
+      event.type === 'step' &&
+      event.stage === stage &&
+      event.subject === subject &&
+      event.step >= step;
+
+  /** Resumes to the end and compares with the run that was never cut. */
+  async function resumeToEnd(dir: string): Promise<RunEvent[]> {
+    const { code, out, err } = await scene.run(['resume', dir, '--json']);
+    assert.equal(code, 0, err);
+    assert.deepEqual(await computed(dir), expected);
+    const { events } = await readEvents(dir);
+    assert.equal(events[0]!.type, 'started', 'a replay still begins with it');
+    assert.equal(ofType(events, 'warning').length, 0);
+    return eventsIn(out);
+  }
+
+  const moments: [string, (event: RunEvent) => boolean][] = [
+    ['before the first step', ({ type }) => type === 'started'],
+    ['in the middle of the search', atStep('search', 12)],
+    ['in the fine-tuning', atStep('finetune', 2)],
+    ['in a baseline', atStep('baseline', 3, 'mamba')],
+  ];
+  for (const [moment, wanted] of moments) {
+    it(`after kill -9 ${moment}`, async () => {
+      const { cli, dir } = await begin();
+      await untilEvent(dir, wanted);
+      await kill(dir);
+      const said = await cli.ended;
+      assert.equal(said.code, 3);
+      assert.match(said.err, /^lost: .*\n.*manticore resume/);
+      assert.equal(await runState(dir), 'lost');
+      const events = await resumeToEnd(dir);
+      assert.equal(events.find(({ type }) => type !== 'warning')?.type, 'resumed');
+    });
+  }
+
+  it('from step 0 where no checkpoint is left, behind its started event', async () => {
+    const { dir } = await begin();
+    await untilEvent(dir, atStep('search', 10));
+    await kill(dir);
+    await rm(path.join(dir, 'checkpoints'), { recursive: true });
+    const [resumed] = ofType(await resumeToEnd(dir), 'resumed');
+    assert.deepEqual([resumed?.fromStep, resumed?.supersedesFromSeq], [0, 1]);
+  });
+
+  it('after kill -9 while a checkpoint is being written', async () => {
+    const { dir } = await begin('--set', 'search.checkpointEvery=1');
+    const folder = path.join(dir, 'checkpoints');
+    const publication = await findPublication(dir);
+    const halfDone = (): string[] =>
+      readdirSync(folder).filter((name) => name.startsWith('temp-') && !name.startsWith('temp-0-'));
+    await eventually('a checkpoint under way', () => {
+      // Without a pause: a checkpoint of this size takes some milliseconds.
+      for (const end = Date.now() + 200; Date.now() < end;) {
+        try {
+          if (halfDone().length === 0) continue;
+        } catch {
+          return undefined;
+        }
+        process.kill(publication!.record.pid, 'SIGKILL');
+        return true;
+      }
+      return undefined;
+    });
+    await eventually('its end', async () => !(await isAlive(publication!.record)) || undefined);
+    await resumeToEnd(dir);
+    assert.deepEqual(
+      (await readdir(folder)).filter((name) => !name.startsWith('step-')),
+      [],
+      'what was half-done is gone',
+    );
+  });
+
+  it('again and again', async () => {
+    const { dir } = await begin();
+    for (const [, wanted] of [moments[1]!, moments[2]!, moments[3]!]) {
+      await untilEvent(dir, wanted);
+      await kill(dir);
+      if (wanted === moments[3]![1]) break;
+      void scene.start(['resume', dir, '--json']);
+      await eventually('it works again', () => findPublication(dir));
+    }
+    await resumeToEnd(dir);
+  });
+
+  for (const args of [['--checkpoint'], []]) {
+    it(`after \`stop ${args.join(' ')}\``, async () => {
+      const { cli, dir } = await begin();
+      await untilEvent(dir, atStep('search', 11));
+      const stopped = await scene.run(['stop', dir, ...args]);
+      assert.equal(stopped.code, 0, stopped.err);
+      assert.match(stopped.out, /^stop: applied after step \d+\.\n$/);
+      const said = await cli.ended;
+      assert.equal(said.code, 130);
+      const last = eventsIn(said.out).at(-1)!;
+      assert.equal(last.type === 'finished' && last.status, 'stopped');
+      assert.equal(await runState(dir), 'stopped');
+      const [resumed] = ofType(await resumeToEnd(dir), 'resumed');
+      const step = Number(/step (\d+)/.exec(stopped.out)![1]);
+      assert.equal(resumed!.fromStep, args.length > 0 ? step : step - (step % 8));
+    });
+  }
+
+  it('lets a paused run go on in its own process', async () => {
+    const { cli, dir } = await begin();
+    await untilEvent(dir, atStep('search', 3));
+    assert.equal((await scene.run(['pause', dir])).code, 0);
+    await eventually('paused', async () => (await runState(dir)) === 'paused' || undefined);
+    const steps = ofType(await rawEvents(dir), 'step').length;
+    const resumed = await scene.run(['resume', dir]);
+    assert.equal(resumed.code, 0, resumed.err);
+    assert.match(resumed.out, /^resume: applied after step \d+\.\n$/);
+    assert.equal((await cli.ended).code, 0);
+    assert.ok(steps < 24 && ofType(await rawEvents(dir), 'resumed').length === 0);
+    assert.deepEqual(await computed(dir), expected);
+  });
+
+  it('with a pin and a prune behind the last checkpoint', async () => {
+    const { cli, dir } = await begin();
+    await untilEvent(dir, atStep('search', 9));
+    const control = await ControlClient.connect(dir);
+    for (const request of [
+      { action: 'pause' },
+      { action: 'pin', block: 1, weights: { neox: 0.25, mamba: 0.75 } },
+      { action: 'prune', block: 2, component: 'mamba' },
+    ] as const) {
+      const reply = await control.request(request);
+      assert.ok(reply.ok, JSON.stringify(reply));
+    }
+    // What a kill would leave at this moment, while the run itself goes on uncut.
+    const copy = scene.path('copied');
+    await cp(dir, copy, { recursive: true });
+    await control.request({ action: 'resume' });
+    control.close();
+    assert.equal((await cli.ended).code, 0);
+    const uncut = await computed(dir);
+    assert.equal(
+      await runState(copy),
+      'lost',
+      'the process of the other folder is not taken for its own',
+    );
+
+    // Killed once more before the next checkpoint, then resumed to the end.
+    const again = scene.start(['resume', copy, '--json']);
+    await untilEvent(copy, ({ type }) => type === 'resumed');
+    await kill(copy);
+    await again.ended;
+    const { code, err } = await scene.run(['resume', copy, '--json']);
+    assert.equal(code, 0, err);
+    assert.deepEqual(await computed(copy), uncut);
+    assert.notDeepEqual(uncut.weights, expected.weights);
+    const controls = ofType((await readEvents(copy)).events, 'control');
+    assert.deepEqual(
+      controls.map(({ action }) => action).filter((action) => action !== 'pause'),
+      ['pin', 'prune'],
+    );
+    const steps = ofType((await readEvents(copy)).events, 'step');
+    const last = steps.findLast(({ stage }) => stage === 'search')!;
+    assert.deepEqual(last.alphas, [
+      [0.25, 0.75],
+      [1, 0],
+    ]);
+  });
+
+  it('refuses a run that runs, is done, or is being resumed already', async () => {
+    const { dir } = await begin();
+    await untilEvent(dir, atStep('search', 2));
+    const running = await scene.run(['resume', dir]);
+    assert.equal(running.code, 1);
+    assert.match(running.err, /^already-running: .*\n.*manticore attach/);
+    await kill(dir);
+    const both = await Promise.all([
+      scene.run(['resume', dir, '--json']),
+      scene.run(['resume', dir, '--json']),
+    ]);
+    assert.deepEqual(both.map(({ code }) => code).sort(), [0, 1]);
+    assert.match(both.find(({ code }) => code === 1)!.err, /^already-running: /);
+    assert.deepEqual(await computed(dir), expected);
+    const done = await scene.run(['resume', dir]);
+    assert.equal(done.code, 1);
+    assert.match(done.err, /^run-done: /);
+  });
+
+  it('refuses a plan that is not the one its config gives', async () => {
+    const { dir } = await begin();
+    await untilEvent(dir, atStep('search', 2));
+    await kill(dir);
+    const file = path.join(dir, 'plan.json');
+    const plan = await readFile(file, 'utf8');
+    await writeFile(file, plan.replace('"batch": 2', '"batch": 1'));
+    const { code, err } = await scene.run(['resume', dir]);
+    assert.equal(code, 1);
+    assert.match(err, /^plan-changed: .*\n.*start a new run/);
+    await writeFile(file, plan);
+    await resumeToEnd(dir);
+  });
+});
