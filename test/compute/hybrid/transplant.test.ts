@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
+import { loadTokenizer } from '../../../server/weights/tokenizer';
 import { openEngine } from '../../../server/compute/engine/engine';
 import { buildHybrid, type TensorSource } from '../../../server/compute/hybrid/build';
 import { HybridError } from '../../../server/compute/hybrid/errors';
@@ -13,6 +14,7 @@ import {
 import { tinyPlan } from './tinyHybrid';
 
 const utf8 = (text: string) => new TextEncoder().encode(text);
+const hex = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
 const key = (bytes: Uint8Array) => Array.from(bytes).join(' ');
 
 /** A tokenizer of these tokens, longest match first. `undefined`: an unused id. */
@@ -107,6 +109,42 @@ describe('tokenizer transplant', () => {
       ),
     );
   });
+});
+
+describe('transplant between real tokenizers', () => {
+  const folder = (name: string) => `test/weights/golden/${name}`;
+  const pairs = [
+    ['byteLevel', 'sentencepiece'],
+    ['sentencepiece', 'byteLevel'],
+    ['byteLevel', 'split'],
+    ['split', 'sentencepiece'],
+  ] as const;
+  for (const [from, to] of pairs) {
+    it(`spells each token of ${to} in those of ${from}, specials by role`, async () => {
+      const own = await loadTokenizer(folder(from));
+      const target = await loadTokenizer(folder(to));
+      const roles = new Set(
+        (['bos', 'eos', 'unk', 'pad'] as const).flatMap((role) =>
+          own.special[role] === undefined ? [] : (target.special[role] ?? []),
+        ),
+      );
+      const rows = transplantRows(target, own, own.size);
+      assert.equal(rows.length, target.size);
+      for (const [id, row] of rows.entries()) {
+        assert.ok(row !== 'mean', `id ${id} takes the mean row`);
+        if (roles.has(id)) {
+          assert.ok(Object.values(own.special).includes(row[0]) && row.length === 1);
+          continue;
+        }
+        const spelt = row.map((piece) => Buffer.from(own.bytesOf(piece)!));
+        assert.equal(Buffer.concat(spelt).toString('hex'), hex(target.bytesOf(id)!), `id ${id}`);
+        const isOwn = Array.from({ length: own.size }, (_, other) => own.bytesOf(other)).some(
+          (bytes) => bytes && hex(bytes) === hex(target.bytesOf(id)!),
+        );
+        if (isOwn) assert.equal(row.length, 1, `id ${id} is one token there`);
+      }
+    });
+  }
 });
 
 describe('a component with another tokenizer', () => {
