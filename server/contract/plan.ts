@@ -22,12 +22,17 @@ export interface PlanComponent {
         readonly path: string | undefined;
       }
     | { readonly kind: 'random' };
-  /** The hub's `config.json`, parsed: `server/models` reads the architecture from it. */
+  /** The hub's `config.json`, parsed: `server/models` reads the architecture from it. With `embeddings: random`, head tied. */
   readonly config: Readonly<Record<string, unknown>>;
   /** Folder of its tokenizer files; that of the hybrid's where it brings none (from scratch). */
   readonly tokenizerPath: string;
-  /** `own`: same tokenizer as the hybrid's; `transplant` or `random`: another one, embeddings and head made for V rows. */
+  /**
+   * Its embeddings and head in the hybrid. `own`: as its files have them; `transplant`: made for V rows out of its own,
+   * since its tokenizer is another; `random`: drawn anew.
+   */
   readonly vocabulary: 'own' | 'transplant' | 'random';
+  /** What holds instead where the component is trained alone, without a hybrid (baselines); absent: the same. */
+  readonly alone?: Pick<PlanComponent, 'config' | 'vocabulary'>;
   readonly layers: number;
   readonly width: number;
   /** Parameters when trained alone (V rows, tied counted once). */

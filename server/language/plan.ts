@@ -1,6 +1,7 @@
 /** Config and headers → the frozen plan: every shape, parameter, FLOP and byte, before any tensor exists. */
 import type { ResolvedConfig } from '../contract/config';
 import type { Plan, PlanBlock, PlanComponent } from '../contract/plan';
+import type { Architecture } from '../models/architecture';
 import { dropoutRates, layersFlops, parameterCount } from '../models/families';
 import {
   gateFlops,
@@ -16,6 +17,12 @@ import { readable } from './headers';
 import { discretisedCost, subjectOf, tensorSum } from './planCosts';
 import { planJobs, type JobCosts } from './planJobs';
 import { planMemory } from './planMemory';
+
+/** A component with the architecture that it has in the hybrid. */
+interface HybridComponent extends ReadableComponent {
+  /** The architecture of its files. */
+  readonly own: Architecture;
+}
 
 export interface PlanPlace {
   /** From the config's file name. */
@@ -33,7 +40,10 @@ export function buildPlan(
   headers: Headers,
   place: PlanPlace,
 ): Plan | undefined {
-  const components = headers.components.flatMap((component) => readable(component) ?? []);
+  const components = headers.components.flatMap((component) => {
+    const read = readable(component);
+    return read ? [inHybrid(config, read)] : [];
+  });
   const names = Object.keys(config.components);
   const tokenizer = names.indexOf(config.hybrid.tokenizer);
   const chosen = headers.components[tokenizer]?.tokenizer;
@@ -97,6 +107,22 @@ export function buildPlan(
   });
 }
 
+/**
+ * METHOD §3: with `embeddings: random` a pretrained component's embeddings start anew, and its head is tied to them, as
+ * the research code does. One from scratch starts as its own config says in any case.
+ */
+function inHybrid(config: ResolvedConfig, component: ReadableComponent): HybridComponent {
+  const { headers, architecture } = component;
+  const isAnew = config.hybrid.embeddings === 'random' && headers.model?.kind === 'found';
+  return {
+    ...component,
+    own: architecture,
+    architecture: isAnew ? tied(architecture) : architecture,
+  };
+}
+
+const tied = (architecture: Architecture): Architecture => ({ ...architecture, tiedHead: true });
+
 function liveComponents(config: ResolvedConfig, names: readonly string[]): readonly number[][] {
   return Array.from({ length: config.hybrid.blocks }, (_, block) => {
     const pruned = config.hybrid.mixture[block + 1]?.prune ?? [];
@@ -107,7 +133,7 @@ function liveComponents(config: ResolvedConfig, names: readonly string[]): reado
 function planComponent(
   config: ResolvedConfig,
   options: HybridCostOptions,
-  { headers, table, architecture }: ReadableComponent,
+  { headers, table, architecture, own: ownArchitecture }: HybridComponent,
   position: number,
   hybridTokenizer: string,
   hybridDigest: string,
@@ -118,6 +144,8 @@ function planComponent(
   const { groups } = options.components[position]!;
   const isSame = own === undefined || own.summary.digest === hybridDigest;
   const all = { first: 0, end: architecture.layers };
+  const hubConfig = structuredClone(headers.config ?? {});
+  const isAnew = found !== undefined && config.hybrid.embeddings === 'random';
   return {
     name,
     family: table.name,
@@ -126,13 +154,21 @@ function planComponent(
       : found.hub
         ? { kind: 'hub', ...found.hub, path: found.path }
         : { kind: 'folder', path: found.path },
-    config: structuredClone(headers.config ?? {}),
+    config:
+      architecture.tiedHead === ownArchitecture.tiedHead
+        ? hubConfig
+        : table.write(architecture, architecture.vocabularyRows),
     tokenizerPath: own?.path ?? hybridTokenizer,
     // From scratch there is nothing to transplant: its rows start at random whatever the tokenizer.
-    vocabulary: isSame ? 'own' : found ? config.hybrid.embeddings : 'random',
+    vocabulary: isAnew ? 'random' : isSame ? 'own' : found ? 'transplant' : 'random',
+    // With another tokenizer there are no embeddings of its own for V: alone, it starts as it does in the hybrid.
+    ...(isAnew && isSame ? { alone: { config: hubConfig, vocabulary: 'own' as const } } : {}),
     layers: architecture.layers,
     width: architecture.width,
-    parameters: parameterCount(architecture, options.vocabulary),
+    parameters: parameterCount(
+      isAnew && !isSame ? architecture : ownArchitecture,
+      options.vocabulary,
+    ),
     flopsPerToken:
       layersFlops(architecture, all, options.context) +
       table.headCost(architecture, options.vocabulary),

@@ -62,7 +62,9 @@ export const hybridSchema = z.strictObject({
   embeddings: z
     .enum(['transplant', 'random'])
     .default('transplant')
-    .describe('Embeddings of components with another tokenizer.'),
+    .describe(
+      'How embeddings and heads start. `transplant`: pretrained ones, made out of its own rows for a component with another tokenizer. `random`: those of every pretrained component at N(0, 0.02), heads tied to them, as in the research code; a baseline keeps its own.',
+    ),
   head: z.enum(['last', 'first']).default('last').describe('The block whose α mixes the heads.'),
   gate: z
     .enum(['paper', 'transition', 'none'])

@@ -131,8 +131,28 @@ describe('the plan’s shape', () => {
     const of = async (hybrid: string) =>
       (await planOf(quickConfig({ hybrid }), disk)).components.map(({ vocabulary }) => vocabulary);
     assert.deepEqual(await of('  blocks: 2'), ['own', 'transplant']);
-    assert.deepEqual(await of('  blocks: 2\n  embeddings: random'), ['own', 'random']);
+    assert.deepEqual(await of('  blocks: 2\n  embeddings: random'), ['random', 'random']);
     assert.deepEqual(await of('  blocks: 2\n  tokenizer: mamba'), ['transplant', 'own']);
+  });
+
+  it('embeddings: random starts every pretrained component anew, heads tied; alone it is itself', async () => {
+    const disk: FakeDisk = {
+      ...quickDisk,
+      models: {
+        ...quickDisk.models,
+        './mamba': model(tinyMamba, { tokenizer: tokenizer(30, 'b'.repeat(64)) }),
+      },
+    };
+    const own = await planOf(quickConfig({ hybrid: '  blocks: 2' }), disk);
+    const anew = await planOf(quickConfig({ hybrid: '  blocks: 2\n  embeddings: random' }), disk);
+    const [neox, mamba] = anew.components;
+    assert.deepEqual(neox!.alone, { config: own.components[0]!.config, vocabulary: 'own' });
+    assert.equal(mamba!.alone, undefined, 'it has no embeddings of its own for this vocabulary');
+    assert.equal(neox!.parameters, own.components[0]!.parameters);
+    const head = 'components/neox/embed_out.weight';
+    assert.ok(own.tensors.some(({ name }) => name === head));
+    assert.ok(!anew.tensors.some(({ name }) => name === head));
+    assert.equal(own.parameters - anew.parameters, own.vocabulary * own.components[0]!.width);
   });
 
   it('carries α as the config leaves it', async () => {

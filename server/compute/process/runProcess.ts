@@ -134,7 +134,7 @@ class RunProcess {
         {
           plan,
           data,
-          buildModel: (live, seed) => files.build(live, seed),
+          buildModel: (live, seed, alone) => files.build(live, seed, alone),
           costs: planCosts(plan),
           emit,
           nextSeq: () => log.nextSeq,

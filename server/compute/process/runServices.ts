@@ -4,7 +4,7 @@ import type { Plan, PlanComponent } from '../../contract/plan';
 import { loadTokenizer, type Tokenizer } from '../../weights/tokenizer';
 import { openModelWeights, resultFolder, type ModelWeights } from '../../weights/modelFolder';
 import type { BuildOptions, ComponentSource, TensorSource } from '../hybrid/build';
-import { buildHybridModel, type HybridModel } from '../search/hybridModel';
+import { buildHybridModel, planAlone, type HybridModel } from '../search/hybridModel';
 import type { LiveTable } from '../search/model';
 
 /** Files of a run that stay open while it needs them. */
@@ -19,15 +19,12 @@ export class ComponentFiles {
     return this.tokenizerAt(this.plan.components[this.plan.tokenizer]!.tokenizerPath);
   }
 
-  /** Builds the plan's hybrid with the pairs of `live`. */
-  async build(live: LiveTable, seed: number): Promise<HybridModel> {
-    return buildHybridModel(
-      this.plan,
-      live,
-      seed,
-      (component) => this.source(this.plan.components[component]!),
-      await this.projectors(),
-    );
+  /** Builds the plan's hybrid with the pairs of `live`, or a component `alone`. */
+  async build(live: LiveTable, seed: number, alone?: number): Promise<HybridModel> {
+    const { plan } = this;
+    const load = (component: number) => this.source(plan.components[component]!);
+    if (alone !== undefined) return buildHybridModel(planAlone(plan, alone), live, seed, load);
+    return buildHybridModel(plan, live, seed, load, await this.projectors());
   }
 
   async close(): Promise<void> {

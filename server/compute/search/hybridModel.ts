@@ -46,18 +46,32 @@ export async function buildHybridModel(
 
 /** The plan's hybrid at given α: what an α of 0 leaves out costs nothing. */
 export function planCosts(plan: Plan): CostTable {
-  const optionsAt = (alphas: readonly (readonly number[])[]): HybridCostOptions => ({
-    ...costOptions(plan),
+  const optionsAt = (
+    alphas: readonly (readonly number[])[],
+    alone?: number,
+  ): HybridCostOptions => ({
+    ...costOptions(alone === undefined ? plan : planAlone(plan, alone)),
     live: alphas.map((row) => row.flatMap((alpha, m) => (alpha > 0 ? [m] : []))),
   });
   return {
     flopsPerToken: (alphas) => hybridFlops(optionsAt(alphas), alphas),
-    parameters: (alphas) =>
-      hybridTensors(optionsAt(alphas)).reduce(
+    parameters: (alphas, alone) =>
+      hybridTensors(optionsAt(alphas, alone)).reduce(
         (sum, { shape }) => sum + shape.reduce((size, extent) => size * extent, 1),
         0,
       ),
   };
+}
+
+/**
+ * The plan under which a component is trained alone, as a baseline: with the embeddings and head of its own files even
+ * where the hybrid starts them anew (METHOD §3, `embeddings: random`), and without what `projectors.from` lends a hybrid.
+ */
+export function planAlone(plan: Plan, component: number): Plan {
+  const components = plan.components.map((each, m) =>
+    m === component ? { ...each, ...each.alone } : each,
+  );
+  return { ...plan, components };
 }
 
 function planWith(plan: Plan, live: LiveTable): Plan {

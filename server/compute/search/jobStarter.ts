@@ -9,7 +9,7 @@ import { designJob, withPhases } from './jobPlan';
 import type { JobDesign } from './jobPlan';
 import type { LiveTable, TrainableModel } from './model';
 import { initialAdamw } from './optimiser';
-import { findSearch, seenByHybrid } from './results';
+import { componentOf, findSearch, seenByHybrid } from './results';
 import type { RunServices } from './services';
 import type { FinishedJob, RunSnapshot } from './snapshot';
 import { architectureOf, TrainingJob } from './trainingJob';
@@ -114,20 +114,24 @@ export class JobStarter {
     const { plan, costs } = this.services;
     const { baselines } = plan.config;
     if (baselines === false) throw new Error('no settings for baselines');
-    const component = plan.components.findIndex(({ name }) => name === design.subject);
+    const alone = componentOf(plan, design.subject);
     const alphas =
-      component >= 0
-        ? componentAlphas(plan.blocks.length, plan.components.length, component)
-        : uniformAlphas(this.planned);
+      alone === undefined
+        ? uniformAlphas(this.planned)
+        : componentAlphas(plan.blocks.length, plan.components.length, alone);
     const seen = seenByHybrid(plan, finished, design.seed);
     const flops = costs.flopsPerToken(alphas);
     const phases = baselinePhases(seen, baselines.match, flops, plan.context);
-    return this.fromPretrained(withPhases(design, phases), alphas);
+    return this.fromPretrained(withPhases(design, phases), alphas, alone);
   }
 
-  private async fromPretrained(design: JobDesign, alphas: number[][]): Promise<TrainingJob> {
+  private async fromPretrained(
+    design: JobDesign,
+    alphas: number[][],
+    alone?: number,
+  ): Promise<TrainingJob> {
     const live = alphas.map((row) => row.map((alpha) => alpha > 0));
-    const model = await this.services.buildModel(live, design.seed);
+    const model = await this.services.buildModel(live, design.seed, alone);
     return this.job(design, model, fixedArchitecture(alphas));
   }
 

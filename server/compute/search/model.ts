@@ -47,5 +47,12 @@ export interface TrainableModel {
 /** Which (block, component) pairs a model is to hold: [N][K]. */
 export type LiveTable = readonly (readonly boolean[])[];
 
-/** Makes the model with its weights as they are before any training of this run: pretrained, or freshly drawn from `seed`. */
-export type ModelBuilder = (live: LiveTable, seed: number) => Promise<TrainableModel>;
+/**
+ * Makes the model with its weights as they are before any training of this run: pretrained, or freshly drawn from `seed`.
+ * `alone`: the position of a component that is to be itself, with nothing of the hybrid's around it (a baseline).
+ */
+export type ModelBuilder = (
+  live: LiveTable,
+  seed: number,
+  alone?: number,
+) => Promise<TrainableModel>;

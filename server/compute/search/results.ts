@@ -72,9 +72,10 @@ export function resultOf(
   split: 'validation' | 'test',
   evaluation: Evaluation,
   seen: readonly JobProgress[],
-  costs: CostTable,
+  { plan, costs }: { readonly plan: Plan; readonly costs: CostTable },
 ): RunResult {
   const { stage, subject, seed } = job.design;
+  const alone = stage === 'baseline' ? componentOf(plan, subject) : undefined;
   const { alphas } = job;
   const sum = (of: (progress: JobProgress) => number) =>
     seen.reduce((total, progress) => total + of(progress), 0);
@@ -84,12 +85,18 @@ export function resultOf(
     seed,
     split,
     ...evaluation,
-    parameters: costs.parameters(alphas),
+    parameters: costs.parameters(alphas, alone),
     flopsPerToken: costs.flopsPerToken(alphas),
     updates: sum(({ weightUpdates }) => weightUpdates),
     tokens: sum(({ tokens }) => tokens),
     seconds: sum(({ seconds }) => seconds),
   };
+}
+
+/** Position of the component that a baseline trains; `undefined`: it is a hybrid. */
+export function componentOf(plan: Plan, subject: string): number | undefined {
+  const position = plan.components.findIndex(({ name }) => name === subject);
+  return position >= 0 ? position : undefined;
 }
 
 /** @param running the job that a stop interrupts */

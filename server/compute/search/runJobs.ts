@@ -137,9 +137,7 @@ class Run {
         ? (['validation'] as const)
         : (['validation', 'test'] as const);
     for (const split of splits) {
-      results.push(
-        resultOf(job, split, await this.evaluate(job, split), seen, this.services.costs),
-      );
+      results.push(resultOf(job, split, await this.evaluate(job, split), seen, this.services));
     }
     const { progress, architecture } = job.snapshot();
     this.finished.push({ job: job.design.index, progress, architecture, results });

@@ -19,7 +19,8 @@ export interface CheckpointTarget {
 export interface CostTable {
   /** Forward FLOPs a token. */
   readonly flopsPerToken: (alphas: readonly (readonly number[])[]) => number;
-  readonly parameters: (alphas: readonly (readonly number[])[]) => number;
+  /** @param alone position of a component that is itself, as a baseline is */
+  readonly parameters: (alphas: readonly (readonly number[])[], alone?: number) => number;
 }
 
 export interface RunServices {
