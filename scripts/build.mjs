@@ -66,7 +66,7 @@ async function buildBundles() {
   const entryPoints = Object.fromEntries(
     Object.entries(entries).filter(([, file]) => exists(file)),
   );
-  await build({
+  const { metafile } = await build({
     ...common,
     entryPoints,
     outdir: 'dist',
@@ -74,7 +74,11 @@ async function buildBundles() {
     minify: true,
     keepNames: true,
     legalComments: 'linked',
+    metafile: true,
   });
+  // What went into them: `scripts/notices.mjs` asks.
+  mkdirSync('build', { recursive: true });
+  writeFileSync('build/meta.json', JSON.stringify(metafile));
 }
 
 async function buildSchema() {

@@ -1,6 +1,6 @@
 """Trains the example models' tokenizer: byte-level BPE, 1,024 ids, on both pretraining texts.
 
-    pip install tokenizers==0.22.*
+    pip install tokenizers==0.23.3
     node examples/pretrain/makeText.mjs
     python examples/pretrain/make_tokenizer.py
 
