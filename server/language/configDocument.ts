@@ -12,8 +12,8 @@ export const MAX_TEXT = 1 << 20;
 /** Deepest nesting of collections; the language itself needs 5. */
 export const MAX_DEPTH = 48;
 /** Most uses of anchors; and most nodes once aliases are followed. */
-export const MAX_ALIASES = 100;
-export const MAX_NODES = 100_000;
+const MAX_ALIASES = 100;
+const MAX_NODES = 100_000;
 const MAX_SYNTAX_PROBLEMS = 50;
 
 export type Path = readonly string[];
@@ -104,7 +104,7 @@ function deeperThan(tokens: readonly CST.Token[], limit: number): boolean {
 }
 
 /** One text for a path, as a key of maps. */
-export function pathKey(path: Path): string {
+function pathKey(path: Path): string {
   return JSON.stringify(path);
 }
 

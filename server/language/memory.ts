@@ -190,7 +190,7 @@ function drops(architecture: Architecture): boolean {
 }
 
 /** One layer of a component. */
-export function layerActivations(architecture: Architecture): Activations {
+function layerActivations(architecture: Architecture): Activations {
   switch (architecture.family) {
     case 'gpt2':
       return transformerLayer(architecture, gpt2Settings(architecture).inner, 'fused');

@@ -4,7 +4,7 @@ import { formatBytes } from './format';
 import type { Report } from './report';
 
 /** What the wasm engine's one shared memory holds: Node refuses a whole 4 GiB, and each thread has room of its own. */
-export const WASM_MEMORY = 3.7 * 2 ** 30;
+const WASM_MEMORY = 3.7 * 2 ** 30;
 
 export function checkMemory(report: Report, plan: Plan): void {
   const { name, memoryLimit } = plan.config.engine;

@@ -3,7 +3,7 @@ import type { MixtureSettings, ResolvedConfig } from '../contract/config';
 import type { Report } from './report';
 
 /** How far a sum of weights may be from 1. */
-export const SUM_TOLERANCE = 1e-6;
+const SUM_TOLERANCE = 1e-6;
 
 type Weights = Readonly<Record<string, number>>;
 

@@ -99,7 +99,7 @@ function phase(config: ResolvedConfig, settings: PlanPhase['settings'], steps: n
   return { settings, steps, tokens: steps * tokensPerStep(chosen, config.data.context) };
 }
 
-export function tokensPerStep(settings: OptimiserSettings, context: number): number {
+function tokensPerStep(settings: OptimiserSettings, context: number): number {
   return settings.batch * settings.accumulate * context;
 }
 

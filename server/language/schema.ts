@@ -23,7 +23,7 @@ const weights = z
   .record(component, z.number().min(0))
   .describe('One weight a component; they sum to 1.');
 
-export const componentSchema = z.strictObject({
+const componentSchema = z.strictObject({
   source: z
     .string()
     .min(1)
@@ -45,7 +45,7 @@ export const componentSchema = z.strictObject({
     .describe('Another source for the tokenizer: a folder or `hf:owner/name`.'),
 });
 
-export const mixtureSchema = z.strictObject({
+const mixtureSchema = z.strictObject({
   pin: z
     .union([component, weights])
     .optional()
@@ -54,7 +54,7 @@ export const mixtureSchema = z.strictObject({
   init: weights.optional().describe('α at the start of the search.'),
 });
 
-export const hybridSchema = z.strictObject({
+const hybridSchema = z.strictObject({
   blocks: count.max(1024).describe('Number of Manticore blocks N.'),
   tokenizer: component
     .optional()
@@ -97,7 +97,7 @@ const dataSourceSchema = z.strictObject({
     .describe('The field of each JSON line that holds the text.'),
 });
 
-export const dataSchema = z.strictObject({
+const dataSchema = z.strictObject({
   train: dataSourceSchema.describe('Training text, as `{ text: <file> }` or `{ jsonl: <file> }`.'),
   validation: z
     .union([dataSourceSchema, fraction])
@@ -130,7 +130,7 @@ const optimiser = {
     .describe('Steps between checkpoints; default a tenth of the steps.'),
 } as const;
 
-export const searchSchema = z.strictObject({
+const searchSchema = z.strictObject({
   algorithm: z
     .enum(['darts', 'gaea', 'dash', 'fixed'])
     .default('darts')
@@ -161,7 +161,7 @@ export const searchSchema = z.strictObject({
 
 const { steps, ...optimiserDefaultsFromSearch } = optimiser;
 
-export const finetuneSchema = z.strictObject({
+const finetuneSchema = z.strictObject({
   steps,
   batch: optimiserDefaultsFromSearch.batch
     .unwrap()
@@ -199,7 +199,7 @@ export const finetuneSchema = z.strictObject({
     .describe('Start from the pretrained weights, or from the searched ones.'),
 });
 
-export const baselinesSchema = z.strictObject({
+const baselinesSchema = z.strictObject({
   components: z
     .boolean()
     .default(true)
@@ -208,7 +208,7 @@ export const baselinesSchema = z.strictObject({
   uniform: z.boolean().default(false).describe('Fine-tune the hybrid with uniform α as well.'),
 });
 
-export const engineSchema = z.strictObject({
+const engineSchema = z.strictObject({
   name: z.enum(['auto', 'wasm', 'webgpu', 'tensorflow']).default('auto').describe('The engine.'),
   threads: count.optional().describe('Threads; default the physical cores.'),
   memoryLimit: z.union([count, byteSize]).optional().describe('Bytes, or such as `4 GB`.'),

@@ -234,7 +234,7 @@ export function spanOf(document: ConfigDocument, path: Path, part: 'key' | 'valu
   return { start: 0, end: 0 };
 }
 
-export function valueAt(data: unknown, path: Path): unknown {
+function valueAt(data: unknown, path: Path): unknown {
   let value = data;
   for (const key of path) {
     if (typeof value !== 'object' || value === null || !Object.hasOwn(value, key)) return undefined;

@@ -33,7 +33,7 @@ export function schemasAt(root: $ZodType, path: Path): readonly $ZodType[] {
 }
 
 /** The members of a union; a schema that is none is its only member. */
-export function alternatives(schema: $ZodType): readonly $ZodType[] {
+function alternatives(schema: $ZodType): readonly $ZodType[] {
   const inner = bare(schema);
   const def = inner._zod.def;
   return def.type === 'union' ? def.options.flatMap(alternatives) : [inner];

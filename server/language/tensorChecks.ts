@@ -1,6 +1,7 @@
 /** Checks of safetensors headers: a component's against its family's table, another hybrid's against the plan. */
 import type { ResolvedConfig } from '../contract/config';
 import type { Plan } from '../contract/plan';
+import { isReadableDtype } from '../models/dtype';
 import { locateTensor, unknownTensors } from '../models/families';
 import { loanOf } from '../models/hybridTensors';
 import type { FoundModel, TensorHeader } from '../models/modelReader';
@@ -8,7 +9,6 @@ import { shown } from './configDocument';
 import type { Headers, ReadableComponent } from './headers';
 import type { Report } from './report';
 
-const READABLE_DTYPES: readonly string[] = ['F32', 'F16', 'BF16'];
 /** Tensors that one message names. */
 const NAMED_TENSORS = 3;
 
@@ -29,7 +29,7 @@ function shapeFault(wanted: Wanted, found: TensorHeader): string | undefined {
 }
 
 const typeFault = (name: string, { dtype }: TensorHeader) =>
-  READABLE_DTYPES.includes(dtype) ? undefined : `${shown(name)} is ${shown(dtype)}`;
+  isReadableDtype(dtype) ? undefined : `${shown(name)} is ${shown(dtype)}`;
 
 const untypedFinding = (faults: readonly string[]) => ({
   code: 'tensor-type',

@@ -62,7 +62,7 @@ export function attendedPositions(context: number, window = context): number {
 }
 
 /** Forward FLOPs a token of one layer in a sequence of `context` tokens. Norms and activations are not counted. */
-export function layerFlops(cost: LayerCost, context: number): number {
+function layerFlops(cost: LayerCost, context: number): number {
   return cost.perToken + cost.perTokenPerContext * attendedPositions(context, cost.window);
 }
 

@@ -7,8 +7,7 @@ import type { TensorInit } from './architecture';
 export const PROJECTOR_KINDS = ['linear', 'linear-skip', 'mlp', 'mlp-skip', 'none'] as const;
 export type ProjectorKind = (typeof PROJECTOR_KINDS)[number];
 
-export const PROJECTOR_SIDES = ['in', 'out'] as const;
-export type ProjectorSide = (typeof PROJECTOR_SIDES)[number];
+export type ProjectorSide = 'in' | 'out';
 
 /** One tensor of a projector pair, named as below `projectors/<component>/<block from 1>/`. */
 export interface ProjectorTensor {

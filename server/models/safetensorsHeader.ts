@@ -3,52 +3,19 @@
  * Format: https://huggingface.co/docs/safetensors. As the reference implementation, the tensors must cover the data
  * exactly: no overlap, no hole, nothing after the last one. Pure: bytes in, a table or problems out.
  */
+import { DTYPE_BITS } from './dtype';
 import { parseStrictJson, quoteName, type StrictJson } from './strictJson';
 
 /** The format's own bound on the header, bytes. */
-export const MAX_HEADER_BYTES = 100_000_000;
+const MAX_HEADER_BYTES = 100_000_000;
 /** Tensors in one file; the largest models have some ten thousand. */
-export const MAX_TENSORS = 200_000;
+const MAX_TENSORS = 200_000;
 const MAX_DIMENSIONS = 16;
 const MAX_NAME_LENGTH = 1024;
 const MAX_PROBLEMS = 20;
 /** header → tensor → shape → number. */
 const MAX_DEPTH = 6;
 const PREFIX_BYTES = 8;
-
-/** Bits of one element. Files may hold all of these; `READABLE_DTYPES` can be read. */
-export const DTYPE_BITS: Readonly<Record<string, number>> = {
-  BOOL: 8,
-  F4: 4,
-  F6_E2M3: 6,
-  F6_E3M2: 6,
-  U8: 8,
-  I8: 8,
-  F8_E5M2: 8,
-  F8_E4M3: 8,
-  F8_E5M2FNUZ: 8,
-  F8_E4M3FNUZ: 8,
-  F8_E8M0: 8,
-  I16: 16,
-  U16: 16,
-  F16: 16,
-  BF16: 16,
-  I32: 32,
-  U32: 32,
-  F32: 32,
-  C64: 64,
-  F64: 64,
-  I64: 64,
-  U64: 64,
-};
-
-/** Element types that become float32 exactly. */
-export const READABLE_DTYPES = ['F32', 'F16', 'BF16'] as const;
-export type ReadableDtype = (typeof READABLE_DTYPES)[number];
-
-export function isReadableDtype(dtype: string): dtype is ReadableDtype {
-  return (READABLE_DTYPES as readonly string[]).includes(dtype);
-}
 
 export interface SafetensorsTensor {
   readonly name: string;

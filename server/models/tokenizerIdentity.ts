@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { quoteName } from './strictJson';
 
 /** Highest id that is believed; the largest published vocabularies have some 300,000 ids. */
-export const MAX_TOKEN_ID = (1 << 24) - 1;
+const MAX_TOKEN_ID = (1 << 24) - 1;
 const MAX_TOKENS = 2_000_000;
 const MAX_DEPTH = 16;
 

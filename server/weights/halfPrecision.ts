@@ -41,7 +41,7 @@ export function bfloat16ToFloat32(halves: Uint16Array, target: Uint32Array, offs
 }
 
 /** float16 bits nearest to a float32 pattern. */
-export function narrowToFloat16(bits: number): number {
+function narrowToFloat16(bits: number): number {
   const sign = (bits >>> 16) & 0x8000;
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) {
@@ -66,7 +66,7 @@ export function narrowToFloat16(bits: number): number {
 }
 
 /** bfloat16 bits nearest to a float32 pattern. */
-export function narrowToBfloat16(bits: number): number {
+function narrowToBfloat16(bits: number): number {
   const magnitude = bits & 0x7fffffff;
   if (magnitude > 0x7f800000) {
     const upper = bits >>> 16;

@@ -16,7 +16,7 @@ export interface HubConnection {
 }
 
 const MAX_REDIRECTS = 5;
-export const DEFAULT_PATIENCE = 30_000;
+const DEFAULT_PATIENCE = 30_000;
 
 const badSetting = (what: string, hint: string) => new WeightsError('hub-settings', what, hint);
 

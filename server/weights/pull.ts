@@ -1,8 +1,4 @@
-/**
- * Downloads what a hybrid needs of a hub model into the shared cache. Listing, revisions and pagination are
- * `@huggingface/hub`'s; the bytes come through `hubBlob`.
- */
-import { listFiles, modelInfo } from '@huggingface/hub';
+/** Downloads what a hybrid needs of a hub model into the shared cache: listed by `hubListing`, fetched by `hubBlob`. */
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { syncFolder, writeAtomically, writeFully } from './atomicFile';
@@ -20,7 +16,8 @@ import {
   type HubModel,
   type Need,
 } from './hubId';
-import { badAnswer, hubConnection, libraryFetch, type HubConnection } from './hubRequest';
+import { findCommit, listRepository } from './hubListing';
+import { badAnswer, hubConnection, type HubConnection } from './hubRequest';
 import {
   INDEX_FILE,
   parseShardIndex,
@@ -29,7 +26,6 @@ import {
   WEIGHTS_FILE,
 } from './modelFolder';
 import { placeInSnapshot } from './hubSnapshot';
-import { isPlainFileName } from './regularFile';
 
 export type PullProgress =
   /** Once the files are known (for shards: again when the index has named them). */
@@ -69,76 +65,9 @@ export interface PullResult {
   readonly checked: boolean;
 }
 
-const MAX_LISTED = 20_000;
-const MAX_REQUESTS = 100;
 const MAX_INDEX_BYTES = 64 << 20;
 const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
 const MODEL_FILES = ['config.json', 'generation_config.json', ...TOKENIZER_FILES];
-
-const isSize = (value: unknown): value is number =>
-  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0;
-
-/** A bounded `fetch` for the library: a listing whose pages never end is an error. */
-function boundedFetch(model: HubModel, connection: HubConnection): typeof fetch {
-  const inner = libraryFetch(model, connection);
-  let requests = 0;
-  return (input, init) => {
-    if (++requests > MAX_REQUESTS) throw badAnswer(connection, 'a list without end');
-    return inner(input, init);
-  };
-}
-
-async function findCommit(model: HubModel, connection: HubConnection): Promise<string> {
-  const info: { readonly sha?: unknown } = await modelInfo({
-    name: model.id,
-    revision: model.revision,
-    hubUrl: connection.endpoint,
-    fetch: boundedFetch(model, connection),
-    additionalFields: ['sha'],
-  });
-  if (typeof info.sha !== 'string' || !COMMIT.test(info.sha)) {
-    throw badAnswer(connection, `no commit for ${showHubModel(model)}`);
-  }
-  return info.sha;
-}
-
-/** Files at the top of the repository, by name; every name and hash is fit to be a file's name. */
-async function listRepository(
-  model: HubModel,
-  commit: string,
-  connection: HubConnection,
-): Promise<ReadonlyMap<string, HubFile>> {
-  const files = new Map<string, HubFile>();
-  const entries = listFiles({
-    repo: { type: 'model', name: model.id },
-    revision: commit,
-    hubUrl: connection.endpoint,
-    fetch: boundedFetch(model, connection),
-  });
-  for await (const entry of entries) {
-    if (files.size >= MAX_LISTED) throw badAnswer(connection, 'a list without end');
-    const name: unknown = entry.path;
-    if (typeof name !== 'string' || !isPlainFileName(name)) {
-      throw new WeightsError(
-        'hub-name',
-        `${showHubModel(model)} lists a file named ${JSON.stringify(name)}, which could leave its folder.`,
-        'Do not use this repository.',
-      );
-    }
-    if (entry.type !== 'file') continue;
-    const hash: unknown = entry.lfs?.oid ?? entry.oid;
-    const size: unknown = entry.lfs?.size ?? entry.size;
-    if (
-      typeof hash !== 'string' ||
-      !/^(?:[0-9a-f]{40}|[0-9a-f]{64})$/.test(hash) ||
-      !isSize(size)
-    ) {
-      throw badAnswer(connection, `no usable hash and size for ${name}`);
-    }
-    files.set(name, { name, size, hash });
-  }
-  return files;
-}
 
 function required(files: ReadonlyMap<string, HubFile>, name: string, model: HubModel): HubFile {
   const file = files.get(name);

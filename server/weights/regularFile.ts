@@ -25,7 +25,7 @@ export function isInside(folder: string, file: string): boolean {
  * A snapshot of the hub's cache, `models--owner--name/snapshots/<commit>`, holds links into `models--owner--name/blobs`.
  * Gives that folder for a snapshot, `undefined` for any other folder.
  */
-export function blobsOfSnapshot(realFolder: string): string | undefined {
+function blobsOfSnapshot(realFolder: string): string | undefined {
   const snapshots = path.dirname(realFolder);
   const repository = path.dirname(snapshots);
   return path.basename(snapshots) === 'snapshots' &&

@@ -1,12 +1,10 @@
 /** Reads safetensors files tensor by tensor, by position: memory holds the header and what was asked for. */
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { isReadableDtype, READABLE_DTYPES, type ReadableDtype } from '../models/dtype';
 import {
-  isReadableDtype,
   parseSafetensorsHeader,
-  READABLE_DTYPES,
   safetensorsHeaderLength,
-  type ReadableDtype,
   type SafetensorsHeader,
   type SafetensorsReading,
   type SafetensorsTensor,
@@ -129,14 +127,4 @@ export async function openSafetensors(folder: string, name: string): Promise<Saf
     },
     close: () => handle.close(),
   };
-}
-
-/**
- * The header of one file, nothing else.
- * @throws WeightsError as `openSafetensors`
- */
-export async function readSafetensorsHeader(file: string): Promise<SafetensorsHeader> {
-  const opened = await openSafetensors(path.dirname(file), path.basename(file));
-  await opened.close();
-  return opened.header;
 }

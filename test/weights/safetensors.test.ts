@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import fc from 'fast-check';
-import { READABLE_DTYPES } from '../../server/models/safetensorsHeader';
+import { READABLE_DTYPES } from '../../server/models/dtype';
 import { bfloat16ToFloat32, float16ToFloat32 } from '../../server/weights/halfPrecision';
-import { openSafetensors, readSafetensorsHeader } from '../../server/weights/safetensors';
+import { openSafetensors } from '../../server/weights/safetensors';
 import { writeSafetensors, type TensorToWrite } from '../../server/weights/writeSafetensors';
 import { f32, fileOf } from './safetensorsBytes';
 import { inTemporaryFolder } from './temporaryFolder';
@@ -42,7 +42,7 @@ describe('reading a safetensors file', () => {
       const whole = await readFile(path.join(GOLDEN, 'python.safetensors'));
       const cut = path.join(folder, 'cut.safetensors');
       await writeFile(cut, whole.subarray(0, whole.length - 1));
-      await assert.rejects(readSafetensorsHeader(cut), (error: Error) => {
+      await assert.rejects(openSafetensors(folder, 'cut.safetensors'), (error: Error) => {
         assert.ok(error.message.includes(cut) && /ends at byte/.test(error.message), error.message);
         return true;
       });
@@ -95,7 +95,8 @@ describe('writing a safetensors file', () => {
     await inTemporaryFolder(async (folder) => {
       await writeSafetensors(path.join(folder, 'a.safetensors'), tensors);
       assert.deepEqual(await readdir(folder), ['a.safetensors']);
-      const header = await readSafetensorsHeader(path.join(folder, 'a.safetensors'));
+      const { header, close } = await openSafetensors(folder, 'a.safetensors');
+      await close();
       assert.equal(header.dataStart % 8, 0);
       assert.deepEqual(
         header.tensors.map(({ name }) => name),

@@ -11,7 +11,7 @@ export interface TextTokenizer {
 }
 
 /** Most tokens of one sequence: 2 GiB of ids. */
-export const TOKEN_LIMIT = 2 ** 29;
+const TOKEN_LIMIT = 2 ** 29;
 
 /**
  * All documents' tokens in one sequence, the tokenizer's eos between two of them. Pieces of a document are encoded one
