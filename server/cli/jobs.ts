@@ -1,5 +1,6 @@
 /** `manticore engines | generate | eval | export`: short jobs of the compute process. */
 import { spawn } from 'node:child_process';
+import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { EngineReport } from '../contract/engine';
@@ -7,6 +8,7 @@ import type { ComputeJob, ComputeMessage, ExportType } from '../contract/jobs';
 import { displayText } from '../report/text';
 import { findRun, runBases } from '../runs/listRuns';
 import { chooseNode } from '../runs/nodeBinary';
+import { systemCode } from '../runs/runErrors';
 import { tellError } from './control';
 import { CliError, exitCode, type Io } from './io';
 
@@ -23,6 +25,7 @@ export interface EvalOptions {
   readonly text?: string;
   readonly jsonl?: string;
   readonly field: string;
+  readonly context?: number;
   readonly batch: number;
   readonly engine?: string;
 }
@@ -83,21 +86,18 @@ export async function runEval(run: string, options: EvalOptions, io: Io): Promis
       : options.jsonl !== undefined
         ? ({ kind: 'jsonl', path: path.resolve(options.jsonl), field: options.field } as const)
         : undefined;
-  return withModel(run, io, (model) =>
-    runJob(
-      { kind: 'eval', model, engine: options.engine ?? 'auto', data, batch: options.batch },
-      io,
-      (message) => {
-        if (message.type !== 'evaluated') return;
-        const { loss, perplexity, tokens, source } = message;
-        if (io.json) io.out(`${JSON.stringify({ loss, perplexity, tokens, source })}\n`);
-        else {
-          io.out(
-            `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(2)}, over ${tokens} tokens of ${displayText(source, 1000)}\n`,
-          );
-        }
-      },
-    ),
+  const { context, batch, engine = 'auto' } = options;
+  return withModel(run, io, (model, runDir) =>
+    runJob({ kind: 'eval', model, engine, run: runDir, data, context, batch }, io, (message) => {
+      if (message.type !== 'evaluated') return;
+      const { loss, perplexity, tokens, source } = message;
+      if (io.json) io.out(`${JSON.stringify({ loss, perplexity, tokens, source })}\n`);
+      else {
+        io.out(
+          `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(2)}, over ${tokens} tokens of ${displayText(source, 1000)}\n`,
+        );
+      }
+    }),
   );
 }
 
@@ -126,14 +126,25 @@ export async function runExport(run: string, options: ExportOptions, io: Io): Pr
 async function withModel(
   reference: string,
   io: Io,
-  body: (model: string) => Promise<number>,
+  body: (model: string, run: string | undefined) => Promise<number>,
 ): Promise<number> {
   try {
-    return await body(
-      path.join((await findRun(reference, await runBases(process.cwd()))).dir, 'result'),
-    );
+    const folder = path.resolve(reference);
+    if (await isModelFolder(folder)) return await body(folder, undefined);
+    const { dir } = await findRun(reference, await runBases(process.cwd()));
+    return await body(path.join(dir, 'result'), dir);
   } catch (error) {
     return tellError(error, io);
+  }
+}
+
+/** A run folder has no `config.json`. */
+async function isModelFolder(folder: string): Promise<boolean> {
+  try {
+    return (await lstat(path.join(folder, 'config.json'))).isFile();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    return false;
   }
 }
 
@@ -167,7 +178,10 @@ async function runJob(
     }
     const code = await ended;
     if (io.signal.aborted) return exitCode.stopped;
-    if (answer?.type === 'failed') throw new CliError(answer.code, answer.message, answer.hint);
+    if (answer?.type === 'failed') {
+      const exit = answer.code === 'internal-error' ? exitCode.failed : exitCode.problems;
+      throw new CliError(answer.code, answer.message, answer.hint, exit);
+    }
     if (answer === undefined) {
       throw new CliError(
         'compute-ended',

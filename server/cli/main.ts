@@ -21,11 +21,23 @@ function integer(text: string): number {
   return value;
 }
 
+function count(text: string): number {
+  const value = integer(text);
+  if (value < 1) throw new InvalidArgumentError('expected an integer ≥ 1.');
+  return value;
+}
+
 function decimal(text: string): number {
   const value = Number(text);
   if (text.trim() === '' || !Number.isFinite(value) || value < 0) {
     throw new InvalidArgumentError('expected a number ≥ 0.');
   }
+  return value;
+}
+
+function share(text: string): number {
+  const value = decimal(text);
+  if (value === 0 || value > 1) throw new InvalidArgumentError('expected a number in (0, 1].');
   return value;
 }
 
@@ -130,7 +142,7 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
     .option(
       '--top-p <p>',
       'sample among the likeliest tokens of this total probability',
-      decimal,
+      share,
       0.95,
     )
     .option('--seed <n>', 'seed of the sampling', integer, 1)
@@ -155,14 +167,22 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
     .option('--text <file>', 'a UTF-8 text file')
     .option('--jsonl <file>', 'a JSON Lines file')
     .option('--field <name>', 'the field that holds the text', 'text')
-    .option('--batch <n>', 'sequences at a time', integer, 8)
+    .option('--context <n>', 'tokens predicted in each sequence (default: as in the run)', count)
+    .option('--batch <n>', 'sequences at a time', count, 8)
     .addOption(engineOption)
     .action(
       action(
         (
           io,
           run: string,
-          options: { text?: string; jsonl?: string; field: string; batch: number; engine?: string },
+          options: {
+            text?: string;
+            jsonl?: string;
+            field: string;
+            context?: number;
+            batch: number;
+            engine?: string;
+          },
         ) => runEval(run, options, io),
       ),
     );

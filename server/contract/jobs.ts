@@ -26,8 +26,12 @@ export type ComputeJob =
       readonly kind: 'eval';
       readonly model: string;
       readonly engine: string;
+      /** The run folder that it is of; `undefined` for a folder that stands by itself. */
+      readonly run: string | undefined;
       /** `undefined`: the run's own test text, else its validation text. */
       readonly data: DataSource | undefined;
+      /** Tokens predicted in each sequence; `undefined`: as many as in the run. */
+      readonly context: number | undefined;
       readonly batch: number;
     }
   | {

@@ -41,6 +41,8 @@ const jobSchema = z.discriminatedUnion('kind', [
         z.object({ kind: z.literal('jsonl'), path: z.string(), field: z.string() }),
       ])
       .optional(),
+    run: z.string().optional(),
+    context: z.int().min(1).optional(),
     batch: z.int().min(1),
   }),
   z.object({
@@ -119,13 +121,15 @@ async function generate(job: Job<'generate'>): Promise<void> {
 }
 
 async function evaluateOn(job: Job<'eval'>): Promise<void> {
-  const plan = (await readPlanFile(path.dirname(job.model))).plan as Plan;
+  const plan = job.run === undefined ? undefined : ((await readPlanFile(job.run)).plan as Plan);
   await openEngine(job.engine);
   const hybrid = await loadHybrid(job.model);
   const tokenizer = await loadTokenizer(job.model);
   const textTokenizer = { encode: tokenizer.encode, eos: tokenizer.special.eos };
   const { tokens, split, source } = await textToScore(job, plan, textTokenizer);
-  const batches = new EvaluationBatches(tokens, plan.context, job.batch, split);
+  const context = job.context ?? plan?.context;
+  if (context === undefined) throw runNeeded();
+  const batches = new EvaluationBatches(tokens, context, job.batch, split);
   const { loss, perplexity } = await evaluate(
     { score: (batch, alphas) => scoreHybrid(hybrid, batch, alphas) },
     batches,
@@ -136,13 +140,14 @@ async function evaluateOn(job: Job<'eval'>): Promise<void> {
 
 async function textToScore(
   { data }: Job<'eval'>,
-  plan: Plan,
+  plan: Plan | undefined,
   tokenizer: Parameters<typeof encodeDocuments>[1],
 ): Promise<{ tokens: Int32Array; split: 'validation' | 'test'; source: string }> {
   if (data !== undefined) {
-    const tokens = await encodeDocuments(readText(data, plan.base), tokenizer);
+    const tokens = await encodeDocuments(readText(data, path.dirname(data.path)), tokenizer);
     return { tokens, split: 'test', source: data.path };
   }
+  if (plan === undefined) throw runNeeded();
   const { test, validation } = await loadTextData(plan.config, plan.base, tokenizer);
   return test === undefined
     ? { tokens: validation, split: 'validation', source: 'the validation text' }
@@ -163,6 +168,14 @@ async function exportTo(job: Job<'export'>): Promise<void> {
 }
 
 const hybridParts = ({ alphas, configs }: LoadedHybrid) => ({ alphas, configs });
+
+function runNeeded(): RunFailure {
+  return new RunFailure(
+    'run-needed',
+    'A folder that is no run says neither what text to score nor with what context.',
+    'Give `--text` or `--jsonl`, and `--context`.',
+  );
+}
 
 function folderNotEmpty(folder: string): RunFailure {
   return new RunFailure(
