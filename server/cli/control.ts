@@ -68,8 +68,12 @@ function tell(reply: ControlReply, action: string, io: Io): number {
 export function tellError(error: unknown, io: Io): number {
   if (!(error instanceof RunError) && !(error instanceof CliError)) throw error;
   io.err(`${error.code}: ${printable(error.message)}\n${printable(error.hint)}\n`);
-  return error instanceof CliError ? error.exit : exitCode.problems;
+  if (error instanceof CliError) return error.exit;
+  return failures.has(error.code) ? exitCode.failed : exitCode.problems;
 }
+
+/** Errors of a run that the machine is to blame for, not what was typed. */
+const failures: ReadonlySet<string> = new Set(['start-failed', 'disk-full']);
 
 /** @throws CliError `usage` */
 export function parseControl(command: ControlCommand): ControlRequest {

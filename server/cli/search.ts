@@ -8,7 +8,7 @@ import { launchDetached } from '../runs/launch';
 import { findRun, runBases, type ListedRun } from '../runs/listRuns';
 import { chooseNode, type NodeChoice } from '../runs/nodeBinary';
 import { readRawEvents } from '../runs/readEvents';
-import { createRunFolder, readConfigSnapshot, readPlanFile } from '../runs/runFolder';
+import { createRunFolder, holdReserve, readConfigSnapshot, readPlanFile } from '../runs/runFolder';
 import { RunError } from '../runs/runErrors';
 import { runState } from '../runs/runState';
 import { findPublication } from '../runs/runtimeFolder';
@@ -134,6 +134,8 @@ async function launchAndFollow(
   fromSeq: number,
   io: Io,
 ): Promise<number> {
+  // On a full disk the process could not even say why it ended.
+  await holdReserve(dir);
   await launchDetached({
     computePath: path.join(__dirname, 'compute.js'),
     runDir: dir,

@@ -5,9 +5,9 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunEvent } from '../contract/events';
-import { alreadyRunning, RunError, startFailed, systemCode } from './runErrors';
+import { alreadyRunning, startFailed, systemCode } from './runErrors';
 import { LogCursor } from './logLines';
-import { lastEvent } from './runState';
+import { endOf, lastEvent } from './runState';
 import { findPublication, launchVariable } from './runtimeFolder';
 import { openInside, readRange } from './safeFiles';
 
@@ -29,9 +29,9 @@ export interface Launch {
 }
 
 /**
- * Starts the process with its output in `compute.log`, and returns once it has published itself (or has already ended
- * well). It is not tied to this process: closing the terminal leaves it running.
- * @throws RunError `already-running`; `start-failed` with the reason it gave, or the run's own `failed` event
+ * Starts the process with its output in `compute.log`, and returns once it has published itself, or has already ended
+ * with a last word in the log. It is not tied to this process: closing the terminal leaves it running.
+ * @throws RunError `already-running`; `start-failed` with the reason it gave
  */
 export async function launchDetached(launch: Launch): Promise<{ readonly pid: number }> {
   const other = await findPublication(launch.runDir);
@@ -72,9 +72,7 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
       throw alreadyRunning(launch.runDir, winner.record.pid);
     }
     const added = await newEvents(events);
-    const failed = added.findLast((event) => event.type === 'failed');
-    if (failed !== undefined) throw new RunError(failed.code, failed.message, failed.hint);
-    if (end === 'code 0' && added.length > 0 && child.pid !== undefined) return { pid: child.pid };
+    if (endOf(added.at(-1)) !== undefined && child.pid !== undefined) return { pid: child.pid };
     throw startFailed(await reasonFromOutput(launch.runDir, before, end), logPath);
   }
   throw startFailed('it did not answer in time.', logPath);

@@ -24,6 +24,15 @@ export function diskFull(path: string, cause: unknown): RunError {
   );
 }
 
+export function runFolderRefused(path: string, cause: unknown): RunError {
+  return new RunError(
+    'run-folder-refused',
+    `No run folder can be made in ${path} (${systemCode(cause) ?? 'unknown reason'}).`,
+    'Name another place with `--out DIR`, or make that folder writable.',
+    { cause },
+  );
+}
+
 export function notARunFolder(path: string): RunError {
   return new RunError(
     'not-a-run',

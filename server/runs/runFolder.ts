@@ -5,7 +5,7 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Plan } from '../contract/plan';
 import type { RunManifest } from '../contract/run';
-import { notARunFolder, RunError, systemCode, withDiskFull } from './runErrors';
+import { notARunFolder, RunError, runFolderRefused, systemCode, withDiskFull } from './runErrors';
 import { readInside, syncFolder, writeAtomic } from './safeFiles';
 
 export const manifestName = 'run.json';
@@ -56,14 +56,13 @@ export interface RunFolder {
 /**
  * Makes `<date-time>-<name>/` with the config's snapshot, `plan.json` and, last, `run.json` in state `starting`. Two made
  * in the same second get two folders. The engine is filled in by the compute process.
- * @throws RunError `disk-full`; system errors as they are
+ * @throws RunError `run-folder-refused`, `disk-full`
  */
 export async function createRunFolder(run: NewRun): Promise<RunFolder> {
   const now = run.now ?? new Date();
   const parent =
     run.out ?? path.join(path.dirname(path.resolve(run.configPath)), '.manticore', 'runs');
-  await mkdir(parent, { recursive: true });
-  const dir = await claimFolder(await realpath(parent), folderLabel(run.configPath, now));
+  const dir = await newFolderIn(parent, folderLabel(run.configPath, now));
   const id = randomBytes(6).toString('hex');
   const plan = `${JSON.stringify(run.plan, null, 1)}\n`;
   try {
@@ -85,6 +84,17 @@ export async function createRunFolder(run: NewRun): Promise<RunFolder> {
   }
   await syncFolder(path.dirname(dir));
   return { id, dir, planHash: createHash('sha256').update(plan).digest('hex') };
+}
+
+async function newFolderIn(parent: string, name: string): Promise<string> {
+  try {
+    await mkdir(parent, { recursive: true });
+    return await claimFolder(await realpath(parent), name);
+  } catch (error) {
+    const known = withDiskFull(error, parent);
+    if (known !== error || systemCode(error) === undefined) throw known;
+    throw runFolderRefused(path.resolve(parent), error);
+  }
 }
 
 async function claimFolder(parent: string, name: string): Promise<string> {
@@ -157,7 +167,10 @@ export async function readPlanFile(
   return { plan, planHash: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** Keeps a little of the disk, so that a full one still lets a run say how it ended. */
+/**
+ * Keeps a little of the disk, so that a full one still lets a run say how it ended.
+ * @throws RunError `disk-full`
+ */
 export async function holdReserve(dir: string): Promise<void> {
   // Random bytes: a file system that compresses or leaves holes would keep nothing for zeros.
   let handle;
@@ -171,6 +184,7 @@ export async function holdReserve(dir: string): Promise<void> {
     await handle.writeFile(randomBytes(reserveBytes));
     await handle.sync();
   } catch (error) {
+    await releaseReserve(dir);
     throw withDiskFull(error, dir);
   } finally {
     await handle.close();

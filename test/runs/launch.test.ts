@@ -73,10 +73,14 @@ describe('launching the compute process', () => {
       assert.match(await readFile(path.join(dir, 'compute.log'), 'utf8'), /\n\s+at /);
     }));
 
-  it("gives the run's own reason where it wrote one", () =>
+  it("leaves the run's own reason, where it wrote one, to those who follow", () =>
     inTemporaryFolder(async (folder) => {
       const { dir } = await newRun(folder);
-      await assert.rejects(start(dir, 'fail'), { code: 'bad-weights', hint: 'Pull it again.' });
+      await start(dir, 'fail');
+      const options = { signal: new AbortController().signal, onEvent: () => undefined };
+      const end = await followRun(dir, options);
+      assert.ok(end.kind === 'failed');
+      assert.deepEqual([end.code, end.hint], ['bad-weights', 'Pull it again.']);
       assert.equal(await runState(dir), 'failed');
     }));
 
