@@ -86,7 +86,8 @@ export function asRunFailure(error: unknown): RunFailure {
   const code = codeOf(error);
   // The typed errors of the engine, the run folder and the weights' files: a code, a sentence, a way out.
   if (error instanceof Error && code !== undefined && 'hint' in error) {
-    return new RunFailure(code, error.message, String(error.hint), { cause: error });
+    if (code === 'disk-full') return diskFull(error);
+    return new RunFailure(code, messageOf(error), String(error.hint), { cause: error });
   }
   if (code === 'ENOSPC' || code === 'EDQUOT') return diskFull(error);
   if (isOutOfMemory(error, code)) return outOfMemory(error);
@@ -112,5 +113,7 @@ function codeOf(error: unknown): string | undefined {
 }
 
 function messageOf(error: unknown): string {
+  // The message of an error of the weights' files ends with its hint.
+  if (error instanceof Error && 'what' in error) return String(error.what);
   return error instanceof Error ? error.message : String(error);
 }
