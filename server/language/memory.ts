@@ -107,9 +107,8 @@ function stepActivations(shape: TrainingShape): Activations {
     for (const group of block) {
       parts.push(gateActivations(group, shape, block.length > 1));
       if (group.first === 0) parts.push(entryActivations(group.architecture));
-      for (let layer = group.first; layer < group.end; layer++) {
-        parts.push(layerActivations(group.architecture));
-      }
+      const layer = layerActivations(group.architecture);
+      for (let times = group.first; times < group.end; times++) parts.push(layer);
       if (group.end === group.architecture.layers) {
         parts.push({ saved: [group.architecture.width], transient: [] });
       }

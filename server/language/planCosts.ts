@@ -40,15 +40,12 @@ export function discretisedCost(
       ? sum(flopsPerToken.filter((_, component) => pinned[component]! > 0))
       : Math.max(...live.map((component) => flopsPerToken[component]!)),
   );
+  const sizes = sizesByPlace(tensors);
   const placed = (place: PlanTensor['place']) =>
-    options.components.map((_, component) =>
-      tensorSum(
-        tensors.filter((tensor) => tensor.place === place && tensor.component === component),
-      ),
-    );
+    options.components.map((_, component) => sizes.get(place)?.[component] ?? 0);
   const places = blocks.map(({ pinned }, block) => {
-    const sizes = placed(block);
-    return pinned ? sum(sizes.filter((_, m) => pinned[m]! > 0)) : Math.max(...sizes);
+    const own = placed(block);
+    return pinned ? sum(own.filter((_, m) => pinned[m]! > 0)) : Math.max(...own);
   });
   const outside = sum(placed('embedding')) + sum(placed('head'));
   return {
@@ -56,4 +53,17 @@ export function discretisedCost(
     parameters: Math.min(tensorSum(tensors), sum(places) + outside),
     flopsPerToken: sum(flops) + (headBlock.pinned ? sum(heads) : Math.max(...heads)),
   };
+}
+
+/** Parameters of each component, at each place. */
+function sizesByPlace(
+  tensors: readonly PlanTensor[],
+): ReadonlyMap<PlanTensor['place'], readonly (number | undefined)[]> {
+  const sizes = new Map<PlanTensor['place'], number[]>();
+  for (const tensor of tensors) {
+    const row = sizes.get(tensor.place) ?? [];
+    row[tensor.component] = (row[tensor.component] ?? 0) + tensorSum([tensor]);
+    sizes.set(tensor.place, row);
+  }
+  return sizes;
 }

@@ -13,7 +13,7 @@ export interface SubjectCost {
 export interface JobCosts {
   /** α as the search leaves it: all live components. */
   readonly hybrid: SubjectCost;
-  /** After discretising; an upper bound, since α isn't known yet. */
+  /** After `argmax`; an upper bound, since α isn't known yet. */
   readonly discretised: SubjectCost;
   readonly uniform: SubjectCost;
   readonly components: readonly SubjectCost[];
@@ -37,7 +37,8 @@ export function planJobs(config: ResolvedConfig, costs: JobCosts): PlanJob[] {
 function seedJobs(config: ResolvedConfig, costs: JobCosts, seed: number): PlanJob[] {
   const { search, finetune, baselines } = config;
   const updates = searchUpdates(search);
-  const tuned = finetune && finetune.alphas !== 'soft' ? costs.discretised : costs.hybrid;
+  // A threshold may leave every component in its place.
+  const tuned = finetune && finetune.alphas === 'argmax' ? costs.discretised : costs.hybrid;
   const searched: PlanJob = {
     ...job('search', 'hybrid', costs.hybrid, seed, [phase(config, 'search', updates.weights)]),
     steps: search.steps,

@@ -16,7 +16,10 @@ export function planMemory(
   tensors: readonly PlanTensor[],
   alphas: AlphaTable,
 ): PlanMemory {
-  const stages = config.finetune ? [config.search, config.finetune] : [config.search];
+  const { search, finetune } = config;
+  const isSame =
+    !finetune || (finetune.batch === search.batch && finetune.accumulate === search.accumulate);
+  const stages = isSame ? [search] : [search, finetune];
   const hybrid = trainingShape(options, alphas, tensors);
   const shapes = [hybrid];
   if (config.baselines && config.baselines.uniform) {
