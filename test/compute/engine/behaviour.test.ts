@@ -16,7 +16,7 @@ import { layerNorm, rmsNorm } from '../../../server/compute/engine/kernels/norms
 import { rotary } from '../../../server/compute/engine/kernels/rotary';
 import { selectiveScan } from '../../../server/compute/engine/kernels/selectiveScan';
 import { accumulateInto, adamwStep, squaredNorm } from '../../../server/compute/engine/update';
-import { availableTiers } from '../../../server/compute/engine/wasm/module';
+import { availableTiers } from '../../../server/compute/engine/wasm/tiers';
 import { openWasm } from '../../../server/compute/engine/wasm/openWasm';
 import { randomValues } from './random';
 

@@ -16,7 +16,7 @@ import { linear } from '../../../server/compute/engine/kernels/linear';
 import { layerNorm, rmsNorm } from '../../../server/compute/engine/kernels/norms';
 import { rotary } from '../../../server/compute/engine/kernels/rotary';
 import { selectiveScan } from '../../../server/compute/engine/kernels/selectiveScan';
-import { availableTiers } from '../../../server/compute/engine/wasm/module';
+import { availableTiers } from '../../../server/compute/engine/wasm/tiers';
 import { openWasm } from '../../../server/compute/engine/wasm/openWasm';
 import { randomValues } from './random';
 
@@ -170,6 +170,8 @@ for (const [l, c, n] of [
   [7, 33, 7],
   [33, 20, 16],
   [130, 3, 5],
+  // So many states that the gradient goes over the sequence in segments.
+  [130, 9, 130],
 ] as const) {
   add(
     `selectiveScan l=${l} c=${c} n=${n}`,

@@ -11,7 +11,7 @@ import { linear } from '../../../server/compute/engine/kernels/linear';
 import { layerNorm } from '../../../server/compute/engine/kernels/norms';
 import { selectiveScan } from '../../../server/compute/engine/kernels/selectiveScan';
 import { squaredNorm } from '../../../server/compute/engine/update';
-import { availableTiers } from '../../../server/compute/engine/wasm/module';
+import { availableTiers } from '../../../server/compute/engine/wasm/tiers';
 import { openWasm } from '../../../server/compute/engine/wasm/openWasm';
 import { randomValues } from './random';
 

@@ -76,7 +76,7 @@ export class WasmBackend extends MathBackendCPU {
   constructor(options: { threads: number; memoryLimitBytes: number; tier?: string }) {
     super();
     this.heap = new Heap(options.threads, options.memoryLimitBytes);
-    this.kernels = new KernelModule(this.heap.memory, options.threads, options.tier);
+    this.kernels = new KernelModule(this.heap, options.threads, options.tier);
   }
 
   /** Takes values from outside, which the caller keeps: copied. */

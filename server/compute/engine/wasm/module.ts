@@ -1,58 +1,50 @@
 /** The compiled kernels: which build runs here, and how a job is started. */
 import { Worker } from 'node:worker_threads';
-import relaxedBytes from '../../../../build/kernels/relaxed.wasm';
-import simdBytes from '../../../../build/kernels/simd.wasm';
 import { notAvailable } from '../errors';
 import type { Op } from './assembly/opcodes';
+import type { Heap } from './heap';
+import {
+  availableTiers,
+  fastestTier,
+  FLOATS,
+  INTEGERS,
+  openTier,
+  tileColumns,
+  type OpenTier,
+  type Tier,
+} from './tiers';
 
-/** `relaxed`: fused multiply-add; `simd`: a product and a sum. */
-export type Tier = 'simd' | 'relaxed';
-
-const bytesOf: Record<Tier, Uint8Array<ArrayBuffer>> = { simd: simdBytes, relaxed: relaxedBytes };
-
-/** Where a job's arguments are written: see assembly/layout.ts. */
-const INTEGERS = 1024;
-const FLOATS = 2048;
 /** Where a worker leaves word that it failed: see assembly/threads.ts. */
 const FAILED = 512;
-
-interface KernelExports {
-  readonly setup: (thread: number, threads: number) => void;
-  readonly run: (op: number, chunks: number) => void;
-}
-
-/** The tiers that this Node accepts, the fastest first. */
-export function availableTiers(): Tier[] {
-  return (['relaxed', 'simd'] as const).filter((tier) => WebAssembly.validate(bytesOf[tier]));
-}
 
 export class KernelModule {
   readonly tier: Tier;
   private readonly integers: Int32Array;
   private readonly floats: Float32Array;
-  private readonly kernels: KernelExports;
+  private readonly kernels: OpenTier['kernels'];
   private readonly workers: Worker[] = [];
 
   /**
    * @param wanted a tier, or the fastest
    * @throws EngineError `not-available` when this Node does not run it
    */
-  constructor(memory: WebAssembly.Memory, threads: number, wanted: string | undefined) {
-    const tier = availableTiers().find((one) => wanted === undefined || one === wanted);
+  constructor(heap: Heap, threads: number, wanted: string | undefined) {
+    const { memory } = heap;
+    const tier =
+      wanted === undefined ? fastestTier(heap) : availableTiers().find((one) => one === wanted);
     if (!tier) {
       throw notAvailable(
         'wasm',
-        `this Node (${process.version}) does not run the ${wanted ?? 'simd'} kernels`,
+        `this Node (${process.version}) does not run the ${String(wanted)} kernels`,
         'Use Node 24, or at least 20.19; or leave the tier out.',
       );
     }
     this.tier = tier;
-    const module = new WebAssembly.Module(bytesOf[tier]);
-    const instance = new WebAssembly.Instance(module, { env: { memory } });
-    this.kernels = instance.exports as unknown as KernelExports;
-    this.kernels.setup(0, threads);
+    const { module, kernels } = openTier(tier, memory, threads);
+    this.kernels = kernels;
     for (let thread = 1; thread < threads; thread++) {
-      this.workers.push(startWorker({ module, memory, thread, threads }));
+      const columns = tileColumns[tier];
+      this.workers.push(startWorker({ module, memory, thread, threads, columns }));
     }
     this.integers = new Int32Array(memory.buffer, INTEGERS, 64);
     this.floats = new Float32Array(memory.buffer, FLOATS, 64);
@@ -80,13 +72,14 @@ interface WorkerStart {
   readonly memory: WebAssembly.Memory;
   readonly thread: number;
   readonly threads: number;
+  readonly columns: number;
 }
 
 /** Text, not a file: the bundle has no second file that it could name. */
 const WORKER_SOURCE = `
-const { module, memory, thread, threads } = require('node:worker_threads').workerData;
+const { module, memory, thread, threads, columns } = require('node:worker_threads').workerData;
 const { setup, serve } = new WebAssembly.Instance(module, { env: { memory } }).exports;
-setup(thread, threads);
+setup(thread, threads, columns);
 try {
   serve();
 } finally {

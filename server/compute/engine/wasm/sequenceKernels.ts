@@ -6,7 +6,7 @@ import { dropThreshold } from '../kernels/dropout';
 import { rowsOf, widthOf } from '../kernels/fused';
 import { ROTARY, rotaryTable, type RotaryOptions } from '../kernels/rotary';
 import { SELECTIVE_SCAN, SELECTIVE_SCAN_GRAD } from '../kernels/selectiveScan';
-import { CHANNEL_CHUNK, Op } from './assembly/opcodes';
+import { CHANNEL_CHUNK, Op, SCAN_PARTS, SCAN_TILE, SEGMENT_BYTES } from './assembly/opcodes';
 import type { WasmBackend } from './backend';
 import { register, type FusedCall } from './fusedKernels';
 import { columnSums, rowChunks, sizeOf } from './jobs';
@@ -215,22 +215,32 @@ function scanGrad({ inputs, backend }: FusedCall): Info[] {
   const [dy, ...given] = Object.values(inputs) as [Info, ...Info[]];
   const [batch, l, c] = given[0]!.shape as [number, number, number];
   const n = given[2]!.shape[1]!;
-  const kept = (2 * Math.ceil(Math.sqrt(l)) + 8) * CHANNEL_CHUNK * 4 * (n + 3);
-  if (kept > SCAN_SCRATCH)
+  const table = 4 * SCAN_TILE * n;
+  const segment = Math.max(1, Math.min(l, Math.floor(SEGMENT_BYTES / Math.max(1, 2 * table))));
+  if (table * (Math.ceil(l / segment) + 2 * segment + 6) > SCAN_SCRATCH)
     throw new Error(`selectiveScan: ${l} positions of ${n} states are too many`);
   const outputs = given.slice(0, 6).map((input) => backend.output(input.shape));
   const [du, dDelta, dA, dB, dC, dD] = outputs.map((output) => backend.address(output)) as [
     ...[number, number, number],
     ...[number, number, number],
   ];
-  backend.withScratch(4 * batch * c * (n + 1), (partial) => {
+  const lines = Math.ceil(c / CHANNEL_CHUNK);
+  const each = CHANNEL_CHUNK * Math.max(1, Math.ceil(lines / SCAN_PARTS));
+  const parts = Math.ceil(c / each);
+  const positions = batch * l * n;
+  backend.withScratch(4 * (batch * c * (n + 1) + 2 * parts * positions), (partial) => {
     const partialD = partial + 4 * batch * c * n;
-    backend.kernels.run(Op.ScanGrad, batch, [
+    const partialB = partialD + 4 * batch * c;
+    const partialC = partialB + 4 * parts * positions;
+    backend.kernels.run(Op.ScanGrad, batch * parts, [
       ...scanInputs(backend, given),
-      ...[backend.address(dy), 0, l, c, n, du, dDelta, partial, dB, dC, partialD],
+      ...[backend.address(dy), 0, l, c, n, du, dDelta, partial, partialB, partialC, partialD],
+      ...[parts, each, batch],
     ]);
     columnSums(backend, partial, dA, batch, c * n);
     columnSums(backend, partialD, dD, batch, c);
+    columnSums(backend, partialB, dB, parts, positions);
+    columnSums(backend, partialC, dC, parts, positions);
   });
   return outputs;
 }

@@ -1,6 +1,7 @@
 /** One chunk of a job, by the job's code. */
 import { Op } from './opcodes';
-import { gemmJob, peakJob } from './gemm';
+import { gemmJob } from './gemm';
+import { peakJob } from './peak';
 import {
   activationGradJob,
   activationJob,
@@ -28,7 +29,8 @@ import {
   rotaryJob,
 } from './tokens';
 import { attentionGradJob, attentionJob } from './attention';
-import { convGradInputJob, convGradWeightJob, convJob, scanGradJob, scanJob } from './stateSpace';
+import { convGradInputJob, convGradWeightJob, convJob } from './convolution';
+import { scanGradJob, scanJob } from './scan';
 
 export function runChunk(op: i32, chunk: i32): void {
   switch (op) {

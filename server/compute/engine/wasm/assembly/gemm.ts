@@ -1,10 +1,11 @@
 /**
- * Matrix product C = A·B + initial, single precision: tiles of 6 × 8 in registers over packed panels of B, in blocks of
- * 256 along K (the scheme of Goto & van de Geijn, ACM TOMS 34(3), 2008). An entry of C is summed in one order whatever
+ * Matrix product C = A·B + initial, single precision: tiles of 6 × 8 or 6 × 16 in registers over packed panels of B, in
+ * blocks of 256 along K (the scheme of Goto & van de Geijn, ACM TOMS 34(3), 2008). An entry of C is summed in one order whatever
  * the tiling, so results do not depend on how a product is cut into jobs. Strides are in bytes.
  */
-import { bytes, int, pointer, scratch, ZERO } from './layout';
+import { bytes, int, pointer, scratch, tileColumns, ZERO } from './layout';
 import { packA, packB } from './packing';
+import { tile16, tile8 } from './tiles';
 import { madd, sumLanes } from './vector';
 
 const K_BLOCK: i32 = 256;
@@ -14,8 +15,8 @@ const M_BLOCK: i32 = 384;
 const PACK_A: usize = 512 * 1024;
 const TILE: usize = 960 * 1024;
 
-/** Six rows of A times eight columns of B: row r of A starts at a + r·rowA and steps by stepA along k. */
-function micro(
+// @ts-ignore: decorator
+@inline function micro(
   a: usize,
   rowA: usize,
   stepA: usize,
@@ -26,71 +27,11 @@ function micro(
   init: usize,
   rowInit: usize,
 ): void {
-  const row2 = rowA * 2,
-    row3 = rowA * 3,
-    row4 = rowA * 4,
-    row5 = rowA * 5;
-  let c00 = f32x4.splat(0),
-    c01 = c00,
-    c10 = c00,
-    c11 = c00,
-    c20 = c00,
-    c21 = c00;
-  let c30 = c00,
-    c31 = c00,
-    c40 = c00,
-    c41 = c00,
-    c50 = c00,
-    c51 = c00;
-  for (let i = 0; i < k; i++) {
-    const b0 = v128.load(b),
-      b1 = v128.load(b, 16);
-    let x = v128.load32_splat(a);
-    c00 = madd(x, b0, c00);
-    c01 = madd(x, b1, c01);
-    x = v128.load32_splat(a + rowA);
-    c10 = madd(x, b0, c10);
-    c11 = madd(x, b1, c11);
-    x = v128.load32_splat(a + row2);
-    c20 = madd(x, b0, c20);
-    c21 = madd(x, b1, c21);
-    x = v128.load32_splat(a + row3);
-    c30 = madd(x, b0, c30);
-    c31 = madd(x, b1, c31);
-    x = v128.load32_splat(a + row4);
-    c40 = madd(x, b0, c40);
-    c41 = madd(x, b1, c41);
-    x = v128.load32_splat(a + row5);
-    c50 = madd(x, b0, c50);
-    c51 = madd(x, b1, c51);
-    a += stepA;
-    b += 32;
-  }
-  v128.store(c, f32x4.add(c00, v128.load(init)));
-  v128.store(c, f32x4.add(c01, v128.load(init, 16)), 16);
-  c += rowC;
-  init += rowInit;
-  v128.store(c, f32x4.add(c10, v128.load(init)));
-  v128.store(c, f32x4.add(c11, v128.load(init, 16)), 16);
-  c += rowC;
-  init += rowInit;
-  v128.store(c, f32x4.add(c20, v128.load(init)));
-  v128.store(c, f32x4.add(c21, v128.load(init, 16)), 16);
-  c += rowC;
-  init += rowInit;
-  v128.store(c, f32x4.add(c30, v128.load(init)));
-  v128.store(c, f32x4.add(c31, v128.load(init, 16)), 16);
-  c += rowC;
-  init += rowInit;
-  v128.store(c, f32x4.add(c40, v128.load(init)));
-  v128.store(c, f32x4.add(c41, v128.load(init, 16)), 16);
-  c += rowC;
-  init += rowInit;
-  v128.store(c, f32x4.add(c50, v128.load(init)));
-  v128.store(c, f32x4.add(c51, v128.load(init, 16)), 16);
+  if (tileColumns == 16) tile16(a, rowA, stepA, b, c, rowC, k, init, rowInit);
+  else tile8(a, rowA, stepA, b, c, rowC, k, init, rowInit);
 }
 
-/** A tile with fewer rows or columns than 6 × 8: whole in scratch, then the part that exists is copied. */
+/** A tile with fewer rows or columns than a whole one: whole in scratch, then the part that exists is copied. */
 function edge(
   rows: i32,
   columns: i32,
@@ -105,11 +46,11 @@ function edge(
   rowInit: usize,
 ): void {
   const tile = scratch() + TILE;
-  micro(a, rowA, stepA, b, tile, 32, k, ZERO, 0);
+  micro(a, rowA, stepA, b, tile, bytes(tileColumns), k, ZERO, 0);
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const at = bytes(j);
-      store<f32>(c + at, load<f32>(tile + ((<usize>i) << 5) + at) + load<f32>(init + at));
+      store<f32>(c + at, load<f32>(tile + <usize>i * bytes(tileColumns) + at) + load<f32>(init + at));
     }
     c += rowC;
     init += rowInit;
@@ -131,10 +72,11 @@ function block(
   stepInit: usize,
 ): void {
   const packed = scratch() + PACK_A,
-    panelBytes = <usize>k * 24;
+    panelBytes = <usize>k * 24,
+    width = tileColumns;
   packA(a, rowA, columnA, m, k, packed);
   let b = scratch();
-  for (let j = 0; j < n; j += 8) {
+  for (let j = 0; j < n; j += width) {
     const columns = n - j;
     for (let i = 0; i < m; i += 6) {
       const inPlace = columnA == 4 && i + 6 <= m;
@@ -143,10 +85,10 @@ function block(
         step: usize = inPlace ? 4 : 24;
       const to = c + <usize>i * rowC + bytes(j);
       const start = init + <usize>i * rowInit + <usize>j * stepInit;
-      if (columns >= 8 && i + 6 <= m) micro(from, row, step, b, to, rowC, k, start, rowInit);
-      else edge(min(6, m - i), min(8, columns), from, row, step, b, to, rowC, k, start, rowInit);
+      if (columns >= width && i + 6 <= m) micro(from, row, step, b, to, rowC, k, start, rowInit);
+      else edge(min(6, m - i), min(width, columns), from, row, step, b, to, rowC, k, start, rowInit);
     }
-    b += (<usize>k) << 5;
+    b += <usize>k * bytes(width);
   }
 }
 
@@ -212,7 +154,7 @@ export function product(
     // At least one round, so that an empty sum stores its initial value.
     for (let p = 0; p == 0 || p < k; p += K_BLOCK) {
       const kb = min(K_BLOCK, k - p);
-      packB(b + <usize>p * rowB + <usize>j * columnB, rowB, columnB, kb, nb, scratch());
+      packB(b + <usize>p * rowB + <usize>j * columnB, rowB, columnB, kb, nb, tileColumns, scratch());
       const start = p == 0 ? init + <usize>j * stepInit : cj;
       const rowStart = p == 0 ? rowInit : rowC,
         step: usize = p == 0 ? stepInit : 4;
@@ -266,37 +208,4 @@ export function gemmJob(chunk: i32): void {
   if (m == 1 && columnA == 4 && rowB == 4)
     rowProduct(a, columnA, b, rowB, columnB, c, k, nb, init, init == ZERO ? 0 : 4);
   else product(a, rowA, columnA, b, rowB, columnB, c, rowC, min(rows, m - i), k, nb, init, rowInit);
-}
-
-/** Job: 0 result, 1 rounds. Ten independent chains of multiply-add in registers: the machine's own limit. */
-export function peakJob(chunk: i32): void {
-  const x = v128.load32_splat(pointer(0)),
-    y = f32x4.splat(1e-9);
-  let a = x,
-    b = f32x4.add(x, y),
-    c = f32x4.add(b, y),
-    d = f32x4.add(c, y),
-    e = f32x4.add(d, y);
-  let f = f32x4.add(e, y),
-    g = f32x4.add(f, y),
-    h = f32x4.add(g, y),
-    p = f32x4.add(h, y),
-    q = f32x4.add(p, y);
-  for (let i = 0, rounds = int(1); i < rounds; i++) {
-    a = madd(x, y, a);
-    b = madd(x, y, b);
-    c = madd(x, y, c);
-    d = madd(x, y, d);
-    e = madd(x, y, e);
-    f = madd(x, y, f);
-    g = madd(x, y, g);
-    h = madd(x, y, h);
-    p = madd(x, y, p);
-    q = madd(x, y, q);
-  }
-  a = f32x4.add(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)), f32x4.add(e, f));
-  v128.store(
-    pointer(0) + ((<usize>chunk + 1) << 4),
-    f32x4.add(a, f32x4.add(f32x4.add(g, h), f32x4.add(p, q))),
-  );
 }

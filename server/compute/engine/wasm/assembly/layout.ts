@@ -13,9 +13,12 @@ const SCRATCH_BYTES: usize = 4 << 20;
 export const FREE_SCRATCH: usize = 1 << 20;
 
 let thread: i32 = 0;
+/** Columns of the matrix product's tile: 8, or 16 where V8 joins two 128-bit operations to one of 256 bits. */
+export let tileColumns: i32 = 8;
 
-export function setThread(index: i32): void {
+export function setThread(index: i32, columns: i32): void {
   thread = index;
+  tileColumns = columns;
 }
 
 // @ts-ignore: decorator

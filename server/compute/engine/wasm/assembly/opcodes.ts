@@ -70,3 +70,12 @@ export const ROW_CHUNK = 32;
 export const COLUMN_CHUNK = 64;
 /** Channels that a scan or convolution job takes together: one cache line. */
 export const CHANNEL_CHUNK = 16;
+/** Channels in the lanes of one scan. */
+export const SCAN_TILE = 8;
+/** Most parts of a sequence's channels whose gradients are summed apart: work for as many threads, whatever their number. */
+export const SCAN_PARTS = 16;
+/** States and decays that the scan's gradient keeps at a time: what fits a core's cache. */
+export const SEGMENT_BYTES = 512 * 1024;
+/** Chains of multiply-adds, four lanes each, in a round of PeakFlops: with tiles of 8 and of 16 columns. */
+export const PEAK_CHAINS = 10;
+export const PEAK_CHAINS_WIDE = 24;

@@ -1,69 +1,63 @@
 /** Rearranges blocks of A and B so that the product reads them in the order of its inner loop. Strides in bytes. */
 import { bytes } from './layout';
 
-/** Panels of 8 columns of B, k by k, the last filled up with zeros. */
-export function packB(b: usize, rowB: usize, columnB: usize, k: i32, n: i32, to: usize): void {
-  for (let j = 0; j < n; j += 8) {
+/** Panels of `width` (8 or 16) columns of B, k by k, the last filled up with zeros. */
+export function packB(b: usize, rowB: usize, columnB: usize, k: i32, n: i32, width: i32, to: usize): void {
+  const pitch = bytes(width);
+  for (let j = 0; j < n; j += width) {
     const from = b + <usize>j * columnB;
-    if (j + 8 <= n && columnB == 4) packRows(from, rowB, k, to);
-    else if (j + 8 <= n && rowB == 4) packTransposed(from, columnB, k, to);
-    else {
-      const columns = min(8, n - j);
+    if (j + width <= n && columnB == 4) packRows(from, rowB, k, pitch, to);
+    else if (j + width <= n && rowB == 4) {
+      for (let q: usize = 0; q < pitch; q += 16) packTransposed(from + (q >> 2) * columnB, columnB, k, pitch, to + q);
+    } else {
+      const columns = min(width, n - j);
       for (let i = 0; i < k; i++) {
-        const at = to + ((<usize>i) << 5);
-        v128.store(at, f32x4.splat(0));
-        v128.store(at, f32x4.splat(0), 16);
+        const at = to + <usize>i * pitch;
+        memory.fill(at, 0, pitch);
         for (let q = 0; q < columns; q++) {
           store<f32>(at + bytes(q), load<f32>(from + <usize>i * rowB + <usize>q * columnB));
         }
       }
     }
-    to += (<usize>k) << 5;
+    to += <usize>k * pitch;
   }
 }
 
-function packRows(from: usize, rowB: usize, k: i32, to: usize): void {
+function packRows(from: usize, rowB: usize, k: i32, pitch: usize, to: usize): void {
   for (let i = 0; i < k; i++) {
     v128.store(to, v128.load(from));
     v128.store(to, v128.load(from, 16), 16);
+    if (pitch == 64) {
+      v128.store(to, v128.load(from, 32), 32);
+      v128.store(to, v128.load(from, 48), 48);
+    }
     from += rowB;
-    to += 32;
+    to += pitch;
   }
 }
 
-function packTransposed(from: usize, columnB: usize, k: i32, to: usize): void {
-  for (let half: usize = 0; half < 2; half++) {
-    const s0 = from + half * 4 * columnB,
-      s1 = s0 + columnB,
-      s2 = s1 + columnB,
-      s3 = s2 + columnB;
-    let at = to + (half << 4),
-      o: usize = 0,
-      i = 0;
-    for (; i + 4 <= k; i += 4) {
-      const r0 = v128.load(s0 + o),
-        r1 = v128.load(s1 + o),
-        r2 = v128.load(s2 + o),
-        r3 = v128.load(s3 + o);
-      const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5),
-        t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
-      const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7),
-        t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
-      v128.store(at, v128.shuffle<i64>(t0, t1, 0, 2));
-      v128.store(at, v128.shuffle<i64>(t0, t1, 1, 3), 32);
-      v128.store(at, v128.shuffle<i64>(t2, t3, 0, 2), 64);
-      v128.store(at, v128.shuffle<i64>(t2, t3, 1, 3), 96);
-      at += 128;
-      o += 16;
-    }
-    for (; i < k; i++) {
-      store<f32>(at, load<f32>(s0 + o));
-      store<f32>(at, load<f32>(s1 + o), 4);
-      store<f32>(at, load<f32>(s2 + o), 8);
-      store<f32>(at, load<f32>(s3 + o), 12);
-      at += 32;
-      o += 4;
-    }
+/** Four columns that lie as rows. */
+function packTransposed(s0: usize, columnB: usize, k: i32, pitch: usize, at: usize): void {
+  const s1 = s0 + columnB, s2 = s1 + columnB, s3 = s2 + columnB;
+  let o: usize = 0, i = 0;
+  for (; i + 4 <= k; i += 4) {
+    const r0 = v128.load(s0 + o), r1 = v128.load(s1 + o), r2 = v128.load(s2 + o), r3 = v128.load(s3 + o);
+    const t0 = v128.shuffle<i32>(r0, r1, 0, 4, 1, 5), t1 = v128.shuffle<i32>(r2, r3, 0, 4, 1, 5);
+    const t2 = v128.shuffle<i32>(r0, r1, 2, 6, 3, 7), t3 = v128.shuffle<i32>(r2, r3, 2, 6, 3, 7);
+    v128.store(at, v128.shuffle<i64>(t0, t1, 0, 2));
+    v128.store(at + pitch, v128.shuffle<i64>(t0, t1, 1, 3));
+    v128.store(at + 2 * pitch, v128.shuffle<i64>(t2, t3, 0, 2));
+    v128.store(at + 3 * pitch, v128.shuffle<i64>(t2, t3, 1, 3));
+    at += 4 * pitch;
+    o += 16;
+  }
+  for (; i < k; i++) {
+    store<f32>(at, load<f32>(s0 + o));
+    store<f32>(at, load<f32>(s1 + o), 4);
+    store<f32>(at, load<f32>(s2 + o), 8);
+    store<f32>(at, load<f32>(s3 + o), 12);
+    at += pitch;
+    o += 4;
   }
 }
 

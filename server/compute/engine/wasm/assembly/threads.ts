@@ -21,8 +21,8 @@ const MILLISECOND: i64 = 1000000;
 
 let threads: i32 = 1;
 
-export function setup(thread: i32, count: i32): void {
-  setThread(thread);
+export function setup(thread: i32, count: i32, columns: i32): void {
+  setThread(thread, columns);
   threads = count;
 }
 

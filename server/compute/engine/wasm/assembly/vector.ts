@@ -25,27 +25,70 @@
   );
 }
 
+/** Constants, four of each: a load is cheaper than building a vector in the middle of a loop. */
+const CONSTANTS: usize = memory.data<f32>([
+  12582912, 12582912, 12582912, 12582912, // 1.5·2²³: adding it rounds to an integer in the low bits
+  1, 1, 1, 1,
+  1.44269504, 1.44269504, 1.44269504, 1.44269504, // 1/ln 2
+  -0.693145752, -0.693145752, -0.693145752, -0.693145752, // −ln 2 in two parts
+  -1.42860677e-6, -1.42860677e-6, -1.42860677e-6, -1.42860677e-6,
+  88.6, 88.6, 88.6, 88.6, // beyond: e^x is ∞ and 0
+  -88.1, -88.1, -88.1, -88.1,
+  127.9, 127.9, 127.9, 127.9, // beyond: 2^x is ∞ and 0
+  -127, -127, -127, -127,
+  0.999999708, 0.999999708, 0.999999708, 0.999999708, // 9: (e^r − 1)/r for |r| ≤ ln 2/2
+  0.499991496, 0.499991496, 0.499991496, 0.499991496,
+  0.166676362, 0.166676362, 0.166676362, 0.166676362,
+  0.0418979303, 0.0418979303, 0.0418979303, 0.0418979303,
+  0.00829031465, 0.00829031465, 0.00829031465, 0.00829031465,
+  0.693146978, 0.693146978, 0.693146978, 0.693146978, // 14: (2^r − 1)/r for |r| ≤ 1/2
+  0.240222421, 0.240222421, 0.240222421, 0.240222421,
+  0.0555073375, 0.0555073375, 0.0555073375, 0.0555073375,
+  0.00967151286, 0.00967151286, 0.00967151286, 0.00967151286,
+  0.00132647271, 0.00132647271, 0.00132647271, 0.00132647271,
+], 16);
+const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000], 16);
+
+// @ts-ignore: decorator
+@inline function constant(i: usize): v128 {
+  return v128.load(CONSTANTS + (i << 4));
+}
+
+// @ts-ignore: decorator
+@inline export function one4(): v128 {
+  return constant(1);
+}
+
+/** 1 + r·(c₀ + c₁r + … + c₄r⁴), scaled by 2ⁿ; n in the low bits of `shifted`. At n = −127 the scale is 0, at 128 ∞. */
+// @ts-ignore: decorator
+@inline function scaledPolynomial(r: v128, shifted: v128, first: usize): v128 {
+  let p = madd(constant(first + 4), r, constant(first + 3));
+  p = madd(p, r, constant(first + 2));
+  p = madd(p, r, constant(first + 1));
+  p = madd(p, r, constant(first));
+  p = madd(p, r, constant(1));
+  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), v128.load(ONE_BITS)));
+}
+
 /**
- * eˣ to 2 ulp: x = n·ln 2 + r, a degree-6 polynomial of r, then the exponent (Cephes' expf). Above 88.38 ∞, below
- * −87.33 (where the result would be subnormal) 0, NaN stays NaN: wasm's min and max pass it on.
+ * eˣ to 2e-7: x = n·ln 2 + r, a minimax polynomial of r (1e-7), then the exponent. Above 88.38 ∞, below −87.68 0,
+ * NaN stays NaN: pmin and pmax keep their first operand unless the second is smaller or larger.
  */
 // @ts-ignore: decorator
 @inline export function exp4(x: v128): v128 {
-  const clamped = f32x4.min(f32x4.max(x, f32x4.splat(-87.33)), f32x4.splat(88.3762));
-  const magic = f32x4.splat(12582912); // 1.5·2²³: adding it rounds to an integer in the low bits
-  const shifted = f32x4.add(f32x4.mul(clamped, f32x4.splat(1.44269504)), magic);
-  const n = f32x4.sub(shifted, magic);
-  const r = madd(n, f32x4.splat(-1.42860677e-6), madd(n, f32x4.splat(-0.693145752), clamped));
-  let p = madd(f32x4.splat(1.0 / 720.0), r, f32x4.splat(1.0 / 120.0));
-  p = madd(p, r, f32x4.splat(1.0 / 24.0));
-  p = madd(p, r, f32x4.splat(1.0 / 6.0));
-  p = madd(p, r, f32x4.splat(0.5));
-  p = madd(p, r, f32x4.splat(1));
-  p = madd(p, r, f32x4.splat(1));
-  const scale = i32x4.add(i32x4.shl(shifted, 23), i32x4.splat(0x3f800000));
-  const value = f32x4.mul(p, scale);
-  const large = v128.bitselect(f32x4.splat(Infinity), value, f32x4.gt(x, f32x4.splat(88.3762)));
-  return v128.andnot(large, f32x4.lt(x, f32x4.splat(-87.33)));
+  const clamped = f32x4.pmin(f32x4.pmax(x, constant(6)), constant(5));
+  const shifted = f32x4.add(f32x4.mul(clamped, constant(2)), constant(0));
+  const n = f32x4.sub(shifted, constant(0));
+  const r = madd(n, constant(4), madd(n, constant(3), clamped));
+  return scaledPolynomial(r, shifted, 9);
+}
+
+/** 2ˣ, as `exp4`: ∞ above 127.5, 0 below −126.5. */
+// @ts-ignore: decorator
+@inline export function pow2(x: v128): v128 {
+  const clamped = f32x4.pmin(f32x4.pmax(x, constant(8)), constant(7));
+  const shifted = f32x4.add(clamped, constant(0));
+  return scaledPolynomial(f32x4.sub(clamped, f32x4.sub(shifted, constant(0))), shifted, 14);
 }
 
 // @ts-ignore: decorator
@@ -55,8 +98,7 @@
 
 // @ts-ignore: decorator
 @inline export function sigmoid4(x: v128): v128 {
-  const one = f32x4.splat(1);
-  return f32x4.div(one, f32x4.add(one, exp4(f32x4.neg(x))));
+  return f32x4.div(constant(1), f32x4.add(constant(1), exp4(f32x4.neg(x))));
 }
 
 /** log(1 + e) for e in [0, 1]: 2·artanh(e / (2 + e)) by its series, 1e-8 at e = 1. */
