@@ -105,6 +105,13 @@ describe('jobs', () => {
         (await planOf(quickConfig({ hybrid: pins }))).flopsPerToken <= tuned!.flopsPerToken,
       );
     }
+    const cut = await planOf(
+      quickConfig({
+        hybrid: '  blocks: 2\n  gate: none',
+        rest: 'finetune: { steps: 5, alphas: { threshold: 0.4 } }',
+      }),
+    );
+    assert.equal(cut.jobs[1]!.flopsPerToken, cut.jobs[0]!.flopsPerToken, 'all may stay');
   });
 
   it('defaults: the fine-tuning’s come from the search, a tenth of the steps, gaea’s rate', async () => {
