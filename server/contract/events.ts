@@ -52,6 +52,7 @@ export interface StepEvent extends EventBase, Where {
   readonly steps: number;
   /** Mean cross-entropy of the step's scored tokens, nats. */
   readonly loss: number;
+  /** After the step's update; without noise where the step drew some (`dash`). Absent in baselines. */
   readonly alphas?: Alphas;
   readonly tokensPerSecond: number;
   readonly etaSeconds: number;

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import { componentForward, EVALUATION } from '../../../server/compute/families/component';
+import { dropoutAt } from '../../../server/compute/families/modules';
 import { dropoutRates } from '../../../server/models/families';
 import { onEachEngine } from './engines';
 import { goldenCases, idsOf, loadVariables, lookupIn, type GoldenCase } from './goldenCase';
@@ -35,6 +36,17 @@ describe('dropout of the families', () => {
       attention_dropout: 0.2,
     });
     assert.deepEqual(dropoutRates(caseNamed('mamba-plain').architecture), {});
+  });
+
+  it('has a mask of its own for every layer and place in it, none in evaluation or at rate 0', () => {
+    const training = { ...EVALUATION, training: true, dropoutKey: 77 };
+    const sites = ['embedding', 'attention', 'residual', 'feedForward'] as const;
+    const keys = sites.flatMap((site) =>
+      Array.from({ length: 50 }, (_, layer) => dropoutAt(training, 0.1, site, layer)!.key),
+    );
+    assert.equal(new Set(keys).size, keys.length);
+    assert.equal(dropoutAt(EVALUATION, 0.1, 'residual'), undefined);
+    assert.equal(dropoutAt(training, 0, 'residual'), undefined);
   });
 
   onEachEngine(() => {

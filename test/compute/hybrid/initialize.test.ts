@@ -3,6 +3,7 @@ import { RandomStream } from '../../../server/models/random';
 import { openEngine } from '../../../server/compute/engine/engine';
 import { buildHybrid } from '../../../server/compute/hybrid/build';
 import { forward, type Hybrid } from '../../../server/compute/hybrid/hybrid';
+import { oneHotRows } from '../../../server/compute/hybrid/mixture';
 import { initialValues } from '../../../server/compute/hybrid/initialize';
 import { someIds, softRows, startingHybrid, tinyHybrid, tinyPlan, valuesOf } from './tinyHybrid';
 
@@ -92,5 +93,31 @@ describe('dropout in a hybrid', () => {
     assert.deepEqual(logits(false, 1), logits(false, 2));
     ids.dispose();
     hybrid.parameters.dispose();
+  });
+
+  it('never gives two components of one family the same masks', async () => {
+    await openEngine('cpu');
+    const config = { embd_pdrop: 0.3, attn_pdrop: 0.3, resid_pdrop: 0.3 };
+    const hybrid = await tinyHybrid({
+      components: [
+        { name: 'one', family: 'gpt2', layers: 2, width: 8, config },
+        { name: 'two', family: 'gpt2', layers: 2, width: 8, config },
+      ],
+      blocks: 2,
+    });
+    const { parameters } = hybrid;
+    for (const { name } of parameters.list()) {
+      if (!name.startsWith('components/two/')) continue;
+      parameters.write(name, parameters.read(name.replace('/two/', '/one/')));
+    }
+    const ids = someIds(1, 6);
+    const logitsOf = (component: number, training: boolean) =>
+      valuesOf(() =>
+        forward(hybrid, ids, oneHotRows(2, 2, component), { training, dropoutKey: 9 }),
+      );
+    assert.deepEqual(logitsOf(0, false), logitsOf(1, false), 'the same weights');
+    assert.notDeepEqual(logitsOf(0, true), logitsOf(1, true));
+    ids.dispose();
+    parameters.dispose();
   });
 });

@@ -7,6 +7,7 @@ import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { stringify } from 'yaml';
+import { exportHybrid } from '../../../server/compute/hybrid/export';
 import { initialValues } from '../../../server/compute/hybrid/initialize';
 import { ComponentFiles } from '../../../server/compute/process/runServices';
 import type { RunOutcome } from '../../../server/compute/search/runJobs';
@@ -100,6 +101,25 @@ export class ModelScene {
       await files.close();
       await bench.remove();
     }
+  }
+
+  /** Writes the hybrid of a config, untrained, as a run's result would be. */
+  async exportTo(name: string, config: SceneConfig): Promise<void> {
+    const plan = await this.plan(config);
+    const files = new ComponentFiles(plan);
+    const live = plan.blocks.map(() => plan.components.map(() => true));
+    const { hybrid, dispose } = await files.build(live, 11);
+    const folder = path.join(this.folder, name);
+    await mkdir(folder);
+    await exportHybrid(folder, {
+      hybrid,
+      tokenizer: plan.components[plan.tokenizer]!.tokenizerPath,
+      dtype: 'F32',
+      alphas: plan.blocks.map(({ initial }) => initial),
+      configs: plan.components.map((component) => component.config),
+    });
+    dispose();
+    await files.close();
   }
 
   remove(): Promise<void> {

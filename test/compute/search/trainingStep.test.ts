@@ -115,6 +115,44 @@ describe('one step', () => {
     dispose();
   });
 
+  it('moves a by the mean over scored tokens: a batch shown twice counts once', async () => {
+    const batch = stream().next(2);
+    for (const algorithm of ['gaea', 'darts'] as const) {
+      const [once, twice] = [
+        await bench([batch], algorithm),
+        await bench([batch, batch], algorithm),
+      ];
+      const moved = [once, twice].map(({ input }) => {
+        const { architecture, alphaMoments } = trainingStep(input);
+        return [...architecture.blocks.flatMap(({ a }) => a), ...alphaMoments.first.flat()];
+      });
+      const [one, two] = [moved[0]!, moved[1]!];
+      one.forEach((value, at) => assert.ok(Math.abs(value - two[at]!) < 1e-7));
+      once.dispose();
+      twice.dispose();
+    }
+  });
+
+  it('draws dropout anew for every step, micro-batch, job and seed', async () => {
+    const batch = stream().next(1);
+    const { model, input, dispose } = await bench([batch, batch]);
+    const keys: number[] = [];
+    const watched: HybridModel = {
+      ...model,
+      lossSum: (some, rows, context) => {
+        assert.ok(context.training);
+        keys.push(context.dropoutKey);
+        return model.lossSum(some, rows, context);
+      },
+    };
+    const changes = [{}, { step: 2 }, { seed: 2 }, { job: 'other' }];
+    for (const change of changes) trainingStep({ ...input, ...change, model: watched });
+    assert.equal(new Set(keys).size, 2 * changes.length);
+    trainingStep({ ...input, model: watched });
+    assert.deepEqual(keys.slice(-2), keys.slice(0, 2), 'keyed, not drawn in turn');
+    dispose();
+  });
+
   it('refuses a batch without a scored token, before anything changes', async () => {
     const batch = stream().next(1);
     const empty = { ...batch, targets: batch.targets.map(() => IGNORED), scored: 0 };
