@@ -9,7 +9,7 @@ import { findRun, runBases, type ListedRun } from '../runs/listRuns';
 import { chooseNode, type NodeChoice } from '../runs/nodeBinary';
 import { readRawEvents } from '../runs/readEvents';
 import { createRunFolder, holdReserve, readConfigSnapshot, readPlanFile } from '../runs/runFolder';
-import { RunError } from '../runs/runErrors';
+import { RunError, systemCode } from '../runs/runErrors';
 import { runState } from '../runs/runState';
 import { findPublication } from '../runs/runtimeFolder';
 import { createNodeModelReader } from '../weights/nodeModelReader';
@@ -123,7 +123,13 @@ async function checkPlan(run: ListedRun): Promise<void> {
 
 /** `seq` of the first event that this process will write: what came before is not shown again. */
 async function nextSeq(dir: string): Promise<number> {
-  return ((await readRawEvents(dir)).events.at(-1)?.seq ?? -1) + 1;
+  try {
+    return ((await readRawEvents(dir)).events.at(-1)?.seq ?? -1) + 1;
+  } catch (error) {
+    // A run whose process never began has no log.
+    if (systemCode(error) === 'ENOENT') return 0;
+    throw error;
+  }
 }
 
 async function launchAndFollow(

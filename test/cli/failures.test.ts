@@ -1,9 +1,10 @@
 /** What goes wrong is told in a sentence with a way out: never a stack, never silence. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { chmod, cp, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Plan } from '../../server/contract/plan';
+import { readEvents } from '../../server/runs/readEvents';
 import { createRunFolder } from '../../server/runs/runFolder';
 import { runState } from '../../server/runs/runState';
 import { computed, eventsIn, ofType, rawEvents } from './runFiles';
@@ -113,8 +114,11 @@ describe('when it goes wrong', () => {
       plan: JSON.parse(planned.out) as Plan,
       out: scene.path('out-unbegun'),
       versions: {},
+      now: new Date(Date.now() - 3_600_000),
     });
-    await rm(to, { recursive: true });
+    const unborn = scene.path('unborn');
+    await cp(unbegun, unborn, { recursive: true });
+    await rename(to, `${to}-aside`);
 
     const compute = spawnSync(process.execPath, [path.resolve('dist/compute.js'), 'run', unbegun], {
       encoding: 'utf8',
@@ -128,6 +132,19 @@ describe('when it goes wrong', () => {
     const resumed = await scene.run(['resume', running]);
     assert.equal(resumed.code, 1);
     assert.match(resumed.err, /^plan-changed: .*models\/mamba/);
+
+    // Back again: a run that failed before it began, and one that never even tried, begin.
+    await rename(`${to}-aside`, to);
+    for (const dir of [unbegun, unborn]) {
+      const cli = scene.start(['resume', dir, '--json']);
+      await eventually('a step', async () => ofType(await rawEvents(dir), 'step')[0], 20);
+      assert.equal((await scene.run(['stop', dir])).code, 0);
+      assert.equal((await cli.ended).code, 130);
+      const { events } = await readEvents(dir);
+      assert.equal(ofType(events, 'started').length, 1);
+      assert.deepEqual(ofType(events, 'failed'), []);
+      assert.equal(events.at(-1)!.type, 'finished');
+    }
   });
 
   it('a folder beside the config that nobody may write to', async function () {
