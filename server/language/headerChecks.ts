@@ -2,6 +2,7 @@
 import type { ResolvedConfig } from '../contract/config';
 import type { FamilyTable } from '../models/architecture';
 import { familyForConfig, supportedModelTypes } from '../models/families';
+import { safetensorsAlternative } from '../models/knownRepositories';
 import type { ModelFinding, TokenizerFinding } from '../models/modelReader';
 import { shown } from './configDocument';
 import type { ComponentHeaders, DataSplit, Headers } from './headers';
@@ -20,7 +21,9 @@ function checkComponent(report: Report, config: ResolvedConfig, component: Compo
   const { name, model } = component;
   const at = ['components', name];
   if (model) {
-    const finding = modelFinding(model, config.components[name]!.source!);
+    const finding =
+      pickleRepository(report, [...at, 'source'], model) ??
+      modelFinding(model, config.components[name]!.source!);
     if (finding) report.add([...at, 'source'], finding);
   }
   checkFamily(report, component);
@@ -66,6 +69,21 @@ function modelFinding(model: ModelFinding, source: string): Finding | undefined 
     case 'invalid':
       return { code: 'bad-source', message: model.message };
   }
+}
+
+/** A repository that is known to have pickles only is said to be one before it is downloaded. */
+function pickleRepository(
+  report: Report,
+  at: readonly string[],
+  model: ModelFinding,
+): Finding | undefined {
+  const other = model.kind === 'notCached' ? safetensorsAlternative(model.id) : undefined;
+  if (other === undefined) return undefined;
+  return {
+    code: 'pickle-only',
+    message: `This repository has its weights as pickles, which can run any code and are never read. Use \`${other}\`.`,
+    ...report.replacing(at, `Change to ${other}`, other),
+  };
 }
 
 function notCached(id: string, revision: string): Finding {

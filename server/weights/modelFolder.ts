@@ -1,6 +1,7 @@
 /** A model in Hugging Face layout: `config.json` and safetensors, in one file or in shards under an index. */
 import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
+import { safetensorsAlternative } from '../models/knownRepositories';
 import { quoteName, parseStrictJson } from '../models/strictJson';
 import { fileMissing, fromSystemError, pickleOnly, systemCode, WeightsError } from './errors';
 import { isPlainFileName, readInFolder } from './regularFile';
@@ -32,11 +33,6 @@ export interface ModelWeights {
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
   readonly read: (name: string) => Promise<TensorData>;
   readonly close: () => Promise<void>;
-}
-
-/** A source with safetensors for a known pickle-only model; `id`: `owner/name`. */
-export function safetensorsAlternative(id: string): string | undefined {
-  return /^state-spaces\/mamba-\d+(?:\.\d+)?[mb]$/.test(id) ? `hf:${id}-hf` : undefined;
 }
 
 /** The repository `owner/name` that a cache folder or a folder's name speaks of, where one can be told. */

@@ -1,6 +1,7 @@
 /** Downloads what a hybrid needs of a hub model into the shared cache: listed by `hubListing`, fetched by `hubBlob`. */
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
+import { safetensorsAlternative } from '../models/knownRepositories';
 import { syncFolder, writeAtomically, writeFully } from './atomicFile';
 import { fromSystemError, pickleOnly, WeightsError } from './errors';
 import { downloadBlob, type HubFile } from './hubBlob';
@@ -18,13 +19,7 @@ import {
 } from './hubId';
 import { findCommit, listRepository } from './hubListing';
 import { badAnswer, hubConnection, type HubConnection } from './hubRequest';
-import {
-  INDEX_FILE,
-  parseShardIndex,
-  pickleFiles,
-  safetensorsAlternative,
-  WEIGHTS_FILE,
-} from './modelFolder';
+import { INDEX_FILE, parseShardIndex, pickleFiles, WEIGHTS_FILE } from './modelFolder';
 import { placeInSnapshot } from './hubSnapshot';
 
 export type PullProgress =

@@ -61,6 +61,22 @@ describe('models', () => {
     assert.equal(problem.fixes?.[0]?.download, 'hf:owner/name@v2');
   });
 
+  it('a repository that is known to have pickles only, before it is downloaded', async () => {
+    const source = 'hf:state-spaces/mamba-130m';
+    const marked = quickConfig({
+      components: `  neox: { source: ./neox }\n  mamba: { source: |${source}| }`,
+    });
+    const away = { kind: 'notCached', id: 'state-spaces/mamba-130m', revision: 'main' } as const;
+    const whole = `${source}-hf`;
+    const disk = {
+      ...quickDisk,
+      models: { ...quickDisk.models, [source]: away, [whole]: model(tinyMamba) },
+    };
+    const problem = await expectProblem(marked, 'pickle-only', disk);
+    assert.match(problem.message, /hf:state-spaces\/mamba-130m-hf/);
+    assert.deepEqual(await problemsOf(fixed(marked, problem), disk), []);
+  });
+
   it('what is damaged, and what is no name', async () => {
     await expectProblem(
       atMamba,
