@@ -153,6 +153,29 @@ describe('one step', () => {
     dispose();
   });
 
+  it('drops nothing in evaluation', async () => {
+    const batch = stream().next(2);
+    const scoreWith = async (rate: number) => {
+      const config = { embd_pdrop: rate, attn_pdrop: rate, resid_pdrop: rate };
+      const only = { name: 'only', family: 'gpt2', layers: 2, width: 4, config } as const;
+      const model = await buildTiny(
+        runPlan({ hybrid: { components: [only] } }),
+        [[true], [true]],
+        1,
+      );
+      const score = model.score(batch, [[1], [1]]);
+      const lossSum = model.lossSum(batch, [[1], [1]], { training: true, dropoutKey: 5 });
+      const trained = lossSum.dataSync()[0]!;
+      lossSum.dispose();
+      model.dispose();
+      return { score, trained };
+    };
+    const [without, dropping] = [await scoreWith(0), await scoreWith(0.4)];
+    assert.deepEqual(dropping.score, without.score);
+    assert.notEqual(dropping.trained, without.trained);
+    assert.equal(without.trained, without.score.lossSum);
+  });
+
   it('refuses a batch without a scored token, before anything changes', async () => {
     const batch = stream().next(1);
     const empty = { ...batch, targets: batch.targets.map(() => IGNORED), scored: 0 };
