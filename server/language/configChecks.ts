@@ -26,8 +26,18 @@ function checkComponents(report: Report, written: Config): void {
   for (const name of names) checkOrigin(report, name, written.components[name]!);
 }
 
+/** Subjects of a run's jobs beside its components. */
+const RESERVED: ReadonlySet<string> = new Set(['hybrid', 'uniform']);
+
 function checkOrigin(report: Report, name: string, component: Config['components'][string]): void {
   const path = ['components', name];
+  if (RESERVED.has(name)) {
+    report.add(path, {
+      code: 'component-name',
+      message: `\`${name}\` is what events and reports call ${name === 'hybrid' ? 'the hybrid' : 'the uniform baseline'}: give the component another name.`,
+      part: 'key',
+    });
+  }
   const scratch = (['family', 'config', 'init'] as const).filter(
     (key) => component[key] !== undefined,
   );

@@ -25,6 +25,13 @@ describe('components', () => {
     }
   });
 
+  it('the names of a run’s other subjects are taken', async () => {
+    for (const name of ['hybrid', 'uniform']) {
+      const components = `  neox: { source: ./neox }\n  |${name}|: { source: ./mamba }`;
+      await expectProblem(quickConfig({ components }), 'component-name');
+    }
+  });
+
   it('none at all', async () => {
     await expectProblem(
       quickConfig().replace(/components:\n.*\n.*\n/, '|components|: {}\n'),
