@@ -64,6 +64,9 @@ describe('a hybrid from scratch', () => {
     const other = await buildHybrid(tinyPlan(options), () => Promise.resolve(source), 2);
     const table = 'components/one/embed_in.weight';
     assert.notDeepEqual(other.parameters.read(table), first.parameters.read(table));
+    const layer = (index: number) =>
+      first.parameters.read(`components/one/layers.${index}.attention.dense.weight`);
+    assert.notDeepEqual(layer(0), layer(1));
     const pruned = await startingHybrid({ ...options, prune: { 0: [1] } });
     for (const [name, values] of valuesByName(pruned)) {
       assert.deepEqual(values, first.parameters.read(name), name);
