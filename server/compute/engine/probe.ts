@@ -54,6 +54,7 @@ function registerWork(backend: WasmBackend, threads: number): Work {
   const run = () => {
     backend.withScratch(block * (threads + 1), (at) => {
       const values = Float32Array.from({ length: block / 4 }, (_, i) => i);
+      values.set([0.5, 1e-3], values.length - 2);
       new Float32Array(backend.heap.memory.buffer, at, values.length).set(values);
       backend.kernels.run(Op.PeakFlops, threads, [at, rounds]);
     });

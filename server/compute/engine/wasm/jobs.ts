@@ -32,18 +32,37 @@ export interface Product {
   readonly bias?: number;
 }
 
-/** A job of a product: large enough to pay for packing, small enough to be shared among threads. */
-const TILE_ROWS = 192;
-const TILE_COLUMNS = 128;
+/** Largest job of a product: what its packing buffers hold (assembly/gemm.ts). */
+const MOST_ROWS = 384;
+const MOST_COLUMNS = 512;
+/** A job below this many multiply-adds is not worth sharing. */
+const LEAST_WORK = 2 ** 19;
+/** Jobs a thread: enough that none waits long for the last. */
+const JOBS_A_THREAD = 4;
+
+/** Rows and columns of a job. The bits don't depend on it: an entry is summed in one order however C is cut. */
+function tileOf(threads: number, { m, k, n, batches = 1 }: Product): [number, number] {
+  let down = Math.ceil(m / MOST_ROWS);
+  let across = Math.ceil(n / MOST_COLUMNS);
+  const work = batches * m * k * n;
+  const wanted = threads === 1 ? 1 : Math.min(JOBS_A_THREAD * threads, work / LEAST_WORK);
+  while (2 * batches * down * across <= wanted) {
+    if (m / down >= n / across) down *= 2;
+    else across *= 2;
+  }
+  // Whole tiles of 6 × 16 registers but for the last.
+  return [6 * Math.ceil(m / (6 * down)), 16 * Math.ceil(n / (16 * across))];
+}
 
 /** C = A·B (+ bias). */
 export function multiply(backend: WasmBackend, product: Product): void {
   const { a, b, c, m, k, n, batches = 1, bias = 0 } = product;
   if (m === 0 || n === 0) return;
-  const tiles = Math.ceil(m / TILE_ROWS) * Math.ceil(n / TILE_COLUMNS);
+  const [rows, columns] = tileOf(backend.kernels.threads, product);
+  const tiles = Math.ceil(m / rows) * Math.ceil(n / columns);
   backend.kernels.run(Op.Gemm, batches * tiles, [
     ...[a.at, a.row, a.column, b.at, b.row, b.column, c, n, m, k, n, bias, 0],
-    ...[TILE_ROWS, TILE_COLUMNS, a.batch ?? 0, b.batch ?? 0, m * n],
+    ...[rows, columns, a.batch ?? 0, b.batch ?? 0, m * n],
   ]);
 }
 

@@ -19,6 +19,7 @@ const FAILED = 512;
 
 export class KernelModule {
   readonly tier: Tier;
+  readonly threads: number;
   private readonly integers: Int32Array;
   private readonly floats: Float32Array;
   private readonly kernels: OpenTier['kernels'];
@@ -40,6 +41,7 @@ export class KernelModule {
       );
     }
     this.tier = tier;
+    this.threads = threads;
     const { module, kernels } = openTier(tier, memory, threads);
     this.kernels = kernels;
     for (let thread = 1; thread < threads; thread++) {

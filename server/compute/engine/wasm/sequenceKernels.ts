@@ -6,7 +6,14 @@ import { dropThreshold } from '../kernels/dropout';
 import { rowsOf, widthOf } from '../kernels/fused';
 import { ROTARY, rotaryTable, type RotaryOptions } from '../kernels/rotary';
 import { SELECTIVE_SCAN, SELECTIVE_SCAN_GRAD } from '../kernels/selectiveScan';
-import { CHANNEL_CHUNK, Op, SCAN_PARTS, SCAN_TILE, SEGMENT_BYTES } from './assembly/opcodes';
+import {
+  CHANNEL_CHUNK,
+  CONV_CHUNK,
+  Op,
+  SCAN_PARTS,
+  SCAN_TILE,
+  SEGMENT_BYTES,
+} from './assembly/opcodes';
 import type { WasmBackend } from './backend';
 import { register, type FusedCall } from './fusedKernels';
 import { columnSums, rowChunks, sizeOf } from './jobs';
@@ -163,27 +170,30 @@ function convArguments(
   ];
 }
 
+const convChunks = (x: Info): number => x.shape[0]! * Math.ceil(widthOf(x) / CONV_CHUNK);
+
 function causalConv({ inputs, attrs, backend }: FusedCall): Info {
   const [x, w, bias] = Object.values(inputs) as [Info, Info, Info | undefined];
   const out = backend.output(x.shape);
   const given = convArguments(backend, x, w, bias, attrs['silu'] === true);
-  backend.kernels.run(Op.Conv, x.shape[0]!, given(backend.address(out), 0));
+  backend.kernels.run(Op.Conv, convChunks(x), given(backend.address(out), 0));
   return out;
 }
 
 function causalConvGrad({ inputs, attrs, backend }: FusedCall): Info[] {
   const [dy, x, w, bias] = Object.values(inputs) as [Info, Info, Info, Info | undefined];
-  const [batch, , c] = x.shape as [number, number, number];
+  const c = widthOf(x);
+  const chunks = convChunks(x);
   const silu = attrs['silu'] === true;
   const given = convArguments(backend, x, w, bias, silu);
   const before = silu ? backend.output(x.shape) : dy;
   if (silu)
-    backend.kernels.run(Op.Conv, batch, given(backend.address(before), backend.address(dy)));
+    backend.kernels.run(Op.Conv, chunks, given(backend.address(before), backend.address(dy)));
   const g = backend.address(before);
   const dx = backend.output(x.shape);
   const dw = backend.output(w.shape);
   const dBias = bias && backend.output(bias.shape);
-  backend.kernels.run(Op.ConvGradInput, batch, given(backend.address(dx), g));
+  backend.kernels.run(Op.ConvGradInput, chunks, given(backend.address(dx), g));
   const weightGrads = [backend.address(dw), dBias ? backend.address(dBias) : 0];
   backend.kernels.run(Op.ConvGradWeight, Math.ceil(c / CHANNEL_CHUNK), given(0, g, weightGrads));
   if (silu) backend.disposeIntermediateTensorInfo(before);

@@ -1,85 +1,76 @@
 /** Mamba's causal convolution and its gradients; see kernels/causalConv.ts. */
-import { Activation, CHANNEL_CHUNK } from './opcodes';
-import { bytes, int, pointer } from './layout';
+import { Activation, CHANNEL_CHUNK, CONV_CHUNK } from './opcodes';
+import { bytes, FREE_SCRATCH, int, pointer, scratch } from './layout';
 import { activate, slope } from './elementwise';
 import { madd } from './vector';
 
 // Convolution arguments: 0 x, 1 w [c, k], 2 bias (0: none), 3 out, 4 l, 5 c, 6 k, 7 whether SiLU, 8 batch, 9 dy or g,
-// 10 dw, 11 dBias (0: none). A chunk is one sequence of the batch (forward, dx) or 16 channels (dw).
+// 10 dw, 11 dBias (0: none). A chunk is 64 channels of one sequence (forward, dx) or 16 channels of all (dw).
 
-/** Bias and taps before the activation, for one position and channel. */
-// @ts-ignore: decorator
-@inline function taps(x: usize, t: i32, j: i32, c: i32, k: i32): f32 {
-  const w = pointer(1) + bytes(j * k), bias = pointer(2);
-  let sum: f32 = bias == 0 ? 0 : load<f32>(bias + bytes(j));
-  for (let q = max(0, k - 1 - t); q < k; q++) {
-    sum += load<f32>(w + bytes(q)) * load<f32>(x + bytes((t - k + 1 + q) * c + j));
+/** The weights of a chunk as k rows of its channels, then the bias: zeros where there is none. */
+function turnWeights(to: usize, first: i32, channels: i32, k: i32): void {
+  memory.fill(to, 0, bytes((k + 1) * CONV_CHUNK));
+  for (let d = 0; d < channels; d++) {
+    for (let q = 0; q < k; q++) store<f32>(to + bytes(q * CONV_CHUNK + d), load<f32>(pointer(1) + bytes((first + d) * k + q)));
+    if (pointer(2) != 0) store<f32>(to + bytes(k * CONV_CHUNK + d), load<f32>(pointer(2) + bytes(first + d)));
   }
-  return sum;
 }
 
-/** Four channels at once; the taps of four channels are gathered (w is [c, k]). */
+/** Stores up to four channels. */
 // @ts-ignore: decorator
-@inline function taps4(x: usize, t: i32, j: i32, c: i32, k: i32): v128 {
-  const w = pointer(1) + bytes(j * k), bias = pointer(2), step = bytes(k);
-  let sum = bias == 0 ? f32x4.splat(0) : v128.load(bias + bytes(j));
-  for (let q = max(0, k - 1 - t); q < k; q++) {
-    sum = madd(gather4(w + bytes(q), step), v128.load(x + bytes((t - k + 1 + q) * c + j)), sum);
+@inline function storeChannels(at: usize, v: v128, channels: i32): void {
+  if (channels >= 4) {
+    v128.store(at, v);
+    return;
   }
-  return sum;
-}
-
-// @ts-ignore: decorator
-@inline function gather4(at: usize, step: usize): v128 {
-  let v = v128.load32_zero(at);
-  v = v128.load_lane<f32>(at + step, v, 1);
-  v = v128.load_lane<f32>(at + 2 * step, v, 2);
-  return v128.load_lane<f32>(at + 3 * step, v, 3);
+  for (let d = 0; d < channels; d++) {
+    store<f32>(at + bytes(d), f32x4.extract_lane(v, 0));
+    v = v128.shuffle<i32>(v, v, 1, 2, 3, 0);
+  }
 }
 
 /** Forward; with `dy` (9) not 0, out is instead dy times the activation's slope. */
 export function convJob(chunk: i32): void {
-  const l = int(4), c = int(5), k = int(6), silu = int(7) != 0, dy = pointer(9);
-  const start = <usize>chunk * <usize>l * bytes(c), x = pointer(0) + start;
+  const l = int(4), c = int(5), k = int(6), silu = int(7) != 0, dy = pointer(9), row = bytes(c);
+  const across = (c + CONV_CHUNK - 1) / CONV_CHUNK, first = (chunk % across) * CONV_CHUNK;
+  const channels = min(CONV_CHUNK, c - first), weights = scratch() + FREE_SCRATCH, bias = weights + bytes(k * CONV_CHUNK);
+  const start = <usize>(chunk / across) * <usize>l * row + bytes(first);
+  turnWeights(weights, first, channels, k);
   for (let t = 0; t < l; t++) {
-    const at = start + <usize>t * bytes(c), out = pointer(3) + at;
-    let j = 0;
-    for (; j + 4 <= c; j += 4) {
-      let y = taps4(x, t, j, c, k);
+    const at = start + <usize>t * row, out = pointer(3) + at, q0 = max(0, k - 1 - t);
+    const x = pointer(0) + start + <usize>(t - k + 1 + q0) * row;
+    for (let j = 0; j < channels; j += 4) {
+      let y = v128.load(bias + bytes(j)), from = x + bytes(j), w = weights + bytes(q0 * CONV_CHUNK + j);
+      for (let q = q0; q < k; q++) {
+        y = madd(v128.load(w), v128.load(from), y);
+        from += row;
+        w += bytes(CONV_CHUNK);
+      }
       if (dy != 0) y = f32x4.mul(v128.load(dy + at + bytes(j)), slope(Activation.Silu, y));
       else if (silu) y = activate(Activation.Silu, y);
-      v128.store(out + bytes(j), y);
-    }
-    for (; j < c; j++) {
-      let y = f32x4.splat(taps(x, t, j, c, k));
-      if (dy != 0) y = f32x4.mul(v128.load32_splat(dy + at + bytes(j)), slope(Activation.Silu, y));
-      else if (silu) y = activate(Activation.Silu, y);
-      store<f32>(out + bytes(j), f32x4.extract_lane(y, 0));
+      storeChannels(out + bytes(j), y, channels - j);
     }
   }
 }
 
 /** dx[s] = Σ_q w[q] · g[s + k − 1 − q]; g (9) is the gradient before the activation. */
 export function convGradInputJob(chunk: i32): void {
-  const l = int(4), c = int(5), k = int(6), step = bytes(k);
-  const start = <usize>chunk * <usize>l * bytes(c), g = pointer(9) + start, out = pointer(3) + start;
+  const l = int(4), c = int(5), k = int(6), row = bytes(c);
+  const across = (c + CONV_CHUNK - 1) / CONV_CHUNK, first = (chunk % across) * CONV_CHUNK;
+  const channels = min(CONV_CHUNK, c - first), weights = scratch() + FREE_SCRATCH;
+  const start = <usize>(chunk / across) * <usize>l * row + bytes(first);
+  turnWeights(weights, first, channels, k);
   for (let s = 0; s < l; s++) {
-    const first = max(0, k - l + s), row = out + <usize>s * bytes(c);
-    let j = 0;
-    for (; j + 4 <= c; j += 4) {
-      let sum = f32x4.splat(0);
-      for (let q = first; q < k; q++) {
-        const w = gather4(pointer(1) + bytes(j * k + q), step);
-        sum = madd(w, v128.load(g + bytes((s + k - 1 - q) * c + j)), sum);
+    const q0 = max(0, k - l + s), out = pointer(3) + start + <usize>s * row;
+    const g = pointer(9) + start + <usize>(s + k - 1 - q0) * row;
+    for (let j = 0; j < channels; j += 4) {
+      let sum = f32x4.splat(0), from = g + bytes(j), w = weights + bytes(q0 * CONV_CHUNK + j);
+      for (let q = q0; q < k; q++) {
+        sum = madd(v128.load(w), v128.load(from), sum);
+        from -= row;
+        w += bytes(CONV_CHUNK);
       }
-      v128.store(row + bytes(j), sum);
-    }
-    for (; j < c; j++) {
-      let sum: f32 = 0;
-      for (let q = first; q < k; q++) {
-        sum += load<f32>(pointer(1) + bytes(j * k + q)) * load<f32>(g + bytes((s + k - 1 - q) * c + j));
-      }
-      store<f32>(row + bytes(j), sum);
+      storeChannels(out + bytes(j), sum, channels - j);
     }
   }
 }

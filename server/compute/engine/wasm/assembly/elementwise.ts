@@ -4,7 +4,7 @@
  */
 import { Activation, Binary, BroadcastMode, FLAT_CHUNK, Unary } from './opcodes';
 import { bytes, float, int, pointer } from './layout';
-import { bell4, exp4, keep4, log1p4, madd, normal4, sigmoid4 } from './vector';
+import { bell4, constant, exp4, keep4, log1p4, madd, normal4, one4, sigmoid4 } from './vector';
 
 // @ts-ignore: decorator
 @inline function combine(kind: i32, x: v128, y: v128): v128 {
@@ -77,8 +77,8 @@ export function unaryJob(chunk: i32): void {
 /** 2√(2/π)·(x + 0.044715x³): the tanh form of GELU is x·σ of it. */
 // @ts-ignore: decorator
 @inline function tanhArgument(x: v128): v128 {
-  const cubic = madd(f32x4.mul(x, x), f32x4.splat(0.044715), f32x4.splat(1));
-  return f32x4.mul(f32x4.mul(x, cubic), f32x4.splat(1.5957691216057308));
+  const cubic = madd(f32x4.mul(x, x), constant(37), one4());
+  return f32x4.mul(f32x4.mul(x, cubic), constant(39));
 }
 
 // @ts-ignore: decorator
@@ -96,16 +96,16 @@ export function unaryJob(chunk: i32): void {
 
 // @ts-ignore: decorator
 @inline export function slope(kind: i32, x: v128): v128 {
-  const one = f32x4.splat(1);
+  const one = one4();
   switch (kind) {
     case Activation.GeluErf: {
       const bell = bell4(x);
-      return madd(f32x4.mul(x, f32x4.splat(0.3989422804)), bell, normal4(x, bell));
+      return madd(f32x4.mul(x, constant(36)), bell, normal4(x, bell));
     }
     case Activation.GeluTanh: {
       const s = sigmoid4(tanhArgument(x));
-      const inner = madd(f32x4.mul(x, x), f32x4.splat(3 * 0.044715), one);
-      const change = f32x4.mul(f32x4.mul(x, f32x4.splat(1.5957691216057308)), inner);
+      const inner = madd(f32x4.mul(x, x), constant(38), one);
+      const change = f32x4.mul(f32x4.mul(x, constant(39)), inner);
       return f32x4.mul(s, madd(change, f32x4.sub(one, s), one));
     }
     case Activation.Silu: {
@@ -135,8 +135,14 @@ export function activationJob(chunk: i32): void {
 export function activationGradJob(chunk: i32): void {
   const x = pointer(0), out = pointer(1), kind = int(3), dy = pointer(4);
   const from = flatStart(chunk), to = flatEnd(chunk, int(2));
-  for (let o = from; o < to; o += 16) {
-    v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(kind, v128.load(x + o))));
+  if (kind == Activation.GeluErf) {
+    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(Activation.GeluErf, v128.load(x + o))));
+  } else if (kind == Activation.GeluTanh) {
+    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(Activation.GeluTanh, v128.load(x + o))));
+  } else if (kind == Activation.Silu) {
+    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(Activation.Silu, v128.load(x + o))));
+  } else {
+    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(Activation.Softplus, v128.load(x + o))));
   }
 }
 

@@ -68,8 +68,10 @@ export const FLAT_CHUNK = 32768;
 export const ROW_CHUNK = 32;
 /** Columns a chunk of the column kernels. */
 export const COLUMN_CHUNK = 64;
-/** Channels that a scan or convolution job takes together: one cache line. */
+/** Channels that a scan or the gradient of a convolution's weights takes together: one cache line. */
 export const CHANNEL_CHUNK = 16;
+/** Channels of one sequence that a convolution job takes together. */
+export const CONV_CHUNK = 64;
 /** Channels in the lanes of one scan. */
 export const SCAN_TILE = 8;
 /** Most parts of a sequence's channels whose gradients are summed apart: work for as many threads, whatever their number. */
@@ -77,5 +79,5 @@ export const SCAN_PARTS = 16;
 /** States and decays that the scan's gradient keeps at a time: what fits a core's cache. */
 export const SEGMENT_BYTES = 512 * 1024;
 /** Chains of multiply-adds, four lanes each, in a round of PeakFlops: with tiles of 8 and of 16 columns. */
-export const PEAK_CHAINS = 10;
+export const PEAK_CHAINS = 12;
 export const PEAK_CHAINS_WIDE = 24;

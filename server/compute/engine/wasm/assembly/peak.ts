@@ -2,19 +2,22 @@
 import { int, pointer, tileColumns } from './layout';
 import { madd } from './vector';
 
-/** Job: 0 starting values (512 bytes; as many for the results of each chunk follow), 1 rounds. */
+/**
+ * Job: 0 starting values (512 bytes, the last two floats factor and summand; as many for the results of each chunk
+ * follow), 1 rounds.
+ */
 export function peakJob(chunk: i32): void {
   const to = pointer(0) + ((<usize>chunk + 1) << 9);
   if (tileColumns == 16) wideChains(pointer(0), to, int(1));
   else chains(pointer(0), to, int(1));
 }
 
-/** Ten independent chains: enough for the latency of a product and a sum, few enough for 16 registers. */
+/** Twelve independent chains: enough for the latency of a product and a sum, few enough for 16 registers. */
 function chains(from: usize, to: usize, rounds: i32): void {
-  const x = f32x4.splat(0.5), y = f32x4.splat(1e-3);
+  const x = v128.load32_splat(from, 504), y = v128.load32_splat(from, 508);
   let a0 = v128.load(from, 0), a1 = v128.load(from, 16), a2 = v128.load(from, 32), a3 = v128.load(from, 48);
   let a4 = v128.load(from, 64), a5 = v128.load(from, 80), a6 = v128.load(from, 96), a7 = v128.load(from, 112);
-  let a8 = v128.load(from, 128), a9 = v128.load(from, 144);
+  let a8 = v128.load(from, 128), a9 = v128.load(from, 144), a10 = v128.load(from, 160), a11 = v128.load(from, 176);
   for (let i = 0; i < rounds; i++) {
     a0 = madd(a0, x, y);
     a1 = madd(a1, x, y);
@@ -26,6 +29,8 @@ function chains(from: usize, to: usize, rounds: i32): void {
     a7 = madd(a7, x, y);
     a8 = madd(a8, x, y);
     a9 = madd(a9, x, y);
+    a10 = madd(a10, x, y);
+    a11 = madd(a11, x, y);
   }
   v128.store(to, a0, 0);
   v128.store(to, a1, 16);
@@ -37,11 +42,13 @@ function chains(from: usize, to: usize, rounds: i32): void {
   v128.store(to, a7, 112);
   v128.store(to, a8, 128);
   v128.store(to, a9, 144);
+  v128.store(to, a10, 160);
+  v128.store(to, a11, 176);
 }
 
 /** Twelve pairs of chains, each a chain of 256-bit operations where V8 joins them. */
 function wideChains(from: usize, to: usize, rounds: i32): void {
-  const x = f32x4.splat(0.5), y = f32x4.splat(1e-3);
+  const x = v128.load32_splat(from, 504), y = v128.load32_splat(from, 508);
   let a0 = v128.load(from, 0), a1 = v128.load(from, 16), a2 = v128.load(from, 32), a3 = v128.load(from, 48);
   let a4 = v128.load(from, 64), a5 = v128.load(from, 80), a6 = v128.load(from, 96), a7 = v128.load(from, 112);
   let a8 = v128.load(from, 128), a9 = v128.load(from, 144), a10 = v128.load(from, 160), a11 = v128.load(from, 176);

@@ -46,11 +46,32 @@ const CONSTANTS: usize = memory.data<f32>([
   0.0555073375, 0.0555073375, 0.0555073375, 0.0555073375,
   0.00967151286, 0.00967151286, 0.00967151286, 0.00967151286,
   0.00132647271, 0.00132647271, 0.00132647271, 0.00132647271,
+  0.333333333, 0.333333333, 0.333333333, 0.333333333, // 19: artanh(s)/s − 1 by powers of s²
+  0.2, 0.2, 0.2, 0.2,
+  0.142857143, 0.142857143, 0.142857143, 0.142857143,
+  0.111111111, 0.111111111, 0.111111111, 0.111111111,
+  0.0909090909, 0.0909090909, 0.0909090909, 0.0909090909,
+  0.0769230769, 0.0769230769, 0.0769230769, 0.0769230769,
+  0.0666666667, 0.0666666667, 0.0666666667, 0.0666666667,
+  0.70710678, 0.70710678, 0.70710678, 0.70710678, // 26: Abramowitz & Stegun 7.1.26: 1/√2, p, a₁ … a₅
+  0.3275911, 0.3275911, 0.3275911, 0.3275911,
+  0.254829592, 0.254829592, 0.254829592, 0.254829592,
+  -0.284496736, -0.284496736, -0.284496736, -0.284496736,
+  1.421413741, 1.421413741, 1.421413741, 1.421413741,
+  -1.453152027, -1.453152027, -1.453152027, -1.453152027,
+  1.061405429, 1.061405429, 1.061405429, 1.061405429,
+  0.5, 0.5, 0.5, 0.5, // 33: ½, −½, 2, 1/√(2π)
+  -0.5, -0.5, -0.5, -0.5,
+  2, 2, 2, 2,
+  0.3989422804, 0.3989422804, 0.3989422804, 0.3989422804,
+  0.044715, 0.044715, 0.044715, 0.044715, // 37: GELU by tanh: 0.044715, three times that, 2√(2/π)
+  0.134145, 0.134145, 0.134145, 0.134145,
+  1.5957691216057308, 1.5957691216057308, 1.5957691216057308, 1.5957691216057308,
 ], 16);
 const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000], 16);
 
 // @ts-ignore: decorator
-@inline function constant(i: usize): v128 {
+@inline export function constant(i: usize): v128 {
   return v128.load(CONSTANTS + (i << 4));
 }
 
@@ -104,36 +125,35 @@ const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x
 /** log(1 + e) for e in [0, 1]: 2·artanh(e / (2 + e)) by its series, 1e-8 at e = 1. */
 // @ts-ignore: decorator
 @inline export function log1p4(e: v128): v128 {
-  const s = f32x4.div(e, f32x4.add(e, f32x4.splat(2)));
+  const s = f32x4.div(e, f32x4.add(e, constant(35)));
   const q = f32x4.mul(s, s);
-  let p = madd(q, f32x4.splat(1.0 / 15.0), f32x4.splat(1.0 / 13.0));
-  p = madd(p, q, f32x4.splat(1.0 / 11.0));
-  p = madd(p, q, f32x4.splat(1.0 / 9.0));
-  p = madd(p, q, f32x4.splat(1.0 / 7.0));
-  p = madd(p, q, f32x4.splat(1.0 / 5.0));
-  p = madd(p, q, f32x4.splat(1.0 / 3.0));
-  p = madd(p, q, f32x4.splat(1));
+  let p = madd(q, constant(25), constant(24));
+  p = madd(p, q, constant(23));
+  p = madd(p, q, constant(22));
+  p = madd(p, q, constant(21));
+  p = madd(p, q, constant(20));
+  p = madd(p, q, constant(19));
+  p = madd(p, q, one4());
   return f32x4.mul(f32x4.add(s, s), p);
 }
 
 /** Φ(x), the normal distribution function, by Abramowitz & Stegun 7.1.26 (1.5e-7); `bell` = e^(−x²/2). */
 // @ts-ignore: decorator
 @inline export function normal4(x: v128, bell: v128): v128 {
-  const one = f32x4.splat(1);
-  const z = f32x4.mul(f32x4.abs(x), f32x4.splat(0.70710678));
-  const t = f32x4.div(one, madd(z, f32x4.splat(0.3275911), one));
-  let p = madd(t, f32x4.splat(1.061405429), f32x4.splat(-1.453152027));
-  p = madd(p, t, f32x4.splat(1.421413741));
-  p = madd(p, t, f32x4.splat(-0.284496736));
-  p = madd(p, t, f32x4.splat(0.254829592));
-  const tail = f32x4.mul(f32x4.mul(f32x4.mul(p, t), bell), f32x4.splat(0.5));
-  return v128.bitselect(tail, f32x4.sub(one, tail), f32x4.lt(x, f32x4.splat(0)));
+  const z = f32x4.mul(f32x4.abs(x), constant(26));
+  const t = f32x4.div(one4(), madd(z, constant(27), one4()));
+  let p = madd(t, constant(32), constant(31));
+  p = madd(p, t, constant(30));
+  p = madd(p, t, constant(29));
+  p = madd(p, t, constant(28));
+  const tail = f32x4.mul(f32x4.mul(f32x4.mul(p, t), bell), constant(33));
+  return v128.bitselect(tail, f32x4.sub(one4(), tail), f32x4.lt(x, f32x4.splat(0)));
 }
 
 /** e^(−x²/2). */
 // @ts-ignore: decorator
 @inline export function bell4(x: v128): v128 {
-  return exp4(f32x4.mul(f32x4.mul(x, x), f32x4.splat(-0.5)));
+  return exp4(f32x4.mul(f32x4.mul(x, x), constant(34)));
 }
 
 /** MurmurHash3 x86_32 of the counters, seed = key; see kernels/dropout.ts. */
