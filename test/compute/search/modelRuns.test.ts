@@ -46,6 +46,7 @@ describe('searches over models on disk', () => {
         const { outcome, events, plan } = await scene.run(configOf(drawn));
         assert.deepEqual(outcome, { status: 'done' });
         assertSound(events);
+        if (drawn.algorithm === 'fixed') assertGiven(events, drawn.components.length);
         const updates = plan.jobs.filter(({ stage }) => stage === 'search')[0]!.weightUpdates;
         const searched = resultsOf(events).find(({ stage }) => stage === 'search')!;
         assert.equal(searched.updates, updates);
@@ -98,6 +99,25 @@ describe('searches over models on disk', () => {
     const [searched, ...later] = held;
     assert.ok(later.length >= 4);
     for (const bytes of later) assert.ok(bytes <= searched! * 1.02, `${bytes} of ${searched!}`);
+  });
+
+  it('argmax, kept: what α drops leaves memory', async () => {
+    const start = engine.memoryBytes();
+    const held: number[] = [];
+    await scene.run(
+      {
+        components: ALL,
+        hybrid: { blocks: 2, tokenizer: 'neox' },
+        finetune: { steps: 2, alphas: 'argmax', weights: 'keep' },
+      },
+      {
+        onEvent: (event) => {
+          if (event.type === 'evaluation') held.push(engine.memoryBytes() - start);
+        },
+      },
+    );
+    const [searched, tuned] = held;
+    assert.ok(tuned! < 0.75 * searched!, `${tuned!} of ${searched!}`);
   });
 });
 
@@ -240,6 +260,17 @@ function assertSound(events: readonly RunEvent[]): void {
       assert.ok(row.every((alpha) => alpha >= 0 && alpha <= 1));
       assert.ok(Math.abs(row.reduce((sum, alpha) => sum + alpha, 0) - 1) < 1e-12);
     }
+  }
+}
+
+/** `fixed` keeps the config's vector, a pin or an init. */
+function assertGiven(events: readonly RunEvent[], count: number): void {
+  const last = events.at(-1);
+  assert.ok(last?.type === 'finished');
+  for (const row of last.alphas) {
+    row.forEach((alpha, m) => {
+      assert.ok(Math.abs(alpha - (2 * (m + 1)) / (count * (count + 1))) < 1e-12);
+    });
   }
 }
 

@@ -100,6 +100,31 @@ describe('splits', () => {
     }
   });
 
+  it('θ moves at the rate of its step: the first of a warm-up of 20 at a twentieth', async () => {
+    const settings: RunSettings = {
+      search: { steps: 40, warmup: 0.5, learningRate: 0.02, weightDecay: 0, evalEvery: 40 },
+    };
+    const plan = runPlan(settings);
+    const values: number[][] = [];
+    await done(settings, {
+      buildModel: async (live, seed) => {
+        const model = await buildTiny(plan, live, seed);
+        return {
+          ...model,
+          lossSum: (batch, rows, context) => {
+            const all = model.parameters().flatMap(({ variable }) => [...variable.dataSync()]);
+            if (values.length < 2) values.push(all);
+            return model.lossSum(batch, rows, context);
+          },
+        };
+      },
+    });
+    // Adam's first update is the rate itself wherever the gradient is well above its epsilon.
+    const moved = values[0]!.map((value, at) => Math.abs(values[1]![at]! - value));
+    const largest = Math.max(...moved);
+    assert.ok(Math.abs(largest - 0.001) < 1e-5, String(largest));
+  });
+
   it('a moves at its own rate from the first step: no warm-up, no decay', async () => {
     const steps = 40;
     const { events } = await done({
