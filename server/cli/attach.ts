@@ -13,6 +13,7 @@ import { printable } from './runsCommand';
 /** What draws the events; `createTerminalView` unless a test watches. */
 export interface EventView {
   update(event: RunEvent): void;
+  say?(text: string): void;
   end(): void;
 }
 
@@ -37,18 +38,23 @@ export async function runAttach(
   }
 }
 
-/** Draws, or prints as JSON lines, every event from `fromSeq` on. */
+/**
+ * Draws, or prints as JSON lines, every event from `fromSeq` on.
+ * @param onView is given what draws, for lines of the caller's own
+ */
 export async function showRun(
   dir: string,
   io: Io,
   createView: CreateView = createTerminalView,
   fromSeq = 0,
+  onView: (view: EventView) => void = () => undefined,
 ): Promise<RunEnd> {
   if (io.json) {
     const onEvent = (event: RunEvent): void => io.out(`${formatEventLine(event)}\n`);
     return followRun(dir, { signal: io.signal, fromSeq, onEvent });
   }
   const view = createView(io, { plan: await planOf(dir) });
+  onView(view);
   try {
     const onEvent = (event: RunEvent): void => view.update(event);
     return await followRun(dir, { signal: io.signal, fromSeq, onEvent });

@@ -7,13 +7,14 @@ import { ControlClient } from '../runs/controlClient';
 import { launchDetached } from '../runs/launch';
 import { findRun, runBases, type ListedRun } from '../runs/listRuns';
 import { chooseNode, type NodeChoice } from '../runs/nodeBinary';
+import { signalProcess } from '../runs/processIdentity';
 import { readRawEvents } from '../runs/readEvents';
 import { createRunFolder, holdReserve, readConfigSnapshot, readPlanFile } from '../runs/runFolder';
 import { RunError, systemCode } from '../runs/runErrors';
 import { runState } from '../runs/runState';
 import { findPublication } from '../runs/runtimeFolder';
 import { createNodeModelReader } from '../weights/nodeModelReader';
-import { showRun, tellEnd } from './attach';
+import { showRun, tellEnd, type EventView } from './attach';
 import { loadConfig, placeProblems, problemLine } from './configFile';
 import { runControl, tellError } from './control';
 import { CliError, exitCode, type Io } from './io';
@@ -151,9 +152,15 @@ async function launchAndFollow(
     env: node.environment,
   });
   const patience = new AbortController();
-  const release = stopOnInterrupt(dir, io, patience);
+  let view: EventView | undefined;
+  const say = (text: string): void => {
+    if (io.isTTY && view?.say !== undefined) view.say(text);
+    else io.err(`\n${text}\n`);
+  };
+  const release = stopOnInterrupt(dir, io, say, patience);
   try {
-    const end = await showRun(dir, { ...io, signal: patience.signal }, undefined, fromSeq);
+    const shown = { ...io, signal: patience.signal };
+    const end = await showRun(dir, shown, undefined, fromSeq, (made) => (view = made));
     const code = end.kind === 'detached' ? exitCode.stopped : tellEnd(end, id, io);
     if (!io.json) tellWhere(dir, id, end.kind, io);
     return code;
@@ -178,7 +185,12 @@ function tellWhere(dir: string, id: string, end: string, io: Io): void {
  * Ctrl-C once: checkpoint and stop. Twice: stop at once, and end the process if it doesn't.
  * @param patience aborted when nothing more is to be waited for
  */
-function stopOnInterrupt(dir: string, io: Io, patience: AbortController): () => void {
+function stopOnInterrupt(
+  dir: string,
+  io: Io,
+  say: (text: string) => void,
+  patience: AbortController,
+): () => void {
   let timer: NodeJS.Timeout | undefined;
   const send = (checkpoint: boolean): void => {
     requestStop(dir, checkpoint).catch((error: unknown) => {
@@ -187,11 +199,11 @@ function stopOnInterrupt(dir: string, io: Io, patience: AbortController): () => 
     });
   };
   const first = (): void => {
-    io.err('\nStopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.\n');
+    say('Stopping after this step, with a checkpoint. Press Ctrl-C again to stop at once.');
     send(true);
   };
   const second = (): void => {
-    io.err('\nStopping at once.\n');
+    say('Stopping at once.');
     send(false);
     timer = setTimeout(() => {
       void endProcess(dir).finally(() => patience.abort());
@@ -216,8 +228,8 @@ async function requestStop(dir: string, checkpoint: boolean): Promise<void> {
   }
 }
 
-/** Ends the process that published itself for this folder, if it still lives: its start time was compared. */
+/** Ends the process that published itself for this folder, if that very process still lives. */
 async function endProcess(dir: string): Promise<void> {
   const publication = await findPublication(dir);
-  if (publication !== undefined) process.kill(publication.record.pid, 'SIGKILL');
+  if (publication !== undefined) await signalProcess(publication.record, 'SIGKILL');
 }

@@ -40,6 +40,8 @@ export interface TerminalOptions {
 
 export interface TerminalView {
   update(event: RunEvent): void;
+  /** A line that stays: on a TTY above what is redrawn, which would cover it otherwise. */
+  say(text: string): void;
   /** Puts the cursor back. Safe to call twice; also done when the process exits. */
   end(): void;
 }
@@ -101,6 +103,10 @@ class View implements TerminalView {
       this.#kept.push(checked);
       this.#take(checked);
     }
+  }
+
+  say(text: string): void {
+    if (!this.#ended) this.#say(text);
   }
 
   end(): void {

@@ -125,6 +125,28 @@ describe('a run on a terminal', () => {
     assertGolden('live.txt', lines.join('\n'));
   });
 
+  it('keeps a line of the caller above the live region', () => {
+    const written: string[] = [];
+    const events = syntheticRun(small);
+    const middle = events.findIndex((event) => event.type === 'step' && event.step === 35);
+    const io = { out: (text: string) => void written.push(text), isTTY: true, columns: 80 };
+    let time = 0;
+    const view = createTerminalView(io, { now: () => (time += 200), colour: false });
+    for (const event of events.slice(0, middle)) view.update(event);
+    view.say('Stopping after this step.');
+    view.update(events[middle]!);
+    view.end();
+    view.say('too late');
+    const lines = screen(written);
+    const said = lines.indexOf('Stopping after this step.');
+    assert.ok(said >= 0);
+    assert.equal(
+      lines.findLastIndex((line) => line.startsWith('Stage ')),
+      said + 1,
+    );
+    assert.ok(!lines.includes('too late'));
+  });
+
   it('is drawn ten times a second at most', () => {
     const events = syntheticRun({
       seeds: [1],
