@@ -16,6 +16,6 @@ run(
     env: { ...process.env, UPDATE_GOLDEN: '1' },
   },
 );
-for (const script of ['families', 'hybrid', 'search', 'weightsGoldens']) {
+for (const script of ['families', 'hybrid', 'search', 'weightsGoldens', 'pretrained']) {
   run(python, [`test/reference/${script}.py`]);
 }
