@@ -1,5 +1,5 @@
 """Reference numbers of the example models, by Hugging Face transformers. Rewrites
-test/compute/families/golden/pretrained/*.json:
+test/compute/families/pretrained/*.json:
 
     python test/reference/pretrained.py          (torch, transformers and tokenizers; the versions used stand in each file)
 
@@ -21,7 +21,7 @@ from transformers import AutoModelForCausalLM
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 MODELS = ROOT / "examples" / "models"
-GOLDEN = ROOT / "test" / "compute" / "families" / "golden" / "pretrained"
+GOLDEN = ROOT / "test" / "compute" / "families" / "pretrained"
 TEXT = (ROOT / "examples" / "data" / "valid.txt").read_text()[:600]
 
 

@@ -22,7 +22,7 @@ interface Pretrained {
   readonly gradientNorms: Readonly<Record<string, number>>;
 }
 
-const goldenFolder = 'test/compute/families/golden/pretrained';
+const goldenFolder = 'test/compute/families/pretrained';
 
 interface Loaded {
   readonly architecture: Architecture;
