@@ -4,7 +4,9 @@ import { lstat, open, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import { RunError, systemCode, unsafeFile } from './runErrors';
-import { openInside, readInside, readRange, syncFolder, writeAtomic } from './safeFiles';
+import { syncFolder } from '../files/atomicFile';
+import { readRange } from '../files/regularFile';
+import { openInside, readInside, writeAtomic } from './safeFiles';
 
 const manifestName = 'manifest.json';
 const maximumManifestBytes = 4 * 1024 * 1024;

@@ -8,7 +8,7 @@ import path from 'node:path';
 import { checkpointDamage, sealCheckpoint } from './checkpointManifest';
 import { identityOf, ownIdentity } from './processIdentity';
 import { systemCode, unsafeFile, withDiskFull } from './runErrors';
-import { syncFolder } from './safeFiles';
+import { syncFolder } from '../files/atomicFile';
 
 const folderName = 'checkpoints';
 const kept = 2;

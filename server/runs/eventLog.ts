@@ -19,7 +19,7 @@ import { maximumLineBytes, parseEventLine, sealEvent } from './eventSchema';
 import { IndexWriter } from './indexWriter';
 import { LogCursor, logName } from './logLines';
 import { systemCode, unsafeFile, withDiskFull } from './runErrors';
-import { syncFolder } from './safeFiles';
+import { syncFolder } from '../files/atomicFile';
 
 /** Writes bytes at the end of a file and says how many it took; replaced in tests by one whose disk is full. */
 export type WriteBytes = (file: number, bytes: Uint8Array) => number;

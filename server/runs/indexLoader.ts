@@ -12,7 +12,8 @@ import {
   recordOf,
   type IndexRecord,
 } from './runIndexFormat';
-import { openInside, readInside, readRange } from './safeFiles';
+import { readRange } from '../files/regularFile';
+import { openInside, readInside } from './safeFiles';
 import { sameWhere, StepTable } from './stepTable';
 
 /** The index of a run as it stands, and how to take it further. */

@@ -9,7 +9,8 @@ import { alreadyRunning, startFailed, systemCode } from './runErrors';
 import { LogCursor } from './logLines';
 import { endOf, lastEvent } from './runState';
 import { findPublication, launchVariable } from './runtimeFolder';
-import { openInside, readRange } from './safeFiles';
+import { readRange } from '../files/regularFile';
+import { openInside } from './safeFiles';
 
 export const computeLogName = 'compute.log';
 const reasonBytes = 64 * 1024;

@@ -5,7 +5,8 @@
 import type { FileHandle } from 'node:fs/promises';
 import type { RunEvent } from '../contract/events';
 import { maximumLineBytes, parseEventLine, peekSeq } from './eventSchema';
-import { openInside, readRange } from './safeFiles';
+import { readRange } from '../files/regularFile';
+import { openInside } from './safeFiles';
 
 export const logName = 'events.jsonl';
 /** A log of a million steps with 24 × 3 α has about 2 GB. */

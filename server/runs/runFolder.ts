@@ -6,7 +6,8 @@ import { z } from 'zod';
 import type { Plan } from '../contract/plan';
 import type { RunManifest } from '../contract/run';
 import { notARunFolder, RunError, runFolderRefused, systemCode, withDiskFull } from './runErrors';
-import { readInside, syncFolder, writeAtomic } from './safeFiles';
+import { syncFolder } from '../files/atomicFile';
+import { readInside, writeAtomic } from './safeFiles';
 
 export const manifestName = 'run.json';
 export const configName = 'config.manticore.yaml';

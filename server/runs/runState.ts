@@ -6,7 +6,8 @@ import { logName, maximumLogBytes } from './logLines';
 import { readManifest } from './runFolder';
 import { RunError, systemCode } from './runErrors';
 import { findPublication } from './runtimeFolder';
-import { openInside, readRange } from './safeFiles';
+import { readRange } from '../files/regularFile';
+import { openInside } from './safeFiles';
 
 /** A process that is being started has this long to publish itself. */
 const startingMs = 120_000;

@@ -8,7 +8,7 @@ import { constants } from 'node:fs';
 import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { syncFolder, writeFully } from './atomicFile';
+import { syncFolder, writeFully } from '../files/atomicFile';
 import { fromSystemError, systemCode, WeightsError } from './errors';
 import type { HubModel } from './hubId';
 import { claimPartial, parkPartial } from './hubPartial';
@@ -21,7 +21,7 @@ import {
   Watchdog,
   type HubConnection,
 } from './hubRequest';
-import { readFully } from './regularFile';
+import { readFully } from '../files/regularFile';
 
 /** A file of a repository as its listing describes it. */
 export interface HubFile {

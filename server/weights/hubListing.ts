@@ -4,7 +4,7 @@ import { WeightsError } from './errors';
 import type { HubFile } from './hubBlob';
 import { COMMIT, showHubModel, type HubModel } from './hubId';
 import { badAnswer, libraryFetch, type HubConnection } from './hubRequest';
-import { isPlainFileName } from './regularFile';
+import { isPlainFileName } from './modelFiles';
 
 const MAX_LISTED = 20_000;
 const MAX_REQUESTS = 100;

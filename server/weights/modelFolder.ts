@@ -4,7 +4,7 @@ import path from 'node:path';
 import { safetensorsAlternative } from '../models/knownRepositories';
 import { quoteName, parseStrictJson } from '../models/strictJson';
 import { fileMissing, fromSystemError, pickleOnly, systemCode, WeightsError } from './errors';
-import { isPlainFileName, readInFolder } from './regularFile';
+import { isPlainFileName, readInFolder } from './modelFiles';
 import { openSafetensors, type SafetensorsFile, type TensorData } from './safetensors';
 import type { SafetensorsTensor } from '../models/safetensorsHeader';
 

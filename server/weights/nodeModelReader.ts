@@ -24,7 +24,7 @@ import {
   readModelConfig,
   resultFolder,
 } from './modelFolder';
-import { isInside, resolveInFolder } from './regularFile';
+import { isInside, resolveInFolder } from './modelFiles';
 import { readTokenizerJson, TOKENIZER_FILE } from './tokenizer';
 
 export interface NodeModelReaderOptions {

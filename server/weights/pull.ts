@@ -2,7 +2,8 @@
 import { mkdir, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { safetensorsAlternative } from '../models/knownRepositories';
-import { syncFolder, writeAtomically, writeFully } from './atomicFile';
+import { syncFolder, writeFully } from '../files/atomicFile';
+import { writeAtomically } from './modelFiles';
 import { fromSystemError, pickleOnly, WeightsError } from './errors';
 import { downloadBlob, type HubFile } from './hubBlob';
 import {

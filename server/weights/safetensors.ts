@@ -12,7 +12,8 @@ import {
 import { quoteName } from '../models/strictJson';
 import { safetensorsDamaged, WeightsError } from './errors';
 import { bfloat16ToFloat32, float16ToFloat32 } from './halfPrecision';
-import { openRegularFile, readFully, resolveInFolder } from './regularFile';
+import { readFully } from '../files/regularFile';
+import { openModelFile, resolveInFolder } from './modelFiles';
 
 /** A tensor's numbers as float32, row-major. */
 export interface TensorData {
@@ -100,7 +101,7 @@ async function readTensor(
  */
 export async function openSafetensors(folder: string, name: string): Promise<SafetensorsFile> {
   const shown = path.join(folder, name);
-  const { handle, size } = await openRegularFile(await resolveInFolder(folder, name), shown);
+  const { handle, size } = await openModelFile(await resolveInFolder(folder, name), shown);
   let header: SafetensorsHeader;
   try {
     header = await readHeader(handle, size, shown);

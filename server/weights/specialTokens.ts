@@ -2,7 +2,7 @@
 import path from 'node:path';
 import type { TokenizerIdentity } from '../models/tokenizerIdentity';
 import { WeightsError } from './errors';
-import { readInFolder } from './regularFile';
+import { readInFolder } from './modelFiles';
 
 export interface SpecialTokens {
   readonly bos?: number;

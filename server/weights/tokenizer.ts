@@ -10,7 +10,7 @@ import {
   type TokenizerIdentity,
 } from '../models/tokenizerIdentity';
 import { WeightsError } from './errors';
-import { readInFolder } from './regularFile';
+import { readInFolder } from './modelFiles';
 import { createPieceEncoder, type PieceEncoder } from './pieceEncoder';
 import { readSpecialTokens, type SpecialTokens } from './specialTokens';
 import { chunkText } from './textChunks';

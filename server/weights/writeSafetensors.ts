@@ -1,6 +1,7 @@
 /** Writes safetensors as the reference implementation lays them out, one tensor in memory at a time. */
 import { DTYPE_BITS, type ReadableDtype } from '../models/dtype';
-import { writeAtomically, writeFully } from './atomicFile';
+import { writeFully } from '../files/atomicFile';
+import { writeAtomically } from './modelFiles';
 import type { FileHandle } from 'node:fs/promises';
 import { float32ToBfloat16, float32ToFloat16 } from './halfPrecision';
 

@@ -1,13 +1,13 @@
 /** Folders made of a hybrid: the hybrid itself, or one of its components in its family's own layout. */
 import path from 'node:path';
 import type { ExportType } from '../../contract/jobs';
+import { writeFully } from '../../files/atomicFile';
 import type { Architecture, TensorSpec } from '../../models/architecture';
 import { familyTable } from '../../models/families';
 import { componentTensorName } from '../../models/hybridTensors';
-import { writeAtomically, writeFully } from '../../weights/atomicFile';
 import { WeightsError } from '../../weights/errors';
+import { readInFolder, writeAtomically } from '../../weights/modelFiles';
 import { WEIGHTS_FILE } from '../../weights/modelFolder';
-import { readInFolder } from '../../weights/regularFile';
 import { loadTokenizer, MAX_TOKENIZER_BYTES } from '../../weights/tokenizer';
 import { writeSafetensors, type TensorToWrite } from '../../weights/writeSafetensors';
 import type { ConstantRows } from './decode';

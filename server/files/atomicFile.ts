@@ -1,10 +1,9 @@
 /** Files appear whole or not at all: written aside, synced, renamed, and the folder synced. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
-import { fromSystemError } from './errors';
 
-/** Makes a rename in `folder` last through a power cut. Windows has no such call and needs none. */
+/** Makes the names in `folder` last through a power cut. Windows has no such call and needs none. */
 export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
@@ -16,21 +15,20 @@ export async function syncFolder(folder: string): Promise<void> {
 }
 
 /**
- * Gives `write` a new file and puts it at `file` once `write` is through; on any failure nothing is left behind.
- * @throws WeightsError when the disk refuses
+ * Gives `write` a new file and puts it at `file` once `write` is through: a reader sees the old bytes or the new ones,
+ * also after a power cut. On any failure `file` is untouched and nothing is left beside it. Its folder must exist.
+ * @throws what `write` throws, and system errors as they are
  */
-export async function writeAtomically(
+export async function replaceFile(
   file: string,
   write: (handle: FileHandle) => Promise<void>,
+  mode = 0o644,
 ): Promise<void> {
   const folder = path.dirname(file);
-  const aside = path.join(
-    folder,
-    `.${path.basename(file)}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`,
-  );
+  const unique = `${process.pid}-${randomBytes(6).toString('hex')}`;
+  const aside = path.join(folder, `.${path.basename(file)}.${unique}.tmp`);
   try {
-    await mkdir(folder, { recursive: true });
-    const handle = await open(aside, 'wx', 0o644);
+    const handle = await open(aside, 'wx', mode);
     try {
       await write(handle);
       await handle.sync();
@@ -38,14 +36,14 @@ export async function writeAtomically(
       await handle.close();
     }
     await rename(aside, file);
-    await syncFolder(folder);
   } catch (error) {
     await rm(aside, { force: true });
-    throw fromSystemError(error, file);
+    throw error;
   }
+  await syncFolder(folder);
 }
 
-/** Writes all of `bytes` at `position`, or where the handle stands. */
+/** Writes all of `bytes` at `position`, or where the handle stands; Node writes at most 2 GiB at once. */
 export async function writeFully(
   handle: FileHandle,
   bytes: Uint8Array,

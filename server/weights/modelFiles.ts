@@ -1,7 +1,11 @@
-/** Opening files of a model folder: only regular files, inside the folder, with a bound on their size. */
-import { constants } from 'node:fs';
-import { open, realpath, type FileHandle } from 'node:fs/promises';
+/**
+ * The files of a model folder. Read: only regular files, inside the folder, with a bound on their size. Written: whole
+ * or not at all.
+ */
+import { mkdir, realpath, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { replaceFile } from '../files/atomicFile';
+import { NotRegularFile, openRegularFile, readRange, type OpenFile } from '../files/regularFile';
 import { fileRefused, fileTooLarge, fromSystemError } from './errors';
 
 /** A name that is one step below its folder on every platform: no separators, no drive, no `..`, no control characters. */
@@ -61,43 +65,13 @@ export async function resolveInFolder(folder: string, name: string): Promise<str
  * Opens a regular file for reading; `real` is free of links (`resolveInFolder`).
  * @throws WeightsError when it is something else (a folder, pipe, device) or can't be opened
  */
-export async function openRegularFile(
-  real: string,
-  shown: string,
-): Promise<{ readonly handle: FileHandle; readonly size: number }> {
-  let handle: FileHandle;
+export async function openModelFile(real: string, shown: string): Promise<OpenFile> {
   try {
-    // O_NONBLOCK: a pipe must not hold the process until somebody writes to it. Windows has neither flag.
-    const flags = constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW;
-    handle = await open(real, flags);
+    return await openRegularFile(real);
   } catch (error) {
+    if (error instanceof NotRegularFile) throw fileRefused(shown, 'is not a regular file');
     throw fromSystemError(error, shown);
   }
-  const status = await handle.stat();
-  if (!status.isFile()) {
-    await handle.close();
-    throw fileRefused(shown, 'is not a regular file');
-  }
-  return { handle, size: status.size };
-}
-
-/**
- * Reads `length` bytes at `position`; fewer come back only at the end of the file. Node reads at most 2 GiB at once.
- */
-export async function readFully(
-  handle: FileHandle,
-  target: Uint8Array,
-  position: number,
-): Promise<number> {
-  const most = 1 << 30;
-  let done = 0;
-  while (done < target.length) {
-    const length = Math.min(most, target.length - done);
-    const { bytesRead } = await handle.read(target, done, length, position + done);
-    if (bytesRead === 0) break;
-    done += bytesRead;
-  }
-  return done;
 }
 
 /**
@@ -106,12 +80,28 @@ export async function readFully(
  */
 export async function readInFolder(folder: string, name: string, most: number): Promise<Buffer> {
   const shown = path.join(folder, name);
-  const { handle, size } = await openRegularFile(await resolveInFolder(folder, name), shown);
+  const { handle, size } = await openModelFile(await resolveInFolder(folder, name), shown);
   try {
     if (size > most) throw fileTooLarge(shown, size, most);
-    const bytes = Buffer.alloc(size);
-    return bytes.subarray(0, await readFully(handle, bytes, 0));
+    return await readRange(handle, 0, size);
   } finally {
     await handle.close();
+  }
+}
+
+/**
+ * Gives `write` a new file and puts it at `file` once `write` is through; its folders are made. On any failure nothing
+ * is left behind.
+ * @throws WeightsError when the disk refuses
+ */
+export async function writeAtomically(
+  file: string,
+  write: (handle: FileHandle) => Promise<void>,
+): Promise<void> {
+  try {
+    await mkdir(path.dirname(file), { recursive: true });
+    await replaceFile(file, write);
+  } catch (error) {
+    throw fromSystemError(error, file);
   }
 }
