@@ -109,6 +109,18 @@ function utf8Runs(bytes: Uint8Array): (string | number)[] {
   return runs;
 }
 
+/** `text` with `space` for its spaces; where it has that character itself, its bytes, since as a piece it'd be a space. */
+function spellSpaces(text: string, space: string): (string | number)[] {
+  if (!text.includes(space)) return [text.replaceAll(' ', space)];
+  const own = [...Buffer.from(space)];
+  return text
+    .split(space)
+    .flatMap((part, i) => [
+      ...(i === 0 ? [] : own),
+      ...(part === '' ? [] : spellSpaces(part, space)),
+    ]);
+}
+
 /** Pieces that the model is given for arbitrary bytes, in the vocabulary's own spelling. */
 function piecesOfBytes(bytes: Uint8Array, identity: TokenizerIdentity): (string | number)[] {
   const { spelling } = identity;
@@ -116,8 +128,8 @@ function piecesOfBytes(bytes: Uint8Array, identity: TokenizerIdentity): (string 
     case 'byteLevel':
       return [Array.from(bytes, (byte) => BYTE_CHARACTERS[byte]!).join('')];
     case 'pieces':
-      return utf8Runs(bytes).map((run) =>
-        typeof run === 'string' ? run.replaceAll(' ', spelling.space) : run,
+      return utf8Runs(bytes).flatMap((run) =>
+        typeof run === 'string' ? spellSpaces(run, spelling.space) : [run],
       );
     case 'words':
       return utf8Runs(bytes).flatMap((run): (string | number)[] =>

@@ -104,6 +104,10 @@ describe('a tokenizer', () => {
     assert.deepEqual([...tokenizer.bytesOf(3 + 0xe2)!], [0xe2]);
     const [space] = tokenizer.tokenizeBytes(Buffer.from(' '));
     assert.deepEqual([...tokenizer.bytesOf(space!)!], [0x20]);
+    // The character that stands for a space in the vocabulary (U+2581) is itself written in byte tokens.
+    const ids = tokenizer.tokenizeBytes(Buffer.from(' \u2581a'));
+    const bytes = ids.map((id) => Buffer.from(tokenizer.bytesOf(id)!));
+    assert.equal(Buffer.concat(bytes).toString(), ' \u2581a');
   });
 
   it('tokenizes arbitrary bytes into tokens that hold exactly them', async () => {
