@@ -47,7 +47,7 @@ export const partialName = (blob: string, pid: number, count: number): string =>
 
 /** A path in `folder` for this download alone, holding what an earlier one left of `blob`, if anything. */
 export async function claimPartial(folder: string, blob: string): Promise<string> {
-  const own = path.join(folder, `${blob}.manticore.${host}.${process.pid}.${++downloads}${SUFFIX}`);
+  const own = path.join(folder, partialName(blob, process.pid, ++downloads));
   let best: string | undefined;
   let most = 0;
   for (const name of await readdir(folder)) {

@@ -3,7 +3,7 @@
  * state, of its own layers in each block, so that a token costs one step.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { disposeStates, emptyStates } from '../families/component';
+import { disposeStates, emptyStates } from '../families/layerStates';
 import type { LayerState } from '../families/family';
 import { headLogits, hiddenStates, type Hybrid } from './hybrid';
 

@@ -116,10 +116,3 @@ export function checkRows(rows: readonly MixtureRow[], blocks: number, component
     }
   }
 }
-
-/** The rows that make the hybrid component `component`, exactly: all weight on it in every block. */
-export function oneHotRows(blocks: number, components: number, component: number): MixtureRow[] {
-  return Array.from({ length: blocks }, () =>
-    Array.from({ length: components }, (_, other) => (other === component ? 1 : 0)),
-  );
-}

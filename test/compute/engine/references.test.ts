@@ -13,7 +13,6 @@ import { layerNorm } from '../../../server/compute/engine/kernels/norms';
 import { rotary } from '../../../server/compute/engine/kernels/rotary';
 import {
   selectiveScan,
-  selectiveScanStep,
   selectiveScanWithState,
 } from '../../../server/compute/engine/kernels/selectiveScan';
 import { randomValues } from './random';
@@ -234,10 +233,9 @@ describe('the oracle', () => {
       const whole = selectiveScanWithState({ u: u!, delta: tf.abs(delta!), B: B!, C: C!, ...rest });
       let state: tf.Tensor = tf.zeros([b, c, n]);
       for (let t = 0; t < l; t++) {
-        const at = (x: tf.Tensor) =>
-          tf.reshape(tf.slice(x, [0, t, 0], [b, 1, x.shape[2]!]), [b, x.shape[2]!]);
-        const one = { u: at(u!), delta: at(tf.abs(delta!)), B: at(B!), C: at(C!), ...rest, state };
-        const result = selectiveScanStep(one);
+        const at = (x: tf.Tensor) => tf.slice(x, [0, t, 0], [b, 1, x.shape[2]!]); // [b, 1, …]
+        const one = { u: at(u!), delta: at(tf.abs(delta!)), B: at(B!), C: at(C!), ...rest };
+        const result = selectiveScanWithState({ ...one, initial: state });
         state = result.state;
         assert.ok(tf.max(tf.abs(tf.sub(result.y, at(whole.y)))).dataSync()[0]! < 1e-6);
       }

@@ -1,13 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
-import {
-  componentForward,
-  disposeStates,
-  emptyStates,
-  EVALUATION,
-} from '../../../server/compute/families/component';
+import { disposeStates, emptyStates } from '../../../server/compute/families/layerStates';
 import { familyTable } from '../../../server/models/families';
 import { RandomStream } from '../../../server/models/random';
+import { componentForward, EVALUATION } from './componentForward';
 import { onEachEngine } from './engines';
 import {
   difference,

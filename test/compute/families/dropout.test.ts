@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
-import { componentForward, EVALUATION } from '../../../server/compute/families/component';
 import { dropoutAt } from '../../../server/compute/families/modules';
 import { dropoutRates } from '../../../server/models/families';
+import { componentForward, EVALUATION } from './componentForward';
 import { onEachEngine } from './engines';
 import { goldenCases, idsOf, loadVariables, lookupIn, type GoldenCase } from './goldenCase';
 

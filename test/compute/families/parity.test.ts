@@ -2,9 +2,9 @@ import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import { gradients } from '../../../server/compute/engine/gradients';
 import { crossEntropy } from '../../../server/compute/engine/kernels/crossEntropy';
-import { componentForward, EVALUATION } from '../../../server/compute/families/component';
 import type { LayerContext } from '../../../server/compute/families/family';
 import { unknownTensors } from '../../../server/models/families';
+import { componentForward, EVALUATION } from './componentForward';
 import { onEachEngine } from './engines';
 import {
   decoded,

@@ -5,11 +5,11 @@ import path from 'node:path';
 import { openEngine, type Engine } from '../../../server/compute/engine/engine';
 import { gradients } from '../../../server/compute/engine/gradients';
 import { crossEntropy } from '../../../server/compute/engine/kernels/crossEntropy';
-import { componentForward } from '../../../server/compute/families/component';
 import type { Architecture, TensorSpec } from '../../../server/models/architecture';
 import { familyForConfig, locateTensor } from '../../../server/models/families';
 import { openModelFolder } from '../../../server/weights/modelFolder';
 import { loadTokenizer } from '../../../server/weights/tokenizer';
+import { componentForward } from './componentForward';
 
 /** Written by test/reference/pretrained.py. */
 interface Pretrained {

@@ -5,12 +5,13 @@ import { FAMILY_NAMES } from '../../../server/models/architecture';
 import { componentTensorName } from '../../../server/models/hybridTensors';
 import { PROJECTOR_KINDS } from '../../../server/models/projector';
 import { openEngine } from '../../../server/compute/engine/engine';
-import { componentForward, EVALUATION as WHOLE } from '../../../server/compute/families/component';
 import { familyBlocks } from '../../../server/compute/families/families';
 import { forward, type Hybrid } from '../../../server/compute/hybrid/hybrid';
-import { oneHotRows, type MixtureRow } from '../../../server/compute/hybrid/mixture';
+import type { MixtureRow } from '../../../server/compute/hybrid/mixture';
+import { componentForward, EVALUATION as WHOLE } from '../families/componentForward';
 import {
   distance,
+  oneHotRows,
   someIds,
   softRows,
   startingHybrid,

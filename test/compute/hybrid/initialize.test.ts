@@ -3,9 +3,16 @@ import { RandomStream } from '../../../server/models/random';
 import { openEngine } from '../../../server/compute/engine/engine';
 import { buildHybrid } from '../../../server/compute/hybrid/build';
 import { forward, type Hybrid } from '../../../server/compute/hybrid/hybrid';
-import { oneHotRows } from '../../../server/compute/hybrid/mixture';
 import { initialValues } from '../../../server/compute/hybrid/initialize';
-import { someIds, softRows, startingHybrid, tinyHybrid, tinyPlan, valuesOf } from './tinyHybrid';
+import {
+  oneHotRows,
+  someIds,
+  softRows,
+  startingHybrid,
+  tinyHybrid,
+  tinyPlan,
+  valuesOf,
+} from './tinyHybrid';
 
 const stream = () => RandomStream.named(1, 'test');
 const mean = (values: Float32Array) =>

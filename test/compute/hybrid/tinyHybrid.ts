@@ -213,3 +213,10 @@ export function distance(a: Float32Array, b: Float32Array): number {
   }
   return largest / scale;
 }
+
+/** The rows that make the hybrid component `component`, exactly: all weight on it in every block. */
+export function oneHotRows(blocks: number, components: number, component: number): MixtureRow[] {
+  return Array.from({ length: blocks }, () =>
+    Array.from({ length: components }, (_, other) => (other === component ? 1 : 0)),
+  );
+}

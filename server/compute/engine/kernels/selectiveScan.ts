@@ -78,17 +78,6 @@ function scanComposite({ u, delta, A, B, C, D, initial }: ScanInput): ScanResult
   return { y: y as tf.Tensor3D, state: h as tf.Tensor3D };
 }
 
-/** One position of the scan: u, delta [b, c], B, C [b, n], state [b, c, n] → y [b, c] and the next state. */
-export function selectiveScanStep(
-  input: Omit<ScanInput, 'initial'> & { readonly state: tf.Tensor },
-): { readonly y: tf.Tensor2D; readonly state: tf.Tensor3D } {
-  const { u, delta, A, B, C, D, state: initial } = input;
-  const one = (x: tf.Tensor) => tf.expandDims(x, 1); // [b, 1, …]
-  const whole = { u: one(u), delta: one(delta), A, B: one(B), C: one(C), D, initial };
-  const { y, state } = selectiveScanWithState(whole);
-  return { y: tf.reshape(y, u.shape as [number, number]), state };
-}
-
 tf.registerGradient({
   kernelName: SELECTIVE_SCAN,
   saveAllInputs: true,
