@@ -71,7 +71,7 @@ function warnOfUntrainedPositions(
   }
 }
 
-/** METHOD §2: absolute positions enter with group 1 only. */
+/** Absolute positions enter with group 1 only. */
 function warnOfPrunedPositions(
   report: Report,
   config: ResolvedConfig,

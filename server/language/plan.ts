@@ -108,7 +108,7 @@ export function buildPlan(
 }
 
 /**
- * METHOD §3: with `embeddings: random` a pretrained component's embeddings start anew, and its head is tied to them, as
+ * With `embeddings: random` a pretrained component's embeddings start anew, and its head is tied to them, as
  * the research code does. One from scratch starts as its own config says in any case.
  */
 function inHybrid(config: ResolvedConfig, component: ReadableComponent): HybridComponent {

@@ -1,4 +1,4 @@
-/** METHOD §5 as a list of jobs: per seed the search, the fine-tuning, then the baselines under the same budget. */
+/** A run as a list of jobs: per seed the search, the fine-tuning, then the baselines under the same budget. */
 import type { BaselineSettings, OptimiserSettings, ResolvedConfig } from '../contract/config';
 import type { PlanJob, PlanPhase } from '../contract/plan';
 

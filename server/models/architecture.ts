@@ -3,7 +3,7 @@
  * Pure tables; the editor's plan and the compute process read the same ones.
  */
 
-/** Families of METHOD §10 that the core supports. Adding one: a table here, a block function in `compute/families`. */
+/** The families that are supported. Adding one: a table here, a block function in `compute/families`. */
 export const FAMILY_NAMES = ['gpt2', 'gptNeo', 'gptNeox', 'mamba'] as const;
 export type FamilyName = (typeof FAMILY_NAMES)[number];
 

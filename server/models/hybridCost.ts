@@ -1,4 +1,4 @@
-/** Forward FLOPs a token of a hybrid at given α: what is computed counts, what is skipped doesn't (METHOD §3). */
+/** Forward FLOPs a token of a hybrid at given α: what is computed counts, what is skipped doesn't. */
 import { familyTable, layersFlops } from './families';
 import { hasProjectors, type HybridTensorOptions } from './hybridTensors';
 import { projectorCost } from './projector';

@@ -101,7 +101,7 @@ function projectorsOf(options: HybridTensorOptions, component: number): PlanTens
 
 /**
  * Whether a pair of projectors can ever count there. It can't where the component is alone in every block that its gate
- * looks at: its α is then the constant 1, which skips them (METHOD §3).
+ * looks at: its α is then the constant 1, which skips them.
  */
 export function hasProjectors(
   { live, gate, head, projectors }: Omit<HybridTensorOptions, 'components'>,

@@ -15,7 +15,7 @@ export interface TensorHeader {
 export interface TokenizerSummary {
   /** Highest id + 1. */
   readonly size: number;
-  /** Hex SHA-256 of the map from id to bytes: equal digests are the same tokenizer (METHOD §2). */
+  /** Hex SHA-256 of the map from id to bytes: equal digests are the same tokenizer. */
   readonly digest: string;
 }
 

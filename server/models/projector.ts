@@ -1,5 +1,5 @@
 /**
- * Projectors (METHOD §4) as data: the linear maps of a pair, their shapes and how they start.
+ * Projectors as data: the linear maps of a pair, their shapes and how they start.
  * `P_in: d → d_m` before a component's group of layers, `P_out: d_m → d` after it.
  */
 import type { TensorInit } from './architecture';

@@ -1,4 +1,4 @@
-/** METHOD §2: a component's layers cut into N consecutive groups, as even as possible. */
+/** A component's layers cut into N consecutive groups, as even as possible. */
 
 /** Layers [first, end) of a component, from 0. */
 export interface LayerRange {

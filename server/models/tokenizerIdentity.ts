@@ -1,6 +1,6 @@
 /**
  * What a tokenizer is, read from its parsed `tokenizer.json` without running it: the bytes of every id, the number of
- * ids, and a digest by which two tokenizers are the same (METHOD §2: equal maps from id to bytes). No regular expression
+ * ids, and a digest by which two tokenizers are the same (equal maps from id to bytes). No regular expression
  * of the file is compiled here: those run only in a process that can be killed.
  */
 import { createHash } from 'node:crypto';

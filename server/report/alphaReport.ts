@@ -210,7 +210,7 @@ export function buildAlphas(
   };
 }
 
-/** Selection: the component with the largest mean α, and how far the seeds agree (METHOD: "Selection without training every model"). */
+/** Selection: the component with the largest mean α, and how far the seeds agree. */
 export function buildSelection(shape: Shape, alphas: ReportAlphas): ReportSelection | null {
   if (alphas.perSeed.length === 0 || shape.blocks === 0 || shape.components.length < 2) {
     return null;

@@ -32,7 +32,7 @@ export interface Tokenizer {
   /** Bytes that an id stands for: special tokens their text, `undefined` where no token has the id. */
   readonly bytesOf: (id: number) => Uint8Array | undefined;
   readonly isSpecial: (id: number) => boolean;
-  /** Equal maps from id to bytes (METHOD §2). */
+  /** Equal maps from id to bytes. */
   readonly sameAs: (other: Tokenizer) => boolean;
   /**
    * Tokens of arbitrary bytes, UTF-8 or not, as they would stand inside a text: no BOS, no prefix space, no special

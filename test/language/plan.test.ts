@@ -1,4 +1,4 @@
-/** The plan: groups, shapes, counts, costs and jobs, against METHOD's rules worked out by hand. */
+/** The plan: groups, shapes, counts, costs and jobs, against its rules worked out by hand. */
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { blockBytes as heapBlockBytes } from '../../server/compute/engine/wasm/heap';
@@ -163,7 +163,7 @@ describe('the plan’s shape', () => {
       quickConfig({ hybrid: '  blocks: 2\n  mixture: { 1: { pin: neox }, 2: { pin: neox } }' }),
     );
     assert.equal(pinned.flopsPerToken, pinned.components[0]!.flopsPerToken);
-    // A hard hand-over goes through projectors with the transition gate only (METHOD §3).
+    // A hard hand-over goes through projectors with the transition gate only.
     const handOver = (gate: string) =>
       planOf(
         quickConfig({

@@ -2,7 +2,7 @@
 
     python test/reference/search.py          (torch, transformers and numpy; the versions used stand in the file)
 
-Two parts. `architecture`: the gradient of the loss by the architecture parameters a (METHOD section 5), for every algorithm
+Two parts. `architecture`: the gradient of the loss by the architecture parameters a, for every algorithm
 and gate, with blocks that are free, pinned and pruned, in float64 by torch's autograd through softmax, Gumbel-softmax or
 the simplex itself, on the hybrid of hybrid.py with the weights that its golden file stores. The Gumbel noise is drawn here
 by a second implementation of the project's generator (xoshiro128** 1.1 over SplitMix32 over FNV-1a).

@@ -39,7 +39,7 @@ export async function loadTensor(
   return { data };
 }
 
-/** The first V rows, and those beyond (METHOD §2). */
+/** The first V rows, and those beyond. */
 export async function loadRows(
   name: string,
   weights: TensorSource,

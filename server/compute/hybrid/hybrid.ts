@@ -1,5 +1,5 @@
 /**
- * The hybrid's forward pass (METHOD §3).
+ * The hybrid's forward pass: Manticore (Roberts et al., arXiv 2406.00894).
  * Symbols: b batch, l length, K components m, N blocks i, d width of the residual stream, d_m width of component m,
  * V vocabulary, α[i] the mixture weights of block i, h the residual stream, u a group's input, y its output.
  */

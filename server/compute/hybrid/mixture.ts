@@ -1,5 +1,5 @@
 /**
- * Mixture weights and the gates of a block (METHOD §3).
+ * Mixture weights and the gates of a block: Manticore (Roberts et al., arXiv 2406.00894); its gate is `paper`.
  * Symbols: K components, N blocks, d width of the hybrid's stream, α[i] weights of block i.
  */
 import * as tf from '@tensorflow/tfjs-core';
@@ -33,7 +33,7 @@ export function times(a: MixtureWeight, b: MixtureWeight): MixtureWeight {
 
 /**
  * Skip weights of component m's gates in block i (from 0): α[i] for `paper`; for `transition` α[i−1]·α[i] before and
- * α[i]·α[i+1] after the group, where α[0] = α[1] and α[N+1] = the head's row (METHOD §3); 1 for `none`.
+ * α[i]·α[i+1] after the group, where α[0] = α[1] and α[N+1] = the head's row; 1 for `none`.
  */
 export function gateWeights(
   gate: Gate,

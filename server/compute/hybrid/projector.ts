@@ -1,4 +1,4 @@
-/** Projectors P_in and P_out of a (component, block): METHOD §4; shapes and starts are in `server/models/projector.ts`. */
+/** Projectors P_in and P_out of a (component, block); shapes and starts are in `server/models/projector.ts`. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { ProjectorKind, ProjectorSide } from '../../models/projector';
 import { gelu } from '../engine/kernels/activations';

@@ -1,5 +1,5 @@
 /**
- * Tokenizer transplant (METHOD §3): embeddings and heads of a component, made for another tokenizer's vocabulary out of
+ * Tokenizer transplant: embeddings and heads of a component, made for another tokenizer's vocabulary out of
  * its own rows. Pure: tokenizers in, row numbers and tables out.
  */
 

@@ -1,8 +1,8 @@
 /**
- * METHOD §5, the update of a: from ∂L/∂α (which the tape gives) to the next a. Float64, pure.
+ * The update of a: from ∂L/∂α (which the tape gives) to the next a. Float64, pure.
  *
  * `darts`, `dash`: AdamW without decay (Loshchilov and Hutter, arXiv 1711.05101; without decay it is Adam).
- * `gaea`: exponentiated gradient (Li et al., arXiv 2004.07802) with METHOD's clip and floor.
+ * `gaea`: exponentiated gradient (Li et al., arXiv 2004.07802), with a clip and a floor.
  */
 import { ALPHA_FLOOR, isSearched, normaliseOver } from './architecture';
 import type { ArchitectureState, BlockArchitecture } from './architecture';

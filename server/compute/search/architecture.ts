@@ -1,5 +1,5 @@
 /**
- * METHOD §5: the architecture parameters a, what α they give, and pin and prune on them. Pure values in float64: a block
+ * The architecture parameters a, what α they give, and pin and prune on them. Pure values in float64: a block
  * has K numbers, so nothing here is worth a tensor; what the tape sees of α is in `alphaTensors.ts`.
  *
  * Symbols: N blocks (i), K components (m), a [N][K], α [N][K].

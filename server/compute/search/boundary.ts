@@ -174,7 +174,7 @@ export class Boundary {
     job.controls += 1;
   }
 
-  /** METHOD §3: a component's positions enter with its first group. */
+  /** A component's positions enter with its first group. */
   private warnOfPositions({ block, component }: { block: number; component: number }): void {
     const { plan } = this.services;
     const { family, name } = plan.components[component]!;

@@ -1,4 +1,4 @@
-/** METHOD §5, "Equal budget": what a baseline trains, from what the reported hybrid's weights saw. Pure. */
+/** Equal budgets: what a baseline trains, from what the reported hybrid's weights saw. Pure. */
 import type { BaselineSettings } from '../../contract/config';
 import type { JobPhase } from './jobPlan';
 

@@ -1,4 +1,4 @@
-/** METHOD §5, "After the search": α of the fine-tuning, and the component that the search selects. Pure. */
+/** After the search: α of the fine-tuning, and the component that the search selects. Pure. */
 import type { FinetuneSettings } from '../../contract/config';
 import type { Alphas, Selection } from '../../contract/events';
 import { normaliseOver } from './architecture';

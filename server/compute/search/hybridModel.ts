@@ -65,7 +65,7 @@ export function planCosts(plan: Plan): CostTable {
 
 /**
  * The plan under which a component is trained alone, as a baseline: with the embeddings and head of its own files even
- * where the hybrid starts them anew (METHOD §3, `embeddings: random`), and without what `projectors.from` lends a hybrid.
+ * where the hybrid starts them anew (`embeddings: random`), and without what `projectors.from` lends a hybrid.
  */
 export function planAlone(plan: Plan, component: number): Plan {
   const components = plan.components.map((each, m) =>

@@ -1,5 +1,5 @@
 /**
- * METHOD §3: what is pruned in a run leaves memory for the run folder's `parked`, weights and moments, and `restore`
+ * What is pruned in a run leaves memory for the run folder's `parked`, weights and moments, and `restore`
  * brings it back. A file is named by the job and step of the pruning and never written twice with other content, so a
  * resume from an earlier checkpoint finds what it needs, or writes the same again.
  */

@@ -1,5 +1,5 @@
 /**
- * METHOD §5, "Pin and prune": changes of one block's architecture between two steps. Pure; a change that can't be made is
+ * Pin and prune: changes of one block's architecture between two steps. Pure; a change that can't be made is
  * a refusal with a sentence, never an exception and never a NaN.
  */
 import { normaliseOver } from './architecture';

@@ -33,7 +33,7 @@ function findJob(
 }
 
 /**
- * METHOD §5: what the reported hybrid's weights saw: the fine-tuning alone where they were rewound, search and
+ * What the reported hybrid's weights saw: the fine-tuning alone where they were rewound, search and
  * fine-tuning where they were kept, the search where nothing followed.
  */
 export function seenByHybrid(

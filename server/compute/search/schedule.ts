@@ -1,4 +1,4 @@
-/** METHOD §5: which step updates what, on which split; and the learning rate of each step. Pure. */
+/** Which step updates what, on which split; and the learning rate of each step. Pure. */
 import type { OptimiserSettings, SearchSettings } from '../../contract/config';
 
 /** What one optimiser step does. Steps count from 1. */

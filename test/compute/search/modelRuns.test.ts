@@ -279,7 +279,7 @@ function assertPerplexity({ loss, perplexity, accuracy }: EvaluationEvent): void
   assert.ok(accuracy! >= 0 && accuracy! <= 1);
 }
 
-/** METHOD §5: the updates and tokens of the reported hybrid's weights, or as many updates as cost what those did. */
+/** Equal budgets: the updates and tokens of the reported hybrid's weights, or as many updates as cost what those did. */
 function assertEqualBudgets(events: readonly RunEvent[], { match, weights }: Drawn): void {
   const results = resultsOf(events);
   const [searched, hybrid] = [results[0]!, results.find(({ stage }) => stage === 'finetune')!];

@@ -1,4 +1,4 @@
-/** METHOD §5: which tokens θ and a may see, and at which rate a moves, watched from outside over whole runs. */
+/** Which tokens θ and a may see, and at which rate a moves, watched from outside over whole runs. */
 import assert from 'node:assert/strict';
 import type { MixtureRow } from '../../../server/compute/hybrid/mixture';
 import type { Batch } from '../../../server/compute/tasks/batches';
