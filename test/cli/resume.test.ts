@@ -38,11 +38,36 @@ describe('manticore resume', () => {
     return { cli, dir };
   }
 
-  async function kill(dir: string): Promise<void> {
+  /** @returns false when it was over already */
+  async function kill(dir: string): Promise<boolean> {
     const publication = await findPublication(dir);
-    assert.ok(publication, 'it still runs');
-    process.kill(publication.record.pid, 'SIGKILL');
+    if (publication === undefined) return false;
+    endAtOnce(publication.record.pid);
     await eventually('its end', async () => !(await isAlive(publication.record)) || undefined);
+    return true;
+  }
+
+  /** A run killed right after an event; one that was over sooner is no use, and another is begun. */
+  async function killedAt(
+    wanted: (event: RunEvent) => boolean,
+    ...args: string[]
+  ): Promise<{ cli: Cli; dir: string }> {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const { cli, dir } = await begin(...args);
+      await untilEvent(dir, wanted);
+      if ((await kill(dir)) && (await runState(dir)) === 'lost') return { cli, dir };
+      await cli.ended;
+    }
+    return assert.fail('no run was slow enough to be killed');
+  }
+
+  /** It may have ended a moment ago. */
+  function endAtOnce(pid: number): void {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'ESRCH');
+    }
   }
 
   async function untilEvent(dir: string, wanted: (event: RunEvent) => boolean): Promise<void> {
@@ -75,9 +100,7 @@ describe('manticore resume', () => {
     ['in a baseline', atStep('baseline', 3, 'mamba')],
   ];
   const atMoment = async (wanted: (event: RunEvent) => boolean): Promise<void> => {
-    const { cli, dir } = await begin();
-    await untilEvent(dir, wanted);
-    await kill(dir);
+    const { cli, dir } = await killedAt(wanted);
     const said = await cli.ended;
     assert.equal(said.code, 3);
     assert.match(said.err, /^lost: .*\n.*manticore resume/);
@@ -96,9 +119,7 @@ describe('manticore resume', () => {
   }
 
   it('from step 0 where no checkpoint is left, behind its started event', async () => {
-    const { dir } = await begin();
-    await untilEvent(dir, atStep('search', 10));
-    await kill(dir);
+    const { dir } = await killedAt(atStep('search', 10));
     await rm(path.join(dir, 'checkpoints'), { recursive: true });
     const [resumed] = ofType(await resumeToEnd(dir), 'resumed');
     assert.deepEqual([resumed?.fromStep, resumed?.supersedesFromSeq], [0, 1]);
@@ -136,8 +157,7 @@ describe('manticore resume', () => {
     const { dir } = await begin();
     for (const [, wanted] of [moments[1]!, moments[2]!, moments[3]!]) {
       await untilEvent(dir, wanted);
-      await kill(dir);
-      if (wanted === moments[3]![1]) break;
+      if (!(await kill(dir)) || wanted === moments[3]![1]) break;
       void scene.start(['resume', dir, '--json']);
       await eventually('it works again', () => findPublication(dir));
     }
