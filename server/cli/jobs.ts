@@ -201,10 +201,14 @@ export function engineTable(engines: readonly EngineReport[]): string {
   const paragraphs = engines.map((engine) => {
     if (!engine.available) return `${engine.name}\n  not available: ${engine.reason}\n`;
     const { name, device, version, threads, tier, gflops, peakGflops, peakShare } = engine;
+    const share =
+      peakGflops === null || peakShare === null
+        ? ''
+        : `, ${(peakShare * 100).toFixed(0)} % of the measured peak of ${peakGflops.toFixed(1)}`;
     return [
       `${name}  ${device}`,
       `  version ${version}${tier === undefined ? '' : `, kernels ${tier}`}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`,
-      `  matrix product ${gflops.toFixed(1)} GFLOP/s, ${(peakShare * 100).toFixed(0)} % of the measured peak of ${peakGflops.toFixed(1)}`,
+      `  matrix product ${gflops.toFixed(1)} GFLOP/s${share}`,
       `  copy ${engine.copyGBs.toFixed(1)} GB/s`,
       `  self-check: one training step within ${engine.selfCheckError.toExponential(1)} of the reference\n`,
     ].join('\n');
