@@ -1,3 +1,4 @@
+#!/usr/bin/env node
 /** `manticore`: the command line. Parses arguments, dispatches, turns errors into sentences and exit codes. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../../package.json';
