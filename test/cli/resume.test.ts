@@ -183,8 +183,10 @@ describe('manticore resume', () => {
       const [resumed] = ofType(await resumeToEnd(dir), 'resumed');
       const step = Number(/step (\d+)/.exec(stopped.out)![1]);
       if (args.length > 0) assert.equal(resumed!.fromStep, step);
-      else if (kept.stage === met.stage) assert.equal(resumed!.fromStep, kept.step);
-      else assert.equal(resumed!.fromStep, 0, 'the stage before was over');
+      // A stop behind a stage's last step is applied in the next stage, at its step 0.
+      else if (kept.stage === met.stage && step >= kept.step) {
+        assert.equal(resumed!.fromStep, kept.step);
+      } else assert.equal(resumed!.fromStep, 0, 'the stage before was over');
     });
   }
 
