@@ -8,7 +8,7 @@ import type { ComputeJob, ComputeMessage, ExportType } from '../contract/jobs';
 import { displayText } from '../report/text';
 import { findRun, runBases } from '../runs/listRuns';
 import { chooseNode } from '../runs/nodeBinary';
-import { systemCode } from '../runs/runErrors';
+import { systemCode } from '../files/systemErrors';
 import { tellError } from './control';
 import { CliError, exitCode, type Io } from './io';
 

@@ -7,7 +7,8 @@ import { lstat, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { checkpointDamage, sealCheckpoint } from './checkpointManifest';
 import { identityOf, ownIdentity } from './processIdentity';
-import { systemCode, unsafeFile, withDiskFull } from './runErrors';
+import { exists, systemCode } from '../files/systemErrors';
+import { unsafeFile, withDiskFull } from './runErrors';
 import { syncFolder } from '../files/atomicFile';
 
 const folderName = 'checkpoints';
@@ -155,14 +156,4 @@ const fileSafe = (text: string): string => text.replace(/[^0-9A-Za-z]/g, '-');
 async function isAliveByName(pid: number, startTime: string): Promise<boolean> {
   const current = await identityOf(pid);
   return current !== undefined && fileSafe(current.startTime) === startTime;
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    throw error;
-  }
 }

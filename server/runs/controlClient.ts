@@ -15,7 +15,8 @@ import {
   requests,
   sameProof,
 } from './controlChannel';
-import { controlRefused, controlTimeout, notRunning, RunError, systemCode } from './runErrors';
+import { systemCode } from '../files/systemErrors';
+import { controlRefused, controlTimeout, notRunning, RunError } from './runErrors';
 import { findPublication, type Publication } from './runtimeFolder';
 
 export interface ControlTimeouts {

@@ -18,7 +18,8 @@ import type { NewRunEvent, RunEvent } from '../contract/events';
 import { maximumLineBytes, parseEventLine, sealEvent } from './eventSchema';
 import { IndexWriter } from './indexWriter';
 import { LogCursor, logName } from './logLines';
-import { systemCode, unsafeFile, withDiskFull } from './runErrors';
+import { systemCode } from '../files/systemErrors';
+import { unsafeFile, withDiskFull } from './runErrors';
 import { syncFolder } from '../files/atomicFile';
 
 /** Writes bytes at the end of a file and says how many it took; replaced in tests by one whose disk is full. */

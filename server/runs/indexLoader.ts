@@ -3,7 +3,8 @@ import type { FileHandle } from 'node:fs/promises';
 import type { RunEvent, Where } from '../contract/events';
 import { parseEventLine } from './eventSchema';
 import { LogCursor, logName, maximumLogBytes, type LocatedEvent } from './logLines';
-import { RunError, systemCode } from './runErrors';
+import { systemCode } from '../files/systemErrors';
+import { RunError } from './runErrors';
 import {
   decodeIndex,
   indexName,

@@ -3,7 +3,8 @@ import { execFile } from 'node:child_process';
 import { access, constants, readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { nodeMissing, systemCode } from './runErrors';
+import { systemCode } from '../files/systemErrors';
+import { nodeMissing } from './runErrors';
 
 const runFile = promisify(execFile);
 const wantedMajor = 24;

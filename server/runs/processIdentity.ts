@@ -6,7 +6,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { systemCode } from './runErrors';
+import { systemCode } from '../files/systemErrors';
 
 /** A process for as long as it lives; equal identities are the same process. */
 export interface ProcessIdentity {

@@ -1,4 +1,5 @@
 /** Errors of runs that a user can meet: what, where, and what to do. Bugs throw plain errors instead. */
+import { systemCode } from '../files/systemErrors';
 
 /** Thrown by `server/runs`; the command line prints `message`, then `hint`. */
 export class RunError extends Error {
@@ -119,12 +120,6 @@ export function nodeMissing(path: string): RunError {
     `MANTICORE_NODE names ${path}, which can't be run.`,
     'Set it to the path of a Node binary, version 20.19 or later, or unset it.',
   );
-}
-
-/** The `code` of a system error such as `ENOENT`, or `undefined`. */
-export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** Turns `ENOSPC` and `EDQUOT` into the typed error; every other error is returned as it is. */

@@ -5,7 +5,8 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { Plan } from '../contract/plan';
 import type { RunManifest } from '../contract/run';
-import { notARunFolder, RunError, runFolderRefused, systemCode, withDiskFull } from './runErrors';
+import { systemCode } from '../files/systemErrors';
+import { notARunFolder, RunError, runFolderRefused, withDiskFull } from './runErrors';
 import { syncFolder } from '../files/atomicFile';
 import { readInside, writeAtomic } from './safeFiles';
 

@@ -18,7 +18,8 @@ import { tmpdir, userInfo } from 'node:os';
 import path from 'node:path';
 import { z } from 'zod';
 import { isAlive } from './processIdentity';
-import { alreadyRunning, RunError, systemCode, unsafeRuntimeFolder } from './runErrors';
+import { systemCode } from '../files/systemErrors';
+import { alreadyRunning, RunError, unsafeRuntimeFolder } from './runErrors';
 import { readInside } from './safeFiles';
 
 const windows = process.platform === 'win32';

@@ -1,9 +1,8 @@
 /** Follows a run's log as it grows: file system notices where they work, a look every so often everywhere. */
 import { watch, type FSWatcher } from 'node:fs';
-import { lstat } from 'node:fs/promises';
 import type { RunEvent } from '../contract/events';
 import { LogCursor } from './logLines';
-import { systemCode } from './runErrors';
+import { exists, systemCode } from '../files/systemErrors';
 
 export interface TailOptions {
   /** Milliseconds between looks; notices come earlier. */
@@ -69,16 +68,6 @@ async function look(cursor: LogCursor): Promise<TailBatch | undefined> {
     return (await exists(cursor.dir))
       ? { events, caughtUp: true, skipped: cursor.skipped }
       : undefined;
-  }
-}
-
-async function exists(file: string): Promise<boolean> {
-  try {
-    await lstat(file);
-    return true;
-  } catch (error) {
-    if (systemCode(error) === 'ENOENT') return false;
-    throw error;
   }
 }
 

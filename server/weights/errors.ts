@@ -1,4 +1,5 @@
 /** Errors that a user's files or network can cause: what is wrong, where, what to do. Anything else that is thrown is a bug. */
+import { systemCode } from '../files/systemErrors';
 
 export type WeightsErrorCode =
   | 'file-missing'
@@ -46,12 +47,6 @@ export class WeightsError extends Error {
   ) {
     super(`${what} ${hint}`);
   }
-}
-
-/** The `code` of a system error (`ENOENT`, …), `undefined` for anything else. */
-export function systemCode(error: unknown): string | undefined {
-  if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
 }
 
 export const fileMissing = (file: string, hint: string): WeightsError =>

@@ -1,6 +1,6 @@
 /** What was read from files, remembered for as long as they stay as they were. */
 import { stat } from 'node:fs/promises';
-import { systemCode } from './errors';
+import { systemCode } from '../files/systemErrors';
 
 /** Files that are asked for their times each time; a folder with more is read anew. */
 const MAX_FILES = 1100;

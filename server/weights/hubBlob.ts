@@ -9,7 +9,8 @@ import { mkdir, open, rename, rm, stat, type FileHandle } from 'node:fs/promises
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { syncFolder, writeFully } from '../files/atomicFile';
-import { fromSystemError, systemCode, WeightsError } from './errors';
+import { systemCode } from '../files/systemErrors';
+import { fromSystemError, WeightsError } from './errors';
 import type { HubModel } from './hubId';
 import { claimPartial, parkPartial } from './hubPartial';
 import {

@@ -2,7 +2,8 @@
 import { readFile, readdir, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import path from 'node:path';
-import { systemCode, WeightsError } from './errors';
+import { systemCode } from '../files/systemErrors';
+import { WeightsError } from './errors';
 import { INDEX_FILE, parseShardIndex, pickleFiles, WEIGHTS_FILE } from './modelFolder';
 
 export interface HubModel {

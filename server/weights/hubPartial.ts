@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import { readdir, rename, rm, stat } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import path from 'node:path';
-import { systemCode } from './errors';
+import { systemCode } from '../files/systemErrors';
 
 const SUFFIX = '.incomplete';
 const host = createHash('sha256').update(hostname()).digest('hex').slice(0, 8);

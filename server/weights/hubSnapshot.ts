@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { copyFile, readlink, rename, symlink } from 'node:fs/promises';
 import path from 'node:path';
-import { systemCode } from './errors';
+import { systemCode } from '../files/systemErrors';
 
 /** Puts a blob into the snapshot: a relative link, or a copy where links are not allowed. Safe beside another process. */
 export async function placeInSnapshot(snapshot: string, name: string, blob: string): Promise<void> {

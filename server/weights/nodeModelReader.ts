@@ -12,7 +12,8 @@ import type {
   TokenizerSummary,
 } from '../models/modelReader';
 import { readTokenizerIdentity } from '../models/tokenizerIdentity';
-import { systemCode, WeightsError } from './errors';
+import { systemCode } from '../files/systemErrors';
+import { WeightsError } from './errors';
 import { FileMemory, signatureOf } from './fileMemory';
 import { cachedFolder, hubCacheFolder, isHubSource, parseHubId, type Environment } from './hubId';
 import {

@@ -10,6 +10,7 @@ import {
   readFully,
   readRange,
 } from '../../server/files/regularFile';
+import { exists, systemCode } from '../../server/files/systemErrors';
 import { inTemporaryFolder } from '../weights/temporaryFolder';
 
 describe('replacing a file', () => {
@@ -114,5 +115,26 @@ describe('opening a file', () => {
   it('leaves "it is not there" to its caller', () =>
     inTemporaryFolder(async (folder) => {
       await assert.rejects(openRegularFile(path.join(folder, 'weights')), { code: 'ENOENT' });
+    }));
+});
+
+describe('what the operating system said', () => {
+  it('is a code; errors of Node itself and of programs have none', async () => {
+    const missing = await stat(path.join('no', 'such', 'file')).catch((error: unknown) => error);
+    assert.equal(systemCode(missing), 'ENOENT');
+    const refused = await stat('a\0b').catch((error: unknown) => error);
+    assert.ok(refused instanceof Error && 'code' in refused);
+    assert.equal(refused.code, 'ERR_INVALID_ARG_VALUE');
+    assert.equal(systemCode(refused), undefined);
+    assert.equal(systemCode(Object.assign(new Error('no'), { code: 4 })), undefined);
+    assert.equal(systemCode({ code: 'ENOENT' }), undefined);
+  });
+
+  it('a name exists where a link bears it, wherever that leads', () =>
+    inTemporaryFolder(async (folder) => {
+      const file = path.join(folder, 'weights');
+      assert.equal(await exists(file), false);
+      await symlink('nowhere', file);
+      assert.equal(await exists(file), true);
     }));
 });

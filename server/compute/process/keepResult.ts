@@ -1,14 +1,17 @@
 /** `result/`: the hybrid that a run leaves, and `alphas.json`. With several seeds the one of lowest validation loss. */
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Plan } from '../../contract/plan';
-import { writeAtomic } from '../../runs/safeFiles';
+import { systemCode } from '../../files/systemErrors';
+import { readInside, writeAtomic } from '../../runs/safeFiles';
 import { exportHybrid } from '../hybrid/export';
 import type { HybridModel } from '../search/hybridModel';
 import type { JobDesign } from '../search/jobPlan';
 
+const folderName = 'result';
 const alphasName = 'alphas.json';
+const maximumAlphasBytes = 64 * 2 ** 20;
 
 const alphasFileSchema = z.object({
   components: z.array(z.string()),
@@ -34,10 +37,9 @@ export async function keepResult(
   { seed }: Pick<JobDesign, 'seed'>,
   validationLoss: number,
 ): Promise<void> {
-  const folder = path.join(dir, 'result');
+  const folder = path.join(dir, folderName);
   await mkdir(folder, { recursive: true });
-  const file = path.join(folder, alphasName);
-  const earlier = (await readAlphas(file))?.seeds.filter((entry) => entry.seed !== seed) ?? [];
+  const earlier = (await readAlphas(dir))?.seeds.filter((entry) => entry.seed !== seed) ?? [];
   const own = { seed, validationLoss, alphas: alphas.map((row) => [...row]) };
   const best = [...earlier, own].reduce((a, b) => (b.validationLoss < a.validationLoss ? b : a));
   if (best === own) {
@@ -54,17 +56,19 @@ export async function keepResult(
     kept: best.seed,
     seeds: [...earlier, own],
   };
-  await writeAtomic(file, `${JSON.stringify(content, null, 2)}\n`);
+  await writeAtomic(path.join(folder, alphasName), `${JSON.stringify(content, null, 2)}\n`);
 }
 
-async function readAlphas(file: string): Promise<AlphasFile | undefined> {
+/** @throws RunError `unsafe-file` when `result` or the file in it is a link */
+async function readAlphas(dir: string): Promise<AlphasFile | undefined> {
   try {
-    const parsed = alphasFileSchema.safeParse(JSON.parse(await readFile(file, 'utf8')));
+    const bytes = await readInside(dir, path.join(folderName, alphasName), maximumAlphasBytes);
+    const parsed = alphasFileSchema.safeParse(JSON.parse(bytes.toString('utf8')));
     return parsed.success ? parsed.data : undefined;
   } catch (error) {
     // Not there yet, or left half by something else: it is made anew.
     if (error instanceof SyntaxError) return undefined;
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    if (systemCode(error) === 'ENOENT') return undefined;
     throw error;
   }
 }
