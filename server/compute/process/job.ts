@@ -12,7 +12,7 @@ import { exportComponent, exportHybrid } from '../hybrid/export';
 import { generateText } from '../hybrid/generate';
 import { loadHybrid, type LoadedHybrid } from '../hybrid/load';
 import { evaluate } from '../search/evaluate';
-import { asRunFailure, RunFailure } from '../search/failure';
+import { asRunFailure, RunFailure } from '../failure';
 import { scoreHybrid } from '../search/hybridModel';
 import { EvaluationBatches } from '../tasks/batches';
 import { loadTextData } from '../tasks/text';

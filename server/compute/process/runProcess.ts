@@ -17,7 +17,7 @@ import {
   updateManifest,
 } from '../../runs/runFolder';
 import { ControlQueue } from '../search/controlQueue';
-import { asRunFailure } from '../search/failure';
+import { asRunFailure } from '../failure';
 import { planCosts, type HybridModel } from '../search/hybridModel';
 import { runJobs, type RunOutcome } from '../search/runJobs';
 import { loadTextData } from '../tasks/text';

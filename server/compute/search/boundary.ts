@@ -5,7 +5,7 @@
 import type { BlockControl, ControlReply } from '../../contract/control';
 import type { ControlEvent, Where } from '../../contract/events';
 import type { PendingControl } from './controlQueue';
-import { asRunFailure } from './failure';
+import { asRunFailure } from '../failure';
 import type { JobDesign } from './jobPlan';
 import { parkComponent, restoreComponent } from './parking';
 import { jobLabel } from './jobPlan';

@@ -8,7 +8,7 @@ import { openSafetensors } from '../../weights/safetensors';
 import type { SafetensorsFile } from '../../weights/safetensors';
 import { writeSafetensors } from '../../weights/writeSafetensors';
 import type { TensorToWrite } from '../../weights/writeSafetensors';
-import { checkpointDamaged } from './failure';
+import { checkpointDamaged } from '../failure';
 import type { TrainableModel, TrainableParameter } from './model';
 import { assignValues, restoreMoments } from './optimiser';
 import type { AdamwState } from './optimiser';

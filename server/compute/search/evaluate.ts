@@ -1,6 +1,6 @@
 /** Loss, perplexity and accuracy over a whole split; sums in float64. */
 import type { EvaluationBatches } from '../tasks/batches';
-import { evaluationNotFinite, noScoredToken } from './failure';
+import { evaluationNotFinite, noScoredToken } from '../failure';
 import type { TrainableModel } from './model';
 
 export interface Evaluation {

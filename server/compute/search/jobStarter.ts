@@ -4,7 +4,7 @@ import { alphasOf, fixedArchitecture, initialArchitecture } from './architecture
 import type { ArchitectureState } from './architecture';
 import { baselinePhases } from './budget';
 import { componentAlphas, discretise, uniformAlphas } from './discretise';
-import { checkpointDamaged } from './failure';
+import { checkpointDamaged } from '../failure';
 import { designJob, withPhases } from './jobPlan';
 import type { JobDesign } from './jobPlan';
 import type { LiveTable, TrainableModel } from './model';

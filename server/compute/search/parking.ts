@@ -7,7 +7,7 @@ import path from 'node:path';
 import { openSafetensors } from '../../weights/safetensors';
 import { writeSafetensors } from '../../weights/writeSafetensors';
 import type { TensorToWrite } from '../../weights/writeSafetensors';
-import { checkpointDamaged } from './failure';
+import { checkpointDamaged } from '../failure';
 import type { TrainableModel, TrainableParameter } from './model';
 import { dropMoments, readMoments, restoreMoments } from './optimiser';
 import type { AdamwState, StoredMoments } from './optimiser';

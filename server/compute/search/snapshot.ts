@@ -1,7 +1,7 @@
 /** What a checkpoint says beside its tensors, as JSON: checked on reading, since a run folder can come from anywhere. */
 import { z } from 'zod';
 import type { Plan } from '../../contract/plan';
-import { checkpointDamaged } from './failure';
+import { checkpointDamaged } from '../failure';
 
 const finite = z.number();
 const count = z.int().min(0);

@@ -10,7 +10,7 @@ import { drawAlphas } from './architecture';
 import type { ArchitectureState } from './architecture';
 import { parameterGradients, updateArchitecture } from './alphaUpdate';
 import type { AlphaMoments } from './alphaUpdate';
-import { gradientNotFinite, lossNotFinite, noScoredToken } from './failure';
+import { gradientNotFinite, lossNotFinite, noScoredToken } from '../failure';
 import type { TrainableModel } from './model';
 import { globalNorm, updateWeights } from './optimiser';
 import type { AdamwSettings, AdamwState, ParameterGradient } from './optimiser';

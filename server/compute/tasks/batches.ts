@@ -3,7 +3,7 @@
  * w·l … w·l + l, so that every token but the first is predicted exactly once. Symbols: b sequences, l positions.
  */
 import { RandomStream } from '../../models/random';
-import { notEnoughText } from '../search/failure';
+import { notEnoughText } from '../failure';
 
 /** Target of a position that isn't scored. */
 export const IGNORED = -100;

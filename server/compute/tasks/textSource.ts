@@ -6,7 +6,7 @@ import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { DataSource } from '../../contract/config';
-import { RunFailure } from '../search/failure';
+import { RunFailure } from '../failure';
 
 export interface TextLimits {
   /** Largest file, bytes. */

@@ -1,6 +1,6 @@
 /** Documents as one sequence of token ids, and its splits. */
 import type { TextPiece } from './textSource';
-import { RunFailure, notEnoughText } from '../search/failure';
+import { RunFailure, notEnoughText } from '../failure';
 
 /** What this folder needs of a tokenizer. */
 export interface TextTokenizer {
