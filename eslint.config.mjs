@@ -22,7 +22,7 @@ const mayImport = {
   weights: ['contract', 'models', 'files'],
   runs: ['contract', 'files'],
   report: ['contract', 'files', 'runs'],
-  compute: ['contract', 'models', 'language', 'files', 'weights', 'runs', 'report'],
+  compute: ['contract', 'models', 'files', 'weights', 'runs', 'report'],
   cli: ['contract', 'models', 'language', 'files', 'weights', 'runs', 'report'],
   lsp: ['contract', 'models', 'language', 'files', 'weights', 'runs', 'report'],
 };
