@@ -44,6 +44,7 @@ export function logitsAt(table: tf.Tensor, x: tf.Tensor3D): tf.Tensor3D {
   return linear(x, table, undefined, { transposed: true }) as tf.Tensor3D;
 }
 
+/** A family's activation, entry by entry: [b, l, c] → [b, l, c]. */
 export function activate(x: tf.Tensor3D, activation: Activation): tf.Tensor3D {
   switch (activation) {
     case 'gelu':

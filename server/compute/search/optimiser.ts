@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { adamwStep, squaredNorm } from '../engine/update';
 import type { TrainableParameter } from './model';
 
+/** AdamW's running means of a parameter's gradient and of its square, each of the parameter's shape, float32. */
 export interface Moments {
   readonly first: tf.Variable;
   readonly second: tf.Variable;
@@ -32,6 +33,7 @@ const BETA1 = 0.9;
 const BETA2 = 0.999;
 const EPSILON = 1e-8;
 
+/** No moments yet. Its tensors live until `disposeAdamw`. */
 export function initialAdamw(): AdamwState {
   return new Map();
 }
@@ -81,6 +83,7 @@ export interface StoredMoments {
   readonly updates: number;
 }
 
+/** Copies; the moments stay as they are. */
 export function readMoments(moments: Moments): StoredMoments {
   return {
     first: moments.first.dataSync<'float32'>().slice(),
@@ -104,6 +107,7 @@ export function restoreMoments(
   });
 }
 
+/** Frees the moments of parameter `name`, if it has any: its next gradient begins anew. */
 export function dropMoments(state: AdamwState, name: string): void {
   const moments = state.get(name);
   moments?.first.dispose();
@@ -111,6 +115,7 @@ export function dropMoments(state: AdamwState, name: string): void {
   state.delete(name);
 }
 
+/** Frees all moments. */
 export function disposeAdamw(state: AdamwState): void {
   for (const name of [...state.keys()]) dropMoments(state, name);
 }

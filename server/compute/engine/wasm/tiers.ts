@@ -61,6 +61,10 @@ export interface OpenTier {
   readonly kernels: KernelExports;
 }
 
+/**
+ * Compiles a tier on `memory` and sets up the main thread's instance. For `relaxed256` V8's joining of vectors is
+ * switched on for all that is compiled from then on.
+ */
 export function openTier(tier: Tier, memory: WebAssembly.Memory, threads: number): OpenTier {
   if (tier === 'relaxed256') JOIN_FLAGS.forEach(setFlagsFromString);
   const module = new WebAssembly.Module(bytesOf(tier));
