@@ -69,7 +69,6 @@ class TensorRecord {
 
 const isNumeric = (dtype: tf.DataType) => dtype === 'float32' || dtype === 'int32';
 
-/** tfjs's CPU backend with its numbers on the kernels' shared heap; a kernel that is not registered runs as tfjs has it. */
 export class WasmBackend extends MathBackendCPU {
   readonly heap: Heap;
   readonly kernels: KernelModule;
