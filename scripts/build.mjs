@@ -60,8 +60,10 @@ const common = {
 
 async function buildBundles() {
   const entries = {
-    cli: 'server/cli/main.ts',
+    client: 'client/main.ts',
+    lsp: 'server/lsp/main.ts',
     compute: 'server/compute/main.ts',
+    cli: 'server/cli/main.ts',
   };
   const entryPoints = Object.fromEntries(
     Object.entries(entries).filter(([, file]) => exists(file)),
