@@ -23,9 +23,7 @@ async function loadModule(): Promise<{ module: TensorflowModule; gpu: boolean }>
   const failures: string[] = [];
   // Spelt out, not in a loop over names: the bundler must see that they stay outside.
   const loaders: [string, boolean, () => Promise<unknown>][] = [
-    // @ts-expect-error: an optional peer, absent when this is compiled
     ['@tensorflow/tfjs-node-gpu', true, () => import('@tensorflow/tfjs-node-gpu')],
-    // @ts-expect-error: an optional peer, absent when this is compiled
     ['@tensorflow/tfjs-node', false, () => import('@tensorflow/tfjs-node')],
   ];
   for (const [name, gpu, load] of loaders) {
