@@ -16,7 +16,6 @@ const BLOCK_ROWS: i32 = 48;
 // floats 0 scale, 1 factor of what dropout keeps.
 
 /** The first and one past the last key that the query rows from i on see, and where the block of rows ends. */
-// @ts-ignore: decorator
 @inline function firstKey(i: i32): i32 {
   const window = int(10);
   return window == 0 ? 0 : max(0, int(11) + i - window + 1);
@@ -60,7 +59,6 @@ function probabilities(q: usize, k: usize, scores: usize, ld: usize, i: i32, end
   }
 }
 
-// @ts-ignore: decorator
 @inline function counterOf(chunk: i32, r: i32, j0: i32): i32 {
   return (chunk * int(8) + r) * int(9) + j0;
 }

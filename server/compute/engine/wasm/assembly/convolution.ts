@@ -17,7 +17,6 @@ function turnWeights(to: usize, first: i32, channels: i32, k: i32): void {
 }
 
 /** Stores up to four channels. */
-// @ts-ignore: decorator
 @inline function storeChannels(at: usize, v: v128, channels: i32): void {
   if (channels >= 4) {
     v128.store(at, v);

@@ -6,7 +6,6 @@ import { Activation, Binary, BroadcastMode, FLAT_CHUNK, Unary } from './opcodes'
 import { bytes, float, int, pointer } from './layout';
 import { bell4, constant, exp4, keep4, log1p4, madd, normal4, one4, sigmoid4 } from './vector';
 
-// @ts-ignore: decorator
 @inline function combine(kind: i32, x: v128, y: v128): v128 {
   switch (kind) {
     case Binary.Add: return f32x4.add(x, y);
@@ -18,12 +17,10 @@ import { bell4, constant, exp4, keep4, log1p4, madd, normal4, one4, sigmoid4 } f
   }
 }
 
-// @ts-ignore: decorator
 @inline function flatStart(chunk: i32): usize {
   return bytes(chunk * FLAT_CHUNK);
 }
 
-// @ts-ignore: decorator
 @inline function flatEnd(chunk: i32, count: i32): usize {
   return bytes(min(count, (chunk + 1) * FLAT_CHUNK));
 }
@@ -75,13 +72,11 @@ export function unaryJob(chunk: i32): void {
 }
 
 /** 2√(2/π)·(x + 0.044715x³): the tanh form of GELU is x·σ of it. */
-// @ts-ignore: decorator
 @inline function tanhArgument(x: v128): v128 {
   const cubic = madd(f32x4.mul(x, x), constant(37), one4());
   return f32x4.mul(f32x4.mul(x, cubic), constant(39));
 }
 
-// @ts-ignore: decorator
 @inline export function activate(kind: i32, x: v128): v128 {
   switch (kind) {
     case Activation.GeluErf: return f32x4.mul(x, normal4(x, bell4(x)));
@@ -94,7 +89,6 @@ export function unaryJob(chunk: i32): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline export function slope(kind: i32, x: v128): v128 {
   const one = one4();
   switch (kind) {

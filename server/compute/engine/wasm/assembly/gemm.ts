@@ -15,7 +15,6 @@ const M_BLOCK: i32 = 384;
 const PACK_A: usize = 512 * 1024;
 const TILE: usize = 960 * 1024;
 
-// @ts-ignore: decorator
 @inline function micro(
   a: usize,
   rowA: usize,

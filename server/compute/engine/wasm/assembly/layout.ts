@@ -21,28 +21,23 @@ export function setThread(index: i32, columns: i32): void {
   tileColumns = columns;
 }
 
-// @ts-ignore: decorator
 @inline export function scratch(): usize {
   return SCRATCH_BASE + SCRATCH_BYTES * <usize>thread;
 }
 
-// @ts-ignore: decorator
 @inline export function int(i: usize): i32 {
   return load<i32>(INTEGERS + (i << 2));
 }
 
-// @ts-ignore: decorator
 @inline export function pointer(i: usize): usize {
   return <usize>load<u32>(INTEGERS + (i << 2));
 }
 
-// @ts-ignore: decorator
 @inline export function float(i: usize): f32 {
   return load<f32>(FLOATS + (i << 2));
 }
 
 /** Bytes of `count` floats. */
-// @ts-ignore: decorator
 @inline export function bytes(count: i32): usize {
   return (<usize>count) << 2;
 }

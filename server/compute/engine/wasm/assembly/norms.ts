@@ -20,7 +20,6 @@ function squaresAround(x: usize, width: usize, mean: f32): f32 {
   return sum;
 }
 
-// @ts-ignore: decorator
 @inline function inverseRoot(sum: f32, width: i32, epsilon: f32): f32 {
   return <f32>1 / sqrt<f32>(sum / <f32>width + epsilon);
 }

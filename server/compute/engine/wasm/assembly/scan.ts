@@ -27,7 +27,6 @@ const ROW_SKIP_GRAD: usize = 6 * ROW;
 const TABLES: usize = 8 * ROW;
 
 /** Where the channels of a tile can be read as two vectors: in place, or copied to `stage`. */
-// @ts-ignore: decorator
 @inline function staged(from: usize, channels: i32, stage: usize): usize {
   if (channels == SCAN_TILE) return from;
   memory.copy(stage, from, bytes(channels));
@@ -99,7 +98,6 @@ function scanTile(batch: i32, first: i32, channels: i32): void {
 }
 
 /** Positions whose states and decays are kept at a time; the rest is computed again from the states at segment ends. */
-// @ts-ignore: decorator
 @inline function segmentLength(l: i32, n: i32): i32 {
   return max(1, min(l, <i32>(SEGMENT_BYTES / (2 * ROW * <usize>max(1, n)))));
 }

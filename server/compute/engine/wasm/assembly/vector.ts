@@ -1,13 +1,11 @@
 /** Four floats at a time. `madd` is the one place where the tiers differ. */
 
 /** a·b + c: fused where relaxed SIMD is enabled (one rounding), else a product and a sum. */
-// @ts-ignore: decorator
 @inline export function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-// @ts-ignore: decorator
 @inline export function sumLanes(v: v128): f32 {
   return (
     f32x4.extract_lane(v, 0) +
@@ -17,7 +15,6 @@
 }
 
 /** NaN if any lane is. */
-// @ts-ignore: decorator
 @inline export function maxLanes(v: v128): f32 {
   return max(
     max(f32x4.extract_lane(v, 0), f32x4.extract_lane(v, 1)),
@@ -70,18 +67,15 @@ const CONSTANTS: usize = memory.data<f32>([
 ], 16);
 const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000], 16);
 
-// @ts-ignore: decorator
 @inline export function constant(i: usize): v128 {
   return v128.load(CONSTANTS + (i << 4));
 }
 
-// @ts-ignore: decorator
 @inline export function one4(): v128 {
   return constant(1);
 }
 
 /** 1 + r·(c₀ + c₁r + … + c₄r⁴), scaled by 2ⁿ; n in the low bits of `shifted`. At n = −127 the scale is 0, at 128 ∞. */
-// @ts-ignore: decorator
 @inline function scaledPolynomial(r: v128, shifted: v128, first: usize): v128 {
   let p = madd(constant(first + 4), r, constant(first + 3));
   p = madd(p, r, constant(first + 2));
@@ -95,7 +89,6 @@ const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x
  * eˣ to 2e-7: x = n·ln 2 + r, a minimax polynomial of r (1e-7), then the exponent. Above 88.38 ∞, below −87.68 0,
  * NaN stays NaN: pmin and pmax keep their first operand unless the second is smaller or larger.
  */
-// @ts-ignore: decorator
 @inline export function exp4(x: v128): v128 {
   const clamped = f32x4.pmin(f32x4.pmax(x, constant(6)), constant(5));
   const shifted = f32x4.add(f32x4.mul(clamped, constant(2)), constant(0));
@@ -105,25 +98,21 @@ const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x
 }
 
 /** 2ˣ, as `exp4`: ∞ above 127.5, 0 below −126.5. */
-// @ts-ignore: decorator
 @inline export function pow2(x: v128): v128 {
   const clamped = f32x4.pmin(f32x4.pmax(x, constant(8)), constant(7));
   const shifted = f32x4.add(clamped, constant(0));
   return scaledPolynomial(f32x4.sub(clamped, f32x4.sub(shifted, constant(0))), shifted, 14);
 }
 
-// @ts-ignore: decorator
 @inline export function exp1(x: f32): f32 {
   return f32x4.extract_lane(exp4(f32x4.splat(x)), 0);
 }
 
-// @ts-ignore: decorator
 @inline export function sigmoid4(x: v128): v128 {
   return f32x4.div(constant(1), f32x4.add(constant(1), exp4(f32x4.neg(x))));
 }
 
 /** log(1 + e) for e in [0, 1]: 2·artanh(e / (2 + e)) by its series, 1e-8 at e = 1. */
-// @ts-ignore: decorator
 @inline export function log1p4(e: v128): v128 {
   const s = f32x4.div(e, f32x4.add(e, constant(35)));
   const q = f32x4.mul(s, s);
@@ -138,7 +127,6 @@ const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x
 }
 
 /** Φ(x), the normal distribution function, by Abramowitz & Stegun 7.1.26 (1.5e-7); `bell` = e^(−x²/2). */
-// @ts-ignore: decorator
 @inline export function normal4(x: v128, bell: v128): v128 {
   const z = f32x4.mul(f32x4.abs(x), constant(26));
   const t = f32x4.div(one4(), madd(z, constant(27), one4()));
@@ -151,13 +139,11 @@ const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x
 }
 
 /** e^(−x²/2). */
-// @ts-ignore: decorator
 @inline export function bell4(x: v128): v128 {
   return exp4(f32x4.mul(f32x4.mul(x, x), constant(34)));
 }
 
 /** MurmurHash3 x86_32 of the counters, seed = key; see kernels/dropout.ts. */
-// @ts-ignore: decorator
 @inline export function hash4(key: v128, counter: v128): v128 {
   let block = i32x4.mul(counter, i32x4.splat(0xcc9e2d51));
   block = v128.or(i32x4.shl(block, 15), i32x4.shr_u(block, 17));
@@ -171,7 +157,6 @@ const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x
 }
 
 /** `factor` where the hash of the counter is at least `threshold`, else 0. */
-// @ts-ignore: decorator
 @inline export function keep4(key: v128, counter: v128, threshold: v128, factor: v128): v128 {
   return v128.and(factor, i32x4.ge_u(hash4(key, counter), threshold));
 }
