@@ -129,15 +129,26 @@ async function settle(
   }
 }
 
-async function checkSocket(runDir: string, socketPath: string): Promise<void> {
+/** A process publishes its record a moment before it listens: its socket is waited for this long. */
+const listenMs = 2_000;
+
+async function checkSocket(
+  runDir: string,
+  socketPath: string,
+  until = Date.now() + listenMs,
+): Promise<void> {
   if (process.platform === 'win32') return;
   try {
     const information = await lstat(socketPath);
     if (!information.isSocket()) throw controlRefused(runDir, 'its socket is something else');
     if (information.uid !== userInfo().uid) throw controlRefused(runDir, "its socket isn't yours");
   } catch (error) {
-    if (systemCode(error) === 'ENOENT') throw notRunning(runDir);
-    throw error;
+    if (systemCode(error) !== 'ENOENT') throw error;
+    if (Date.now() > until || (await findPublication(runDir)) === undefined) {
+      throw notRunning(runDir);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    await checkSocket(runDir, socketPath, until);
   }
 }
 
