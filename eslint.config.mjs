@@ -10,6 +10,7 @@ const parts = [
   'weights',
   'runs',
   'report',
+  'commands',
   'compute',
   'cli',
   'lsp',
@@ -23,13 +24,50 @@ const mayImport = {
   runs: ['contract', 'files'],
   report: ['contract', 'files', 'runs'],
   compute: ['contract', 'models', 'files', 'weights', 'runs', 'report'],
-  cli: ['contract', 'models', 'language', 'files', 'weights', 'runs', 'report'],
-  lsp: ['contract', 'models', 'language', 'files', 'weights', 'runs', 'report'],
+  commands: ['contract', 'models', 'language', 'files', 'weights', 'runs', 'report'],
+  cli: ['contract', 'models', 'language', 'files', 'weights', 'runs', 'report', 'commands'],
+  lsp: ['contract', 'models', 'language', 'files', 'weights', 'runs', 'report', 'commands'],
 };
 const onlyIn = [
   { packages: ['@tensorflow/*', '@tensorflow/*/**'], part: 'compute' },
   { packages: ['vscode-languageserver', 'vscode-languageserver/*'], part: 'lsp' },
 ];
+
+/** Both ends of the editor know the contract and nothing else of the server. */
+const ends = ['client', 'webview'].map((end) => ({
+  files: [`${end}/**/*.ts`],
+  rules: {
+    'no-restricted-imports': [
+      'error',
+      {
+        patterns: [
+          {
+            regex: `/(server/(?!contract/)|${end === 'client' ? 'webview' : 'client'}/)`,
+            message: `${end} knows server/contract only (ARCHITECTURE.md, "The walk").`,
+          },
+          ...(end === 'webview'
+            ? [{ regex: '^(node:|vscode)', message: 'The panel runs in a browser.' }]
+            : []),
+        ],
+      },
+    ],
+  },
+}));
+const toolkitWall = {
+  files: ['webview/**/*.ts'],
+  ignores: ['webview/toolkit.ts'],
+  rules: {
+    'no-restricted-syntax': [
+      'error',
+      { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+      {
+        selector: 'ImportDeclaration[source.value="@vscode/webview-ui-toolkit"]',
+        message:
+          'Controls come from webview/toolkit.ts alone: its package is archived, a successor replaces one file.',
+      },
+    ],
+  },
+};
 
 const walls = parts.map((part) => ({
   files: [`server/${part}/**/*.ts`],
@@ -71,7 +109,10 @@ export default tseslint.config(
     files: ['**/*.ts'],
     extends: [...tseslint.configs.strictTypeChecked],
     languageOptions: {
-      parserOptions: { project: './tsconfig.json', tsconfigRootDir: import.meta.dirname },
+      parserOptions: {
+        project: ['./tsconfig.json', './tsconfig.dom.json'],
+        tsconfigRootDir: import.meta.dirname,
+      },
     },
     rules: {
       '@typescript-eslint/restrict-template-expressions': [
@@ -97,4 +138,6 @@ export default tseslint.config(
     },
   },
   ...walls,
+  ...ends,
+  toolkitWall,
 );

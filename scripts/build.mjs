@@ -1,6 +1,7 @@
 /**
  * Builds `dist/`: AssemblyScript kernels, then the bundles, then (with `--tests`) the tests in `build/test`.
- * `--tests --out FOLDER test/part…` bundles only those parts, into FOLDER.
+ * `--tests --out FOLDER test/part…` bundles only those parts, into FOLDER; tests that drive a browser
+ * (`test/panel`, `test/host`) are bundled only when they are named. `--only lsp,webview` makes only those bundles.
  * Kernels are compiled again only when their sources changed.
  */
 import { createHash } from 'node:crypto';
@@ -15,6 +16,7 @@ const { values: options, positionals: testFolders } = parseArgs({
   options: {
     tests: { type: 'boolean', default: false },
     out: { type: 'string', default: 'build/test' },
+    only: { type: 'string' },
   },
   allowPositionals: true,
 });
@@ -58,29 +60,47 @@ const common = {
   logLevel: 'warning',
 };
 
-async function buildBundles() {
-  const entries = {
-    client: 'client/main.ts',
-    lsp: 'server/lsp/main.ts',
-    compute: 'server/compute/main.ts',
-    cli: 'server/cli/main.ts',
-  };
-  const entryPoints = Object.fromEntries(
-    Object.entries(entries).filter(([, file]) => exists(file)),
-  );
-  const { metafile } = await build({
-    ...common,
-    entryPoints,
+const nodeEntries = {
+  client: 'client/main.ts',
+  lsp: 'server/lsp/main.ts',
+  compute: 'server/compute/main.ts',
+  cli: 'server/cli/main.ts',
+};
+
+async function buildBundles(wanted) {
+  const minified = {
     outdir: 'dist',
-    format: 'cjs',
     minify: true,
     keepNames: true,
     legalComments: 'linked',
     metafile: true,
-  });
+  };
+  const made = [];
+  const entryPoints = Object.fromEntries(
+    Object.entries(nodeEntries).filter(([name]) => wanted.includes(name)),
+  );
+  if (Object.keys(entryPoints).length > 0) {
+    made.push(await build({ ...common, ...minified, entryPoints, format: 'cjs' }));
+  }
+  if (wanted.includes('webview')) {
+    made.push(
+      await build({
+        ...minified,
+        entryPoints: { webview: 'webview/main.ts' },
+        bundle: true,
+        platform: 'browser',
+        target: 'es2022',
+        format: 'iife',
+        sourcemap: 'linked',
+        logLevel: 'warning',
+      }),
+    );
+  }
+  if (options.only) return;
   // What went into them: `scripts/notices.mjs` asks.
+  const outputs = Object.assign({}, ...made.map(({ metafile }) => metafile.outputs));
   mkdirSync('build', { recursive: true });
-  writeFileSync('build/meta.json', JSON.stringify(metafile));
+  writeFileSync('build/meta.json', JSON.stringify({ outputs }));
 }
 
 async function buildSchema() {
@@ -104,11 +124,14 @@ async function buildSchema() {
 
 async function buildTests() {
   rmSync(options.out, { recursive: true, force: true });
+  const inBrowser = (file) => /^test\/(panel|host)\//.test(file);
   await build({
     ...common,
-    entryPoints: (testFolders.length > 0 ? testFolders : ['test']).flatMap((folder) =>
-      files(folder, '.test.ts'),
-    ),
+    external: [...common.external, 'playwright-core', 'axe-core'],
+    entryPoints:
+      testFolders.length > 0
+        ? testFolders.flatMap((folder) => files(folder, '.test.ts'))
+        : files('test', '.test.ts').filter((file) => !inBrowser(file)),
     outbase: 'test',
     outdir: options.out,
     format: 'esm',
@@ -122,6 +145,6 @@ async function buildTests() {
 
 await buildKernels();
 mkdirSync('dist', { recursive: true });
-await buildBundles();
+await buildBundles(options.only?.split(',') ?? [...Object.keys(nodeEntries), 'webview']);
 await buildSchema();
 if (options.tests) await buildTests();

@@ -1,0 +1,2 @@
+/** The weights panel's entry. */
+document.body.textContent = 'Manticore';
