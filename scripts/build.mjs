@@ -65,9 +65,27 @@ const nodeEntries = {
   lsp: 'server/lsp/main.ts',
   compute: 'server/compute/main.ts',
   cli: 'server/cli/main.ts',
+  png: 'server/report/png.ts',
 };
 
-async function buildBundles(wanted) {
+/**
+ * Reports are written by several bundles, and their drawing engine with its fonts is larger than the rest of most:
+ * `dist/png.js` is beside them once, loaded when a picture is drawn.
+ */
+const sharedPng = {
+  name: 'shared png',
+  setup({ onResolve }) {
+    onResolve({ filter: /^\.\/png$/ }, ({ kind, resolveDir }) =>
+      kind === 'dynamic-import' && path.relative(root, resolveDir) === path.join('server', 'report')
+        ? { path: './png.js', external: true }
+        : undefined,
+    );
+  },
+};
+
+async function buildBundles(named) {
+  const writesReports = named.some((name) => ['lsp', 'compute', 'cli'].includes(name));
+  const wanted = writesReports ? [...named, 'png'] : named;
   const minified = {
     outdir: 'dist',
     minify: true,
@@ -80,7 +98,9 @@ async function buildBundles(wanted) {
     Object.entries(nodeEntries).filter(([name]) => wanted.includes(name)),
   );
   if (Object.keys(entryPoints).length > 0) {
-    made.push(await build({ ...common, ...minified, entryPoints, format: 'cjs' }));
+    made.push(
+      await build({ ...common, ...minified, entryPoints, format: 'cjs', plugins: [sharedPng] }),
+    );
   }
   if (wanted.includes('webview')) {
     made.push(

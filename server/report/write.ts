@@ -9,7 +9,6 @@ import { heatmapSvg } from './heatmapSvg';
 import { reportHtml } from './html';
 import { buildReportModel } from './model';
 import type { ReportModel } from './modelTypes';
-import { renderPng } from './png';
 
 export interface WrittenReport {
   readonly model: ReportModel;
@@ -58,6 +57,8 @@ export async function writeReport(runDir: string, model?: ReportModel): Promise<
     svg: at('heatmap.svg'),
     png: at('heatmap.png'),
   };
+  // A bundle of its own, for everyone who writes reports (`scripts/build.mjs`): a drawing engine and its fonts.
+  const { renderPng } = await import('./png');
   await writeAtomic(written.json, reportJson(shown));
   await writeAtomic(written.svg, drawing);
   await writeAtomic(written.png, await renderPng(drawing));
