@@ -51,7 +51,8 @@ export function ensureInstalled() {
     );
     process.exit(1);
   }
-  once('node_modules/.manticore-installed', ['package.json', 'package-lock.json'], () => {
+  // The lockfile repeats the manifest's dependencies; the rest of the manifest changes nothing here.
+  once('node_modules/.manticore-installed', ['package-lock.json', '.npmrc'], () => {
     console.error('Installing packages…');
     run('npm', ['ci', '--loglevel=error'], { stdio: ['ignore', 2, 2] });
   });
