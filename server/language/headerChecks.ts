@@ -41,6 +41,7 @@ function checkComponent(report: Report, config: ResolvedConfig, component: Compo
 function modelFinding(model: ModelFinding, source: string): Finding | undefined {
   switch (model.kind) {
     case 'found':
+    case 'pending':
       return undefined;
     case 'missing':
       return {
@@ -99,6 +100,7 @@ function notCached(id: string, revision: string): Finding {
 function tokenizerFinding(tokenizer: TokenizerFinding, written: string | undefined) {
   switch (tokenizer.kind) {
     case 'found':
+    case 'pending':
       return undefined;
     case 'missing':
       return {
@@ -188,7 +190,7 @@ function checkDataFile(
 ): void {
   const source = config.data[split];
   const file = headers.data.get(split);
-  if (typeof source !== 'object' || !file) return;
+  if (typeof source !== 'object' || !file || file.kind === 'pending') return;
   const at = ['data', split, source.kind];
   if (file.kind !== 'file') {
     const message =

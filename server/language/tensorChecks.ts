@@ -92,7 +92,7 @@ export function checkProjectorSource(
   const at = ['hybrid', 'projectors', 'from'];
   const name = shown(config.hybrid.projectors.from ?? '');
   const source = headers.projectors;
-  if (!source) return;
+  if (!source || source.kind === 'pending') return;
   if (source.kind === 'missing') {
     report.add(at, {
       code: 'missing-file',

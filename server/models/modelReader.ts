@@ -19,7 +19,13 @@ export interface TokenizerSummary {
   readonly digest: string;
 }
 
+/** The answer isn't there yet: nothing is said about it. Only readers that don't wait for a slow disk give this. */
+export interface PendingFinding {
+  readonly kind: 'pending';
+}
+
 export type TokenizerFinding =
+  | PendingFinding
   | { readonly kind: 'found'; readonly path: string; readonly summary: TokenizerSummary }
   | { readonly kind: 'missing'; readonly path: string }
   /** `message`: one sentence for the user. */
@@ -41,6 +47,7 @@ export interface FoundModel {
 
 export type ModelFinding =
   | FoundModel
+  | PendingFinding
   /** No folder there, or (with `file`) the folder lacks that file, such as `config.json`. */
   | { readonly kind: 'missing'; readonly path: string; readonly file: string | undefined }
   /** Weights only as pickles (`pytorch_model.bin`): refused. `suggestion`: a source that has safetensors, where one is known. */
@@ -63,12 +70,14 @@ export type ModelFinding =
   | { readonly kind: 'invalid'; readonly message: string };
 
 export type FileFinding =
+  | PendingFinding
   | { readonly kind: 'file'; readonly path: string; readonly bytes: number }
   | { readonly kind: 'missing'; readonly path: string }
   /** A folder, a device, or a file outside what may be read. */
   | { readonly kind: 'refused'; readonly path: string; readonly message: string };
 
 export type ResultFinding =
+  | PendingFinding
   | {
       readonly kind: 'found';
       readonly tensors: readonly TensorHeader[];
