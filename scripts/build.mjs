@@ -1,7 +1,8 @@
 /**
  * Builds `dist/`: AssemblyScript kernels, then the bundles, then (with `--tests`) the tests in `build/test`.
  * `--tests --out FOLDER test/part…` bundles only those parts, into FOLDER; tests that drive a browser
- * (`test/panel`, `test/host`) are bundled only when they are named. `--only lsp,webview` makes only those bundles.
+ * (`test/panel`, `test/host`) are bundled only when they are named. `--only lsp,webview` makes only those bundles,
+ * `--only ''` none.
  * Kernels are compiled again only when their sources changed.
  */
 import { createHash } from 'node:crypto';
@@ -116,7 +117,7 @@ async function buildBundles(named) {
       }),
     );
   }
-  if (options.only) return;
+  if (options.only !== undefined) return;
   // What went into them: `scripts/notices.mjs` asks.
   const outputs = Object.assign({}, ...made.map(({ metafile }) => metafile.outputs));
   mkdirSync('build', { recursive: true });
@@ -147,7 +148,7 @@ async function buildTests() {
   const inBrowser = (file) => /^test\/(panel|host)\//.test(file);
   await build({
     ...common,
-    external: [...common.external, 'playwright-core', 'axe-core'],
+    external: [...common.external, 'playwright-core', 'axe-core', 'mocha'],
     entryPoints:
       testFolders.length > 0
         ? testFolders.flatMap((folder) => files(folder, '.test.ts'))
@@ -163,8 +164,27 @@ async function buildTests() {
   });
 }
 
+/** Tests that VS Code itself loads, into its extension host: one file each, of the kind that it can require. */
+async function buildTestsInside() {
+  const entryPoints = testFolders.includes('test/host')
+    ? files('test/host/inside', '.inside.ts')
+    : [];
+  if (entryPoints.length === 0) return;
+  await build({
+    ...common,
+    external: [...common.external, 'mocha'],
+    entryPoints,
+    outbase: 'test',
+    outdir: options.out,
+    format: 'cjs',
+  });
+}
+
 await buildKernels();
 mkdirSync('dist', { recursive: true });
 await buildBundles(options.only?.split(',') ?? [...Object.keys(nodeEntries), 'webview']);
 await buildSchema();
-if (options.tests) await buildTests();
+if (options.tests) {
+  await buildTests();
+  await buildTestsInside();
+}

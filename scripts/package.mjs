@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { ensureInstalled, root, run } from './ensure.mjs';
 import { ensureVsce, SetupError } from './hostSetup.mjs';
 
@@ -54,7 +55,7 @@ function fail(sentence) {
 }
 
 /** `{ name, bytes, packed }` of each entry, from the archive's central directory. */
-export function entriesOf(archive) {
+function entriesOf(archive) {
   const bytes = readFileSync(archive);
   const end = bytes.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
   if (end < 0) throw new Error(`${archive} is no archive.`);
@@ -91,11 +92,16 @@ function check(archive) {
   if (size > largestBytes) fail(`The package is larger than ${kilobytes(largestBytes)}.`);
 }
 
+/** Where the package of this version is made. */
+export function packageFile() {
+  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
+  return path.join(root, `manticore-${version}.vsix`);
+}
+
 function pack() {
   ensureInstalled();
   run(process.execPath, ['scripts/build.mjs']);
-  const { version } = JSON.parse(readFileSync(path.join(root, 'package.json'), 'utf8'));
-  const archive = path.join(root, `manticore-${version}.vsix`);
+  const archive = packageFile();
   const { status, stdout, stderr } = spawnSync(
     process.execPath,
     [
@@ -114,9 +120,11 @@ function pack() {
   run(process.execPath, ['scripts/notices.mjs', '--check']);
 }
 
-try {
-  pack();
-} catch (error) {
-  if (!(error instanceof SetupError)) throw error;
-  fail(error.message);
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    pack();
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error;
+    fail(error.message);
+  }
 }

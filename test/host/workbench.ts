@@ -1,0 +1,142 @@
+/** What a user does in a VS Code window, and what they see there. */
+import type { FrameLocator, Locator, Page } from 'playwright-core';
+import { eventually } from './waiting';
+
+export class Workbench {
+  constructor(
+    readonly page: Page,
+    private readonly url: string,
+  ) {}
+
+  /** Opens a folder, or an empty window, and waits until it can be used. */
+  async open(folder?: string, payload: readonly (readonly [string, string])[] = []): Promise<void> {
+    const query = new URLSearchParams(folder === undefined ? { ew: 'true' } : { folder });
+    if (payload.length > 0) query.set('payload', JSON.stringify(payload));
+    await this.page.goto(`${this.url}/?${query.toString()}`);
+    await this.ready();
+  }
+
+  /** Loads the window again, as "Developer: Reload Window" does. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.ready();
+  }
+
+  async ready(): Promise<void> {
+    await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 120_000 });
+    await this.page.locator('.monaco-workbench .part.editor').waitFor();
+  }
+
+  get editor(): Locator {
+    return this.page.locator('.editor-instance .monaco-editor').first();
+  }
+
+  get quickInput(): Locator {
+    return this.page.locator('.quick-input-widget');
+  }
+
+  /** The rows that the quick input offers. */
+  get choices(): Locator {
+    return this.quickInput.locator('.quick-input-list .monaco-list-row');
+  }
+
+  /** Opens a file of the folder by the start of its name. */
+  async openFile(name: string): Promise<void> {
+    await this.show('');
+    await this.quickInput.locator('input[type=text]').fill(name);
+    await this.choices.filter({ hasText: name }).first().click();
+    await this.page.locator('.tab.active', { hasText: name }).waitFor();
+    await this.editor.locator('.view-lines .view-line').first().waitFor();
+  }
+
+  /** Runs a command by its title from the palette. */
+  async run(title: string): Promise<void> {
+    await this.show('>');
+    await this.quickInput.locator('input[type=text]').fill(`>${title}`);
+    await this.command(title).click();
+  }
+
+  /** Whether the palette offers a command. */
+  async offers(title: string): Promise<boolean> {
+    await this.show('>');
+    await this.quickInput.locator('input[type=text]').fill(`>${title}`);
+    const none = this.choices.filter({ hasText: 'No matching commands' });
+    await this.command(title).or(none).first().waitFor();
+    const offered = (await this.command(title).count()) > 0;
+    await this.page.keyboard.press('Escape');
+    await this.quickInput.waitFor({ state: 'hidden' });
+    return offered;
+  }
+
+  private command(title: string): Locator {
+    // The first part of a row's label is the title alone; a key binding follows it.
+    return this.choices
+      .filter({ has: this.page.locator('.label-name', { hasText: exactly(title) }) })
+      .first();
+  }
+
+  private async show(prefix: '' | '>'): Promise<void> {
+    await eventually('the palette', async () => {
+      if (await this.quickInput.isVisible()) return true;
+      await this.page.keyboard.press(prefix === '>' ? 'F1' : 'Control+P');
+      return this.quickInput
+        .waitFor({ timeout: 5_000 })
+        .then(() => true)
+        .catch(() => undefined);
+    });
+  }
+
+  /** Chooses the row of an open quick pick that holds `text`. */
+  async choose(text: string | RegExp): Promise<void> {
+    await this.choices.filter({ hasText: text }).first().click();
+  }
+
+  /** Answers an open input box, or a path question of a simple file dialog. */
+  async answer(text: string): Promise<void> {
+    await this.quickInput.locator('input[type=text]').fill(text);
+    await this.page.keyboard.press('Enter');
+  }
+
+  /** A notification that holds `text`. */
+  notification(text: string | RegExp): Locator {
+    return this.page
+      .locator(
+        '.notifications-toasts .notification-toast, .notifications-center .notification-list-item',
+      )
+      .filter({ hasText: text })
+      .first();
+  }
+
+  /** A modal dialog that holds `text`. */
+  dialog(text: string | RegExp): Locator {
+    return this.page.locator('.monaco-dialog-box').filter({ hasText: text });
+  }
+
+  get statusBar(): Locator {
+    return this.page.locator('.part.statusbar');
+  }
+
+  /** The page inside the webview that is in front. */
+  get panel(): FrameLocator {
+    return this.page
+      .locator('iframe.webview.ready')
+      .last()
+      .contentFrame()
+      .locator('iframe#active-frame')
+      .contentFrame();
+  }
+
+  /** Puts the cursor behind `text` in the active editor, which must hold it once. */
+  async putCursorBehind(text: string): Promise<void> {
+    await this.editor.locator('.view-lines').click({ position: { x: 5, y: 5 } });
+    await this.page.keyboard.press('Control+F');
+    const find = this.page.locator('.find-widget.visible');
+    await find.locator('textarea.input').first().fill(text);
+    await find.locator('.matchesCount', { hasText: '1 of 1' }).waitFor();
+    await this.page.keyboard.press('Escape');
+    await this.page.keyboard.press('ArrowRight');
+  }
+}
+
+const exactly = (text: string): RegExp =>
+  new RegExp(`^\\s*${text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')}\\s*$`);
