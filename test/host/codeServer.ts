@@ -2,7 +2,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -59,18 +59,9 @@ export class CodeServer {
     // This process looks for runs where the server's children publish them.
     process.env['MANTICORE_RUNTIME_DIR'] = path.join(folder, 'r');
     await mkdir(path.join(folder, 'data', 'User'), { recursive: true });
-    await mkdir(path.join(folder, 'extensions'));
     const environment = { ...process.env, ...homeIn(folder), ...wish.environment };
-    const common = [
-      place.codeServer,
-      ...['--user-data-dir', path.join(folder, 'data')],
-      ...['--extensions-dir', path.join(folder, 'extensions')],
-    ];
-    if (wish.installed) {
-      await runFile(place.node, [...common, '--install-extension', place.vsix], {
-        env: environment,
-      });
-    }
+    const common = commonArguments(folder);
+    if (wish.installed) await installPackage(folder);
     const port = await freePort();
     const log = openSync(path.join(folder, 'server.log'), 'a');
     const child = spawn(
@@ -95,11 +86,6 @@ export class CodeServer {
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
-  }
-
-  /** Where the packaged extension was unpacked. */
-  get extensionsFolder(): string {
-    return path.join(this.folder, 'extensions');
   }
 
   /** Replaces the user's settings; an open window takes them over. */
@@ -142,6 +128,27 @@ export class CodeServer {
     for (const { record } of await listPublications()) await signalProcess(record, 'SIGKILL');
   }
 }
+
+/** Unpacks the package below a folder, as a server with this folder would have it. */
+export async function installPackage(folder: string): Promise<void> {
+  await runFile(place.node, [...commonArguments(folder), '--install-extension', place.vsix], {
+    env: { ...process.env, ...homeIn(folder) },
+  });
+}
+
+/** The folder into which `installPackage` unpacked the extension. */
+export async function installedExtension(folder: string): Promise<string> {
+  const extensions = path.join(folder, 'extensions');
+  const name = (await readdir(extensions)).find((each) => each.startsWith('manticore.manticore-'));
+  if (name === undefined) throw new Error(`the extension is not in ${extensions}`);
+  return path.join(extensions, name);
+}
+
+const commonArguments = (folder: string): string[] => [
+  place.codeServer,
+  ...['--user-data-dir', path.join(folder, 'data')],
+  ...['--extensions-dir', path.join(folder, 'extensions')],
+];
 
 /** Where tests inside the extension host leave what they found. */
 export const insideResults = (folder: string): string => path.join(folder, 'inside.json');

@@ -2,10 +2,10 @@
 import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Test, type Suite } from 'mocha';
-import { insideResults } from './codeServer';
+import { insideResults, installedExtension } from './codeServer';
 import type { InsideResult } from './inside/resultFile';
 import { root } from './place';
-import { installedExtension, layQuickstart } from './quickstart';
+import { layQuickstart } from './quickstart';
 import { inVsCode, type HostScene } from './scene';
 
 /** Opens a window whose extension host runs `build/host/inside/<name>.js`, and waits for what it found. */
@@ -21,7 +21,7 @@ async function runInside(scene: HostScene, name: string, folder?: string): Promi
     scene.browser.console.push(`inside ${type} ${args.map(String).join(' ')}`);
   });
   await scene.workbench.open(folder, [
-    ['extensionDevelopmentPath', remote(await installedExtension(scene))],
+    ['extensionDevelopmentPath', remote(await installedExtension(scene.server.folder))],
     [
       'extensionTestsPath',
       remote(path.join(root, 'build', 'host', 'host', 'inside', `${name}.inside.js`)),
