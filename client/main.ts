@@ -1,6 +1,74 @@
-/** The extension host's entry: starts the language client, registers commands and views. */
-import type { ExtensionContext } from 'vscode';
+/** The extension host's entry: starts the language client without waiting for it, registers commands and views. */
+import { Uri, window, workspace, type ExtensionContext } from 'vscode';
+import { registerCommands } from './commands/register';
+import { ContextKeys } from './contextKeys';
+import { DisposableList } from './disposables';
+import type { Extension } from './extension';
+import { runPanelCommand, savePicture } from './panel/actions';
+import { Panels } from './panel/panels';
+import { Reports } from './reports';
+import { RunList } from './runs/runList';
+import { RunTree } from './runs/runTree';
+import { ServerConnection } from './server';
+import { StatusBar } from './statusBar';
+import { TextDocuments } from './textDocuments';
+
+const owned = new DisposableList();
+let server: ServerConnection | undefined;
 
 export function activate(context: ExtensionContext): void {
-  context;
+  const began = performance.now();
+  const log = owned.add(window.createOutputChannel('Manticore', { log: true }));
+  const { extensionUri } = context;
+  server = new ServerConnection(Uri.joinPath(extensionUri, 'dist', 'lsp.js').fsPath, log);
+  const runs = owned.add(new RunList(server, log));
+  const connection = server;
+  const icons = {
+    light: Uri.joinPath(extensionUri, 'media', 'weights-light.svg'),
+    dark: Uri.joinPath(extensionUri, 'media', 'weights-dark.svg'),
+  };
+  const panels = owned.add(
+    new Panels({
+      server,
+      log,
+      extensionUri,
+      isTrusted: () => workspace.isTrusted,
+      runCommand: (command, dir) =>
+        logged(log, runPanelCommand({ server: connection, runs }, command, dir)),
+      save: (request, dir) => logged(log, savePicture(request, dir)),
+    }),
+  );
+  const extension: Extension = {
+    context,
+    log,
+    server,
+    runs,
+    panels,
+    reports: owned.add(new Reports(context.globalStorageUri, icons)),
+    texts: owned.add(new TextDocuments()),
+  };
+  owned.add(registerCommands(extension));
+  owned.add(new StatusBar(runs, server));
+  owned.add(new ContextKeys(runs));
+  const tree = owned.add(new RunTree(runs));
+  owned.add(
+    window.createTreeView('manticore.runs', { treeDataProvider: tree, showCollapseAll: true }),
+  );
+  server.start();
+  log.info(`Activated in ${(performance.now() - began).toFixed(0)} ms.`);
+}
+
+/** What nobody waits for must not fail unseen. */
+function logged(log: Extension['log'], work: Promise<void>): void {
+  work.catch((error: unknown) => {
+    log.error(String(error));
+    void window.showErrorMessage('Manticore could not do that. The log has the details.');
+  });
+}
+
+/** Ends the language server, never a search: that is a process of its own. */
+export async function deactivate(): Promise<void> {
+  owned.dispose();
+  await server?.stop();
+  server = undefined;
 }

@@ -1,0 +1,230 @@
+/** Run, stop, pause, resume: a search's life from the editor. Never a modal; the search never depends on this window. */
+import {
+  DiagnosticSeverity,
+  ProgressLocation,
+  Range,
+  Uri,
+  commands,
+  languages,
+  window,
+  workspace,
+  type Diagnostic,
+  type TextDocument,
+} from 'vscode';
+import type { ControlRequest } from '../../server/contract/control';
+import type { Outcome, RunRef, UserError } from '../../server/contract/editor';
+import { setting, type Extension } from '../extension';
+import { isActive } from '../runs/runText';
+import { chooseConfig, chooseRun } from './choose';
+import { cancellable } from './cancel';
+import { refuseToRun } from './refusals';
+import { place, tellError, tellRefusal } from './tell';
+
+/** Run Manticore Search: saves the config, starts it, and shows its weights. */
+export async function runSearch(extension: Extension, argument: unknown): Promise<void> {
+  const refusal = refuseToRun('Running a search', place());
+  if (refusal !== undefined) return tellRefusal(refusal);
+  const uri = await chooseConfig(argument, 'Run Manticore Search');
+  const saved = uri === undefined ? undefined : await savedConfig(uri);
+  if (saved === undefined) return;
+  if (showErrors(saved)) return;
+  const started = await start(extension, saved, false);
+  if (started !== undefined) await runStarted(extension, started);
+}
+
+/** The document on this machine's disk, saved; `undefined` and a sentence where it can't be. */
+async function savedConfig(uri: Uri): Promise<TextDocument | undefined> {
+  let document = await openDocument(uri);
+  if (document === undefined) return undefined;
+  if (document.isUntitled) {
+    const target = await workspace.save(document.uri);
+    if (target === undefined) return undefined;
+    document = await workspace.openTextDocument(target);
+  } else if (document.isDirty && !(await document.save())) {
+    await window.showErrorMessage(
+      'The config could not be saved, so it was not run. Check that its file can be written, or save it elsewhere.',
+    );
+    return undefined;
+  }
+  if (document.uri.scheme !== 'file') {
+    await window.showErrorMessage(
+      'Only a config on this machine’s disk can be run. Save a copy into a local folder, beside its models and data.',
+    );
+    return undefined;
+  }
+  return document;
+}
+
+async function openDocument(uri: Uri): Promise<TextDocument | undefined> {
+  try {
+    return await workspace.openTextDocument(uri);
+  } catch {
+    // Whatever the reason (deleted, not text, no permission): the path says which file it is about.
+    await window.showErrorMessage(
+      `The config ${uri.fsPath} can’t be opened. Check that it is there and can be read.`,
+    );
+    return undefined;
+  }
+}
+
+function errorsOf(uri: Uri): readonly Diagnostic[] {
+  return languages
+    .getDiagnostics(uri)
+    .filter(({ severity }) => severity === DiagnosticSeverity.Error)
+    .toSorted((a, b) => a.range.start.compareTo(b.range.start));
+}
+
+/** Shows the first error and the Problems view where the config has errors; answers whether it has. */
+function showErrors(document: TextDocument): boolean {
+  const errors = errorsOf(document.uri);
+  const first = errors[0];
+  if (first === undefined) return false;
+  const count = errors.length === 1 ? 'an error' : `${errors.length} errors`;
+  void window.showTextDocument(document, {
+    selection: new Range(first.range.start, first.range.start),
+  });
+  void commands.executeCommand('workbench.actions.view.problems');
+  void window.showWarningMessage(
+    `The config has ${count}, so it was not run. Line ${first.range.start.line + 1}: ${first.message}`,
+  );
+  return true;
+}
+
+async function start(
+  extension: Extension,
+  document: TextDocument,
+  besides: boolean,
+): Promise<RunRef | undefined> {
+  const outcome = await window.withProgress(
+    {
+      location: ProgressLocation.Notification,
+      title: 'Manticore: starting the search',
+      cancellable: true,
+    },
+    async (_progress, token) =>
+      cancellable(
+        extension.server.request(
+          'manticore/startSearch',
+          { uri: document.uri.toString(), besides },
+          token,
+        ),
+        token,
+      ),
+  );
+  if (outcome === undefined) return undefined;
+  if (outcome.ok) return outcome.value;
+  return startRefused(extension, document, outcome.error);
+}
+
+async function startRefused(
+  extension: Extension,
+  document: TextDocument,
+  error: UserError,
+): Promise<RunRef | undefined> {
+  if (error.code === 'another-run') {
+    const anyway = 'Start Anyway';
+    const show = 'Show the Running One';
+    const chosen = await window.showWarningMessage(`${error.message} ${error.hint}`, anyway, show);
+    if (chosen === anyway) return start(extension, document, true);
+    const running = extension.runs.runs.find(({ state }) => isActive(state));
+    if (chosen === show && running !== undefined) {
+      extension.panels.show(running.dir, running.name, false);
+    }
+    return undefined;
+  }
+  // The server checks by itself, also what the editor has not told yet.
+  if (showErrors(document)) return undefined;
+  const log = 'Show Log';
+  if ((await tellError(error, log)) === log) extension.log.show();
+  return undefined;
+}
+
+async function runStarted(extension: Extension, run: RunRef): Promise<void> {
+  extension.log.info(`Search ${run.id} started in ${run.dir}.`);
+  await extension.runs.refresh();
+  if (!setting('openWeightsOnRun', true)) return;
+  const name = extension.runs.find(run.dir)?.name ?? run.id;
+  extension.panels.show(run.dir, name, true);
+}
+
+/** Resume Search: a paused run goes on, an ended one starts again at its last checkpoint. */
+export async function resumeSearch(extension: Extension, argument: unknown): Promise<void> {
+  const refusal = refuseToRun('Resuming a search', place());
+  if (refusal !== undefined) return tellRefusal(refusal);
+  const run = await chooseRun(extension, argument, 'resumable', 'Resume Search');
+  if (run === undefined) return;
+  const outcome = await window.withProgress(
+    {
+      location: ProgressLocation.Notification,
+      title: `Manticore: resuming ${run.name}`,
+      cancellable: true,
+    },
+    async (_progress, token) =>
+      cancellable(extension.server.request('manticore/resumeRun', { dir: run.dir }, token), token),
+  );
+  if (outcome === undefined) return;
+  if (outcome.ok) return runStarted(extension, outcome.value);
+  const log = 'Show Log';
+  if ((await tellError(outcome.error, log)) === log)
+    await commands.executeCommand('manticore.showRunLog', run.dir);
+}
+
+/** Sends a control to a run; answers the step it was applied at, or tells why it wasn't. */
+export async function control(
+  extension: Extension,
+  dir: string,
+  request: ControlRequest,
+  title: string,
+): Promise<number | undefined> {
+  const outcome: Outcome<{ readonly step: number }> = await window.withProgress(
+    { location: ProgressLocation.Window, title },
+    () => extension.server.request('manticore/controlRun', { dir, request }),
+  );
+  if (outcome.ok) {
+    extension.log.info(`${title}: applied at step ${outcome.value.step}.`);
+    return outcome.value.step;
+  }
+  await tellError(outcome.error);
+  return undefined;
+}
+
+async function controlChosen(
+  extension: Extension,
+  argument: unknown,
+  what: { readonly need: 'active' | 'running'; readonly title: string; readonly doing: string },
+  request: ControlRequest,
+): Promise<void> {
+  const refusal = refuseToRun('Controlling a search', place());
+  if (refusal !== undefined) return tellRefusal(refusal);
+  const run = await chooseRun(extension, argument, what.need, what.title);
+  if (run !== undefined) await control(extension, run.dir, request, `${what.doing} ${run.name}`);
+}
+
+/** Ends at the next step boundary, without a checkpoint. */
+export async function stopSearch(extension: Extension, argument: unknown): Promise<void> {
+  await controlChosen(
+    extension,
+    argument,
+    { need: 'active', title: 'Stop Search', doing: 'Stopping' },
+    { action: 'stop', checkpoint: false },
+  );
+}
+
+/** Writes a checkpoint at the next step boundary, then ends. */
+export async function checkpointAndStop(extension: Extension, argument: unknown): Promise<void> {
+  await controlChosen(
+    extension,
+    argument,
+    { need: 'active', title: 'Checkpoint and Stop', doing: 'Checkpointing and stopping' },
+    { action: 'stop', checkpoint: true },
+  );
+}
+
+export async function pauseSearch(extension: Extension, argument: unknown): Promise<void> {
+  await controlChosen(
+    extension,
+    argument,
+    { need: 'running', title: 'Pause Search', doing: 'Pausing' },
+    { action: 'pause' },
+  );
+}

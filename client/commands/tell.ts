@@ -1,0 +1,33 @@
+/** Messages to the user: what, where, what to do; never a stack trace. */
+import { commands, window, workspace } from 'vscode';
+import type { UserError } from '../../server/contract/editor';
+import { plainText } from '../text/escape';
+import type { Place, Refusal } from './refusals';
+
+export function place(): Place {
+  const folders = workspace.workspaceFolders ?? [];
+  return {
+    trusted: workspace.isTrusted,
+    virtual: folders.length > 0 && folders.every(({ uri }) => uri.scheme !== 'file'),
+  };
+}
+
+/** Says why not, and offers the way out. */
+export async function tellRefusal(refusal: Refusal): Promise<void> {
+  const { sentence, wayOut } = refusal;
+  if (wayOut === undefined) {
+    await window.showInformationMessage(sentence);
+    return;
+  }
+  const chosen = await window.showInformationMessage(sentence, wayOut.title);
+  if (chosen === wayOut.title) await commands.executeCommand(wayOut.command);
+}
+
+/** A user error of the server, with buttons; answers the one that was pressed. */
+export async function tellError<T extends string>(
+  error: UserError,
+  ...buttons: readonly T[]
+): Promise<T | undefined> {
+  const text = plainText(`${error.message} ${error.hint}`.trim(), 800);
+  return window.showErrorMessage(text, ...buttons);
+}

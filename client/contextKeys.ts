@@ -1,0 +1,49 @@
+/** Context keys that the manifest's `when` clauses name. */
+import { commands, workspace } from 'vscode';
+import { configPattern, findConfigs } from './commands/choose';
+import { DisposableList, type Disposable } from './disposables';
+import type { RunList } from './runs/runList';
+import { hasResult, isActive, isResumable } from './runs/runText';
+
+export class ContextKeys implements Disposable {
+  private readonly owned = new DisposableList();
+  private readonly values = new Map<string, boolean>();
+
+  constructor(private readonly runs: RunList) {
+    this.owned.add(runs.onDidChange(() => this.runsChanged()));
+    const watcher = this.owned.add(
+      workspace.createFileSystemWatcher(configPattern, false, true, false),
+    );
+    this.owned.add(watcher.onDidCreate(() => void this.configsChanged()));
+    this.owned.add(watcher.onDidDelete(() => void this.configsChanged()));
+    this.owned.add(workspace.onDidChangeWorkspaceFolders(() => void this.configsChanged()));
+    void this.configsChanged();
+  }
+
+  private runsChanged(): void {
+    const states = this.runs.runs.map(({ state }) => state);
+    this.set('manticore.known', this.runs.isKnown);
+    this.set('manticore.hasRuns', states.length > 0);
+    this.set('manticore.running', states.some(isActive));
+    this.set(
+      'manticore.pausable',
+      states.some((state) => state === 'running' || state === 'starting'),
+    );
+    this.set('manticore.resumable', states.some(isResumable));
+    this.set('manticore.hasResult', states.some(hasResult));
+  }
+
+  private async configsChanged(): Promise<void> {
+    this.set('manticore.hasConfigs', (await findConfigs(1)).length > 0);
+  }
+
+  private set(key: string, value: boolean): void {
+    if (this.values.get(key) === value) return;
+    this.values.set(key, value);
+    void commands.executeCommand('setContext', key, value);
+  }
+
+  dispose(): void {
+    this.owned.dispose();
+  }
+}
