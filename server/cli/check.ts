@@ -1,9 +1,10 @@
 /** `manticore check CONFIG`: problems as the editor shows them. */
+import { loadConfig, placeProblems } from '../commands/configFile';
 import { isError } from '../language/checkConfig';
 import type { ModelReader } from '../models/modelReader';
 import { createNodeModelReader } from '../weights/nodeModelReader';
 import { exitCode, type Io } from './io';
-import { loadConfig, placeProblems, problemLine } from './configFile';
+import { problemLine } from './problemLine';
 
 /** @returns the exit code: 1 when the config has errors */
 export async function runCheck(

@@ -1,6 +1,7 @@
 /** `manticore stop | pause | pin | unpin | prune | restore`: changes to a run that is going on. */
+import { CommandError } from '../commands/commandError';
+import { sendControl } from '../commands/sendControl';
 import type { ControlReply, ControlRequest } from '../contract/control';
-import { ControlClient } from '../runs/controlClient';
 import { findRun, runBases } from '../runs/listRuns';
 import { RunError } from '../runs/runErrors';
 import { CliError, exitCode, type Io } from './io';
@@ -39,22 +40,15 @@ export async function runControl(
   try {
     const request = parseControl(command);
     const run = await findRun(reference, await runBases(process.cwd()));
-    const client = await ControlClient.connect(run.dir);
-    const onAbort = (): void => client.close();
-    io.signal.addEventListener('abort', onAbort);
-    try {
-      return tell(await client.request(request), request.action, io);
-    } finally {
-      io.signal.removeEventListener('abort', onAbort);
-      client.close();
-    }
+    return tellReply(await sendControl(run.dir, request, io.signal), request.action, io);
   } catch (error) {
     if (io.signal.aborted) return exitCode.stopped;
     return tellError(error, io);
   }
 }
 
-function tell(reply: ControlReply, action: string, io: Io): number {
+/** Prints what became of a request and gives the exit code. */
+export function tellReply(reply: ControlReply, action: string, io: Io): number {
   if (io.json) io.out(`${JSON.stringify(reply)}\n`);
   if (reply.ok) {
     if (!io.json) io.out(`${action}: applied after step ${reply.step}.\n`);
@@ -66,14 +60,19 @@ function tell(reply: ControlReply, action: string, io: Io): number {
 
 /** Prints an error that a user can meet and gives its exit code; a bug goes on up. */
 export function tellError(error: unknown, io: Io): number {
-  if (!(error instanceof RunError) && !(error instanceof CliError)) throw error;
+  const known =
+    error instanceof RunError || error instanceof CommandError || error instanceof CliError;
+  if (!known) throw error;
   io.err(`${error.code}: ${printable(error.message)}\n${printable(error.hint)}\n`);
   if (error instanceof CliError) return error.exit;
   return failures.has(error.code) ? exitCode.failed : exitCode.problems;
 }
 
-/** Errors of a run that the machine is to blame for, not what was typed. */
-const failures: ReadonlySet<string> = new Set(['start-failed', 'disk-full']);
+/** Errors that the machine is to blame for, not what was typed. */
+const failures: ReadonlySet<string> = new Set([
+  ...['start-failed', 'disk-full', 'compute-ended', 'internal-error'],
+  ...['engine-download-failed', 'engine-build-failed', 'engine-install-failed', 'engine-unfit'],
+]);
 
 /** @throws CliError `usage` */
 export function parseControl(command: ControlCommand): ControlRequest {

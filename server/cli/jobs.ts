@@ -1,16 +1,17 @@
 /** `manticore engines | generate | eval | export`: short jobs of the compute process. */
-import { spawn } from 'node:child_process';
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
-import { createInterface } from 'node:readline';
+import { runComputeJob } from '../commands/computeJob';
 import type { EngineReport } from '../contract/engine';
 import type { ComputeJob, ComputeMessage, ExportType } from '../contract/jobs';
 import { displayText } from '../report/text';
 import { findRun, runBases } from '../runs/listRuns';
-import { chooseNode } from '../runs/nodeBinary';
 import { systemCode } from '../files/systemErrors';
 import { tellError } from './control';
-import { CliError, exitCode, type Io } from './io';
+import { exitCode, type Io } from './io';
+
+/** This bundle stands beside that of the compute process. */
+const program = { distFolder: __dirname };
 
 export interface GenerateOptions {
   readonly prompt: string;
@@ -154,45 +155,12 @@ async function runJob(
   io: Io,
   onMessage: (message: ComputeMessage) => void,
 ): Promise<number> {
-  const node = await chooseNode({ baseFolder: __dirname });
-  const child = spawn(node.path, [path.join(__dirname, 'compute.js'), 'job'], {
-    env: { ...process.env, ...node.environment },
-    stdio: ['pipe', 'pipe', 'inherit'],
-    windowsHide: true,
-  });
-  const abort = (): void => void child.kill();
-  io.signal.addEventListener('abort', abort);
-  const ended = new Promise<number | null>((resolve, reject) => {
-    child.once('error', reject);
-    child.once('close', resolve);
-  });
-  // A process that ends before it has read its job says why itself.
-  child.stdin.on('error', () => undefined);
-  child.stdin.end(`${JSON.stringify(job)}\n`);
-  let answer: ComputeMessage | undefined;
   try {
-    for await (const line of createInterface({ input: child.stdout })) {
-      const message = JSON.parse(line) as ComputeMessage;
-      if (message.type !== 'text' && message.type !== 'progress') answer = message;
-      onMessage(message);
-    }
-    const code = await ended;
-    if (io.signal.aborted) return exitCode.stopped;
-    if (answer?.type === 'failed') {
-      const exit = answer.code === 'internal-error' ? exitCode.failed : exitCode.problems;
-      throw new CliError(answer.code, answer.message, answer.hint, exit);
-    }
-    if (answer === undefined) {
-      throw new CliError(
-        'compute-ended',
-        `The compute process ended with ${code === null ? 'a signal' : `code ${code}`} before it was done.`,
-        'What it printed stands above.',
-        exitCode.failed,
-      );
-    }
+    onMessage(await runComputeJob(job, program, { signal: io.signal, onMessage }));
     return exitCode.done;
-  } finally {
-    io.signal.removeEventListener('abort', abort);
+  } catch (error) {
+    if (io.signal.aborted) return exitCode.stopped;
+    return tellError(error, io);
   }
 }
 

@@ -1,10 +1,11 @@
 /** `manticore plan CONFIG`: what would be built, trained and spent, before any of it is. */
+import { loadConfig, placeProblems } from '../commands/configFile';
 import { isError } from '../language/checkConfig';
 import { planText } from '../language/planText';
 import type { ModelReader } from '../models/modelReader';
 import { createNodeModelReader } from '../weights/nodeModelReader';
 import { exitCode, type Io } from './io';
-import { loadConfig, placeProblems, problemLine } from './configFile';
+import { problemLine } from './problemLine';
 
 /** @returns the exit code: 1 when the config has errors, or rests on a model that isn't on this machine */
 export async function runPlan(

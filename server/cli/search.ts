@@ -1,24 +1,26 @@
 /** `manticore search` and `manticore resume`: starts the compute process and follows it to the end. */
 import path from 'node:path';
-import { version } from '../../package.json';
-import { checkConfig, isError } from '../language/checkConfig';
+import { loadConfig, placeProblems } from '../commands/configFile';
+import { resumeRun } from '../commands/resumeRun';
+import { sendControl } from '../commands/sendControl';
+import { isRunnable, startRun } from '../commands/startRun';
+import type { RunRef } from '../contract/editor';
+import { systemCode } from '../files/systemErrors';
+import { isError } from '../language/checkConfig';
 import { displayText } from '../report/text';
-import { ControlClient } from '../runs/controlClient';
-import { launchDetached } from '../runs/launch';
-import { findRun, runBases, type ListedRun } from '../runs/listRuns';
-import { chooseNode, type NodeChoice } from '../runs/nodeBinary';
+import { findRun, runBases } from '../runs/listRuns';
 import { signalProcess } from '../runs/processIdentity';
 import { readRawEvents } from '../runs/readEvents';
-import { createRunFolder, holdReserve, readConfigSnapshot, readPlanFile } from '../runs/runFolder';
-import { systemCode } from '../files/systemErrors';
 import { RunError } from '../runs/runErrors';
-import { runState } from '../runs/runState';
 import { findPublication } from '../runs/runtimeFolder';
 import { createNodeModelReader } from '../weights/nodeModelReader';
 import { showRun, tellEnd, type EventView } from './attach';
-import { loadConfig, placeProblems, problemLine } from './configFile';
-import { runControl, tellError } from './control';
-import { CliError, exitCode, type Io } from './io';
+import { tellError, tellReply } from './control';
+import { exitCode, type Io } from './io';
+import { problemLine } from './problemLine';
+
+/** This bundle stands beside that of the compute process. */
+const program = { distFolder: __dirname };
 
 export interface SearchOptions {
   /** Folder in which the run folder is made; default `.manticore/runs` beside the config. */
@@ -42,26 +44,22 @@ export async function runSearch(file: string, options: SearchOptions, io: Io): P
   ];
   const config = await loadConfig(file, createNodeModelReader(), overrides);
   for (const problem of placeProblems(config)) io.err(problemLine(problem));
-  if (config.plan === undefined || config.problems.some(isError)) {
+  if (!isRunnable(config)) {
     const reason = config.problems.some(isError)
       ? 'the errors above are mended'
       : 'every model is downloaded';
     io.err(`${file}: nothing runs until ${reason}.\n`);
     return exitCode.problems;
   }
+  const tellFolder = ({ id, dir }: RunRef): void => {
+    if (io.json) return;
+    io.out(`Run ${id} in ${displayText(path.relative('', dir) || '.', 1000)}\n`);
+  };
   try {
-    const run = await createRunFolder({
-      configPath: file,
-      configText: config.text,
-      plan: config.plan,
-      ...(options.out === undefined ? {} : { out: options.out }),
-      versions: { manticore: version },
-    });
-    const node = await chooseNode({ baseFolder: __dirname });
-    if (!io.json) {
-      io.out(`Run ${run.id} in ${displayText(path.relative('', run.dir) || '.', 1000)}\n`);
-    }
-    return await launchAndFollow(run.dir, run.id, 'run', node, 0, io);
+    const { out } = options;
+    const place = out === undefined ? {} : { out };
+    const run = await startRun(config, program, { ...place, onFolder: tellFolder });
+    return await follow(run.dir, run.id, 0, io);
   } catch (error) {
     return tellError(error, io);
   }
@@ -74,53 +72,15 @@ export async function runSearch(file: string, options: SearchOptions, io: Io): P
 export async function runResume(reference: string, io: Io): Promise<number> {
   try {
     const run = await findRun(reference, await runBases(process.cwd()));
-    const state = await runState(run.dir);
-    if (state === 'paused') return await runControl(run.dir, { action: 'resume' }, io);
-    if (state === 'done') {
-      throw new CliError(
-        'run-done',
-        `Run ${run.id} is done: there is nothing left to do.`,
-        'Rebuild its report with `manticore report`, or start a new run with `manticore search`.',
-      );
-    }
-    if (state === 'running' || state === 'starting') {
-      throw new CliError(
-        'already-running',
-        `Run ${run.id} is ${state}.`,
-        'Follow it with `manticore attach`.',
-      );
-    }
-    await checkPlan(run);
-    const node = await chooseNode({ baseFolder: __dirname });
-    return await launchAndFollow(run.dir, run.id, 'resume', node, await nextSeq(run.dir), io);
+    let fromSeq = 0;
+    const resumed = await resumeRun(run, createNodeModelReader(), program, async () => {
+      fromSeq = await nextSeq(run.dir);
+    });
+    if (resumed.kind === 'continued') return tellReply(resumed.reply, 'resume', io);
+    return await follow(run.dir, run.id, fromSeq, io);
   } catch (error) {
     return tellError(error, io);
   }
-}
-
-/**
- * A run folder isn't trusted: the plan that stands there must be the one that its config gives now.
- * @throws CliError `plan-changed`
- */
-async function checkPlan(run: ListedRun): Promise<void> {
-  const text = await readConfigSnapshot(run.dir);
-  const { plan: stored } = await readPlanFile(run.dir);
-  const configPath = run.manifest.config;
-  const name = path.basename(configPath).replace(/(\.manticore)?\.ya?ml$/i, '');
-  const checked = await checkConfig(text, {
-    name,
-    base: path.dirname(configPath),
-    reader: createNodeModelReader(),
-  });
-  const error = checked.problems.find(isError);
-  if (checked.plan !== undefined && error === undefined) {
-    if (JSON.stringify(checked.plan) === JSON.stringify(stored)) return;
-  }
-  throw new CliError(
-    'plan-changed',
-    `Run ${run.id} can't go on: ${error?.message ?? 'its models, its config or this version of Manticore are no longer those it began with.'}`,
-    'Put the models back where they were, or start a new run with `manticore search`.',
-  );
 }
 
 /** `seq` of the first event that this process will write: what came before is not shown again. */
@@ -134,24 +94,7 @@ async function nextSeq(dir: string): Promise<number> {
   }
 }
 
-async function launchAndFollow(
-  dir: string,
-  id: string,
-  mode: 'run' | 'resume',
-  node: NodeChoice,
-  fromSeq: number,
-  io: Io,
-): Promise<number> {
-  // On a full disk the process could not even say why it ended.
-  await holdReserve(dir);
-  await launchDetached({
-    computePath: path.join(__dirname, 'compute.js'),
-    runDir: dir,
-    nodePath: node.path,
-    execArgv: [],
-    args: [mode, dir],
-    env: node.environment,
-  });
+async function follow(dir: string, id: string, fromSeq: number, io: Io): Promise<number> {
   const patience = new AbortController();
   let view: EventView | undefined;
   const say = (text: string): void => {
@@ -194,7 +137,7 @@ function stopOnInterrupt(
 ): () => void {
   let timer: NodeJS.Timeout | undefined;
   const send = (checkpoint: boolean): void => {
-    requestStop(dir, checkpoint).catch((error: unknown) => {
+    sendControl(dir, { action: 'stop', checkpoint }).catch((error: unknown) => {
       // A process that has just ended can't be stopped any more: the log tells how it ended.
       if (!(error instanceof RunError)) throw error;
     });
@@ -218,15 +161,6 @@ function stopOnInterrupt(
     io.signal.removeEventListener('abort', first);
     io.impatience.removeEventListener('abort', second);
   };
-}
-
-async function requestStop(dir: string, checkpoint: boolean): Promise<void> {
-  const client = await ControlClient.connect(dir);
-  try {
-    await client.request({ action: 'stop', checkpoint });
-  } finally {
-    client.close();
-  }
 }
 
 /** Ends the process that published itself for this folder, if that very process still lives. */

@@ -29,7 +29,16 @@ export interface NodeChoice {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** A Node that somebody asks for, and where: it is used, or the error names the place. */
+export interface NamedNode {
+  readonly path: string;
+  /** `The setting \`manticore.nodePath\``, for a sentence. */
+  readonly by: string;
+}
+
 export interface NodeSearch {
+  /** Before all else. */
+  readonly named?: NamedNode;
   readonly environment?: NodeJS.ProcessEnv;
   /** Folder whose `node_modules`, or that of one of the three folders above, may hold the package. */
   readonly baseFolder: string;
@@ -43,28 +52,60 @@ export interface NodeSearch {
 }
 
 /**
- * The best Node at hand: `MANTICORE_NODE`, then the npm package for this platform if it is version 24 and runs here, then
- * the Node that runs this.
- * @throws RunError `node-missing` when MANTICORE_NODE names none
+ * The best Node at hand: the one that is named, `MANTICORE_NODE`, the npm package for this platform if it is version 24
+ * and runs here, a Node of that version on the PATH, then the Node that runs this. That of Electron is one when its
+ * environment says so: worker threads and shared memory are there as in any other.
+ * @throws RunError `node-missing` when the named one, or what MANTICORE_NODE names, is none
  */
 export async function chooseNode(search: NodeSearch): Promise<NodeChoice> {
-  const named = (search.environment ?? process.env)['MANTICORE_NODE'];
-  if (named !== undefined && named !== '') {
-    const version = await versionOf(named);
-    if (version === undefined) throw nodeMissing(named);
-    return { path: named, version, why: 'MANTICORE_NODE names it.', environment: {} };
+  const environment = search.environment ?? process.env;
+  const variable = environment['MANTICORE_NODE'] ?? '';
+  const named =
+    search.named ?? (variable === '' ? undefined : { path: variable, by: 'MANTICORE_NODE' });
+  if (named !== undefined) {
+    const version = await versionOf(named.path);
+    if (version === undefined) throw nodeMissing(named.path, named.by);
+    return { path: named.path, version, why: `${named.by} names it.`, environment: {} };
   }
   const platform = `${search.platform ?? process.platform}-${search.architecture ?? process.arch}`;
-  const found = await packagedNode(search.baseFolder, platform);
-  if (typeof found !== 'string') return found;
+  const packaged = await packagedNode(search.baseFolder, platform);
+  if (typeof packaged !== 'string') return packaged;
+  const onPath = await nodeOnPath(environment, platform);
+  if (typeof onPath !== 'string') return { ...onPath, why: `${packaged} ${onPath.why}` };
   const current = search.current ?? currentNode();
   return {
     path: current.path,
     version: current.version,
-    why: `${found} The Node that runs this is used instead.`,
+    why: `${packaged} ${onPath} The Node that runs this is used instead.`,
     environment: current.electron ? { ELECTRON_RUN_AS_NODE: '1' } : {},
   };
 }
+
+/** The first Node on the PATH that is new enough, or one sentence why there is none. */
+async function nodeOnPath(
+  environment: NodeJS.ProcessEnv,
+  platform: string,
+): Promise<NodeChoice | string> {
+  const name = platform.startsWith('win32') ? 'node.exe' : 'node';
+  const folders = (environment['PATH'] ?? environment['Path'] ?? '')
+    .split(path.delimiter)
+    .filter((folder) => path.isAbsolute(folder));
+  let older: string | undefined;
+  for (const folder of new Set(folders)) {
+    const binary = path.join(folder, name);
+    const version = await versionOf(binary);
+    if (version === undefined) continue;
+    if (majorOf(version) >= wantedMajor) {
+      return { path: binary, version, why: 'It is the one on the PATH.', environment: {} };
+    }
+    older ??= version;
+  }
+  return older === undefined
+    ? 'None is on the PATH.'
+    : `The one on the PATH is ${older}, older than ${wantedMajor}.`;
+}
+
+const majorOf = (version: string): number => Number(/^v(\d+)\./.exec(version)?.[1]);
 
 function currentNode(): NonNullable<NodeSearch['current']> {
   return {
@@ -83,7 +124,7 @@ async function packagedNode(baseFolder: string, platform: string): Promise<NodeC
   const binary = path.join(folder, 'bin', platform.startsWith('win32') ? 'node.exe' : 'node');
   const version = await versionOf(binary);
   if (version === undefined) return `The Node of the package ${name} does not run on this system.`;
-  if (Number(/^v(\d+)\./.exec(version)?.[1]) < wantedMajor) {
+  if (majorOf(version) < wantedMajor) {
     return `The package ${name} holds Node ${version}, older than ${wantedMajor}.`;
   }
   return { path: binary, version, why: `The package ${name} brings it.`, environment: {} };

@@ -114,11 +114,12 @@ export function startFailed(reason: string, logPath: string): RunError {
   );
 }
 
-export function nodeMissing(path: string): RunError {
+/** @param by who names it: a variable, a setting */
+export function nodeMissing(path: string, by: string): RunError {
   return new RunError(
     'node-missing',
-    `MANTICORE_NODE names ${path}, which can't be run.`,
-    'Set it to the path of a Node binary, version 20.19 or later, or unset it.',
+    `${by} names ${path}, which can't be run.`,
+    'Set it to the path of a Node binary, version 20.19 or later, or leave it empty.',
   );
 }
 

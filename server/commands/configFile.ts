@@ -1,4 +1,4 @@
-/** A config file, read, overridden and checked: what every command that takes a CONFIG begins with. */
+/** A config, read, overridden and checked: what everything that takes one begins with. */
 import { isUtf8 } from 'node:buffer';
 import { open } from 'node:fs/promises';
 import path from 'node:path';
@@ -31,7 +31,17 @@ export async function loadConfig(
       problems: [read],
     };
   }
-  const { text, problems } = applyOverrides(read, overrides);
+  return checkConfigText(file, read, reader, overrides);
+}
+
+/** As `loadConfig`, for a text that stands somewhere else than in the file: an editor's. */
+export async function checkConfigText(
+  file: string,
+  original: string,
+  reader: ModelReader,
+  overrides: readonly string[] = [],
+): Promise<ConfigFile> {
+  const { text, problems } = applyOverrides(original, overrides);
   const checked = await checkConfig(text, placeOf(file, reader));
   return { ...checked, path: file, text, problems: [...problems, ...checked.problems] };
 }
@@ -103,10 +113,4 @@ export function placeProblems(config: ConfigFile): readonly PlacedProblem[] {
       message,
     };
   });
-}
-
-/** `file:line:col severity code message`. */
-export function problemLine(problem: PlacedProblem): string {
-  const { file, line, column, severity, code, message } = problem;
-  return `${file}:${line}:${column} ${severity} ${code} ${message}\n`;
 }

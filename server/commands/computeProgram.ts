@@ -1,0 +1,22 @@
+/** The compute process as it is started from here: its bundle, and the Node that runs it. */
+import path from 'node:path';
+import { chooseNode, type NamedNode, type NodeChoice } from '../runs/nodeBinary';
+
+export interface ComputeProgram {
+  /** Folder that holds `compute.js`, beside the bundle that runs this. */
+  readonly distFolder: string;
+  /** A Node that the user asks for; absent: the best at hand. */
+  readonly node?: NamedNode;
+}
+
+export const computePath = ({ distFolder }: ComputeProgram): string =>
+  path.join(distFolder, 'compute.js');
+
+/** @throws RunError `node-missing` when the user names one that can't be run */
+export function nodeOf({ distFolder, node }: ComputeProgram): Promise<NodeChoice> {
+  return chooseNode({ baseFolder: distFolder, ...(node === undefined ? {} : { named: node }) });
+}
+
+/** For a log: which Node, and why that one. */
+export const describeNode = ({ path: file, version, why }: NodeChoice): string =>
+  `Node ${version} computes (${file}): ${why}`;
