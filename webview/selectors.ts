@@ -1,0 +1,311 @@
+/** What is drawn, read from the state. Pure. */
+import type { Alphas, FinishedEvent, StepEvent, Where } from '../server/contract/events';
+import { countUpTo, findJob, nearestPosition, sameWhere, type Job } from './jobs';
+import { exactFor, type PanelModel, type RunData } from './state';
+
+export interface Component {
+  readonly name: string;
+  readonly family: string;
+  readonly parameters: number | undefined;
+  /** Layers of each block, from 1, both ends included; empty before the plan is known. */
+  readonly layers: readonly { readonly first: number; readonly last: number }[];
+}
+
+/** Of the plan, else of the log. */
+export function componentsOf(run: RunData): readonly Component[] {
+  if (run.plan) {
+    return run.plan.components.map(({ name, family, parameters, groups }) => ({
+      name,
+      family,
+      parameters,
+      layers: groups.map(({ first, end }) => ({ first: first + 1, last: end })),
+    }));
+  }
+  const started = run.events.find((event) => event.type === 'started');
+  return (started?.components ?? []).map(({ name, family, parameters }) => ({
+    name,
+    family,
+    parameters,
+    layers: [],
+  }));
+}
+
+export function blockCount(run: RunData): number {
+  const started = run.events.find((event) => event.type === 'started');
+  return run.plan?.blocks.length ?? started?.blocks ?? 0;
+}
+
+const fits = (alphas: Alphas, blocks: number, components: number): boolean =>
+  alphas.length === blocks && alphas[0]?.length === components;
+
+/** Jobs whose α can be replayed, in the run's order. */
+export const jobsWithAlphas = (run: RunData): readonly Job[] =>
+  run.jobs.filter(({ alphas }) => alphas.length > 0);
+
+/** The newest search, since later stages keep what it found; else the newest job with α. */
+function newestJob(run: RunData): Job | undefined {
+  const jobs = jobsWithAlphas(run);
+  return jobs.findLast(({ stage }) => stage === 'search') ?? jobs.at(-1);
+}
+
+/** The end of the run, unless it was taken up again. */
+export function finishedOf(run: RunData): FinishedEvent | undefined {
+  const finished = run.events.findLast((event) => event.type === 'finished');
+  const resumed = run.events.findLast((event) => event.type === 'resumed');
+  return finished && resumed && resumed.seq > finished.seq ? undefined : finished;
+}
+
+/** What the heatmap shows. */
+export type Scene =
+  /** One job at one of its steps; step 0 is before the first. */
+  | {
+      readonly kind: 'job';
+      readonly job: Job;
+      readonly step: number;
+      readonly firstStep: number;
+      readonly lastStep: number;
+      /** Follows the latest step. */
+      readonly following: boolean;
+      readonly alphas: Alphas;
+      /** Whether `alphas` is of exactly this step; else it is of the nearest one known. */
+      readonly exact: boolean;
+    }
+  /** Mean over seeds, of a run that ended. */
+  | { readonly kind: 'mean'; readonly alphas: Alphas; readonly seeds: number }
+  /** α as the plan starts them. */
+  | { readonly kind: 'plan'; readonly alphas: Alphas }
+  | { readonly kind: 'none' };
+
+export function sceneOf(model: PanelModel): Scene {
+  const { run } = model;
+  if (!run) return { kind: 'none' };
+  const blocks = blockCount(run);
+  const K = componentsOf(run).length;
+  const finished = finishedOf(run);
+  const job = chosenJob(model, run, finished);
+  if (!job) {
+    if (finished && fits(finished.alphas, blocks, K)) {
+      return { kind: 'mean', alphas: finished.alphas, seeds: finished.perSeed.length };
+    }
+    const initial = initialAlphas(run);
+    return initial ? { kind: 'plan', alphas: initial } : { kind: 'none' };
+  }
+  return jobScene(model, run, job, [blocks, K]);
+}
+
+function chosenJob(
+  model: PanelModel,
+  run: RunData,
+  finished: FinishedEvent | undefined,
+): Job | undefined {
+  if (model.where) {
+    const chosen = findJob(run.jobs, model.where);
+    if (chosen && chosen.alphas.length > 0) return chosen;
+  }
+  return finished && finished.perSeed.length > 1 ? undefined : newestJob(run);
+}
+
+function jobScene(model: PanelModel, run: RunData, job: Job, shape: [number, number]): Scene {
+  const initial = job.stage === 'search' ? initialAlphas(run) : undefined;
+  const firstStep = initial ? 0 : job.frameSteps[0]!;
+  const lastStep = job.frameSteps.at(-1)!;
+  const asked = model.step ?? lastStep;
+  const step = Math.max(firstStep, Math.min(lastStep, asked));
+  const range = { kind: 'job', job, step, firstStep, lastStep } as const;
+  const following = model.step === undefined;
+  if (step === 0 && initial) return { ...range, following, alphas: initial, exact: true };
+  const at = nearestPosition(job.frameSteps, step);
+  const answered = exactFor(model, job, step);
+  const alphas = answered ?? job.alphas[at]!;
+  if (!fits(alphas, ...shape)) return { kind: 'none' };
+  const exact = answered !== undefined || job.frameSteps[at] === step;
+  return { ...range, following, alphas, exact };
+}
+
+/** α before the first step, from the plan. */
+export function initialAlphas(run: RunData): Alphas | undefined {
+  const blocks = run.plan?.blocks;
+  const K = run.plan?.components.length;
+  if (!blocks || blocks.length === 0) return undefined;
+  const alphas = blocks.map(({ pinned, initial }) => [...(pinned ?? initial)]);
+  return alphas.every((row) => row.length === K) ? alphas : undefined;
+}
+
+/** What holds a block after a step. */
+export interface BlockMarks {
+  readonly pinned: boolean;
+  /** By the config, not by hand. */
+  readonly pinnedByConfig: boolean;
+  /** The weights of a pin that no step has followed yet. */
+  readonly weights: readonly number[] | undefined;
+  /** Positions of pruned components. */
+  readonly pruned: readonly number[];
+  /** Those that the config pruned: never loaded, so they can't come back. */
+  readonly prunedByConfig: readonly number[];
+}
+
+/** Marks of every block after `step` of the job; without a job (mean over seeds): where every seed agrees. */
+export function marksOf(run: RunData, scene: Scene): readonly BlockMarks[] {
+  if (scene.kind === 'job') return marksAfter(run, scene.job, scene.step);
+  if (scene.kind === 'mean') {
+    const searches = run.jobs.filter(({ stage }) => stage === 'search');
+    return agreed(searches.map((job) => marksAfter(run, job, Infinity))) ?? configMarks(run);
+  }
+  return configMarks(run);
+}
+
+function configMarks(run: RunData): BlockMarks[] {
+  const K = componentsOf(run).length;
+  return Array.from({ length: blockCount(run) }, (_, i) => {
+    const block = run.plan?.blocks[i];
+    const dead = block ? [...Array(K).keys()].filter((m) => !block.live.includes(m)) : [];
+    const pinned = block?.pinned !== undefined;
+    return {
+      pinned,
+      pinnedByConfig: pinned,
+      weights: undefined,
+      pruned: dead,
+      prunedByConfig: dead,
+    };
+  });
+}
+
+function marksAfter(run: RunData, job: Job, step: number): BlockMarks[] {
+  const marks = configMarks(run);
+  const names = componentsOf(run).map(({ name }) => name);
+  for (const event of run.events) {
+    if (event.type !== 'control' || event.seed !== job.seed) continue;
+    const later = sameWhere(event, job) ? event.step > step : job.stage === 'search';
+    const i = (event.block ?? 0) - 1;
+    const block = marks[i];
+    if (later || !block) continue;
+    marks[i] = changed(block, event, names, sameWhere(event, job) && event.step === step);
+  }
+  return marks;
+}
+
+function changed(
+  block: BlockMarks,
+  event: RunData['events'][number] & { type: 'control' },
+  names: readonly string[],
+  fresh: boolean,
+): BlockMarks {
+  const m = event.component === undefined ? -1 : names.indexOf(event.component);
+  switch (event.action) {
+    case 'pin': {
+      const known = event.weights?.length === names.length ? event.weights : undefined;
+      return {
+        ...block,
+        pinned: true,
+        pinnedByConfig: false,
+        weights: fresh ? known : undefined,
+      };
+    }
+    case 'unpin':
+      return { ...block, pinned: false, pinnedByConfig: false, weights: undefined };
+    case 'prune':
+      return m < 0 ? block : { ...block, pruned: [...new Set([...block.pruned, m])] };
+    case 'restore':
+      return { ...block, pruned: block.pruned.filter((each) => each !== m) };
+    case 'pause':
+    case 'resume':
+      return block;
+  }
+}
+
+function agreed(all: readonly (readonly BlockMarks[])[]): BlockMarks[] | undefined {
+  return all[0]?.map((block, i) => ({
+    ...block,
+    weights: undefined,
+    pinned: all.every((marks) => marks[i]!.pinned),
+    pruned: block.pruned.filter((m) => all.every((marks) => marks[i]!.pruned.includes(m))),
+  }));
+}
+
+/** Where the run is: its newest step, from the log even where rates aren't known. */
+export interface Progress {
+  readonly where: Where;
+  readonly step: number;
+  readonly steps: number;
+  readonly loss: number | null;
+  /** Of the whole run, 0 to 1. */
+  readonly fraction: number;
+  /** Rates of the newest step; `undefined` after a resumption until the next step. */
+  readonly latest: StepEvent | undefined;
+}
+
+export function progressOf(run: RunData): Progress | undefined {
+  const job = run.jobs.at(-1);
+  const latest = run.latest;
+  const current = latest ?? job;
+  if (!current) return undefined;
+  const step = latest?.step ?? job?.steps.at(-1) ?? 0;
+  const steps = latest?.steps ?? job?.total ?? 0;
+  const loss = latest ? (Number.isFinite(latest.loss) ? latest.loss : null) : job?.loss.at(-1);
+  const where = { stage: current.stage, subject: current.subject, seed: current.seed };
+  return { where, step, steps, loss: loss ?? null, latest, fraction: fraction(run, where, step) };
+}
+
+function fraction(run: RunData, where: Where, step: number): number {
+  if (finishedOf(run)?.status === 'done') return 1;
+  const jobs = run.plan?.jobs ?? [];
+  const at = jobs.findIndex((job) => sameWhere(job, where));
+  const total = jobs.reduce((sum, job) => sum + job.steps, 0);
+  if (at < 0 || total === 0) {
+    const job = run.jobs.at(-1);
+    return job && job.total > 0 ? Math.min(1, step / job.total) : 0;
+  }
+  const before = jobs.slice(0, at).reduce((sum, job) => sum + job.steps, 0);
+  return Math.min(1, (before + step) / total);
+}
+
+/** Whether blocks can be pinned and pruned now, and if not, why. */
+export function controlRefusal(run: RunData): string | undefined {
+  switch (run.state) {
+    case 'starting':
+    case 'running':
+    case 'paused':
+      break;
+    case 'done':
+    case 'stopped':
+      return 'The run has ended. “Write to Config” keeps its pins for the next one.';
+    case 'failed':
+    case 'lost':
+      return 'The run isn’t going on. Resume it first.';
+  }
+  const stage = progressOf(run)?.where.stage;
+  if (stage !== undefined && stage !== 'search') {
+    return `α is frozen in ${stageName(stage)}: pin and prune belong to the search.`;
+  }
+  return undefined;
+}
+
+export function stageName(stage: Where['stage']): string {
+  switch (stage) {
+    case 'projectors':
+      return 'projectors';
+    case 'search':
+      return 'search';
+    case 'finetune':
+      return 'fine-tuning';
+    case 'baseline':
+      return 'baseline';
+    case 'program':
+      return 'program';
+  }
+}
+
+/** α of one cell at the steps that are known up to the last, for a path. */
+export function pathOf(
+  job: Job,
+  block: number,
+  component: number,
+): { readonly steps: readonly number[]; readonly values: readonly number[] } {
+  return { steps: job.frameSteps, values: job.alphas.map((rows) => rows[block]![component]!) };
+}
+
+/** Loss of a job at the last of its known steps up to `step`. */
+export function lossAt(job: Job, step: number): number | null {
+  const at = countUpTo(job.steps, step) - 1;
+  return at < 0 ? null : (job.loss[at] ?? null);
+}

@@ -1,0 +1,2 @@
+/** Style sheets are bundled to `webview.css`; importing one gives nothing. */
+declare module '*.css';
