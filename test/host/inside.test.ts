@@ -1,11 +1,11 @@
 /** Tests that run inside the extension host, where `vscode` is; each shows up here by its own name. */
-import { readFile, rm } from 'node:fs/promises';
+import { copyFile, readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Test, type Suite } from 'mocha';
 import { insideResults, installedExtension } from './codeServer';
 import type { InsideResult } from './inside/resultFile';
 import { root } from './place';
-import { layQuickstart } from './quickstart';
+import { changeConfig, configName, layQuickstart } from './quickstart';
 import { inVsCode, type HostScene } from './scene';
 
 /** Opens a window whose extension host runs `build/host/inside/<name>.js`, and waits for what it found. */
@@ -58,6 +58,14 @@ function inside(
   });
 }
 
-inside('inside the extension host, with a folder', 'folder', async (scene) =>
-  layQuickstart(scene, 'a folder'),
-);
+inside('inside the extension host, with a folder', 'folder', async (scene) => {
+  const folder = await layQuickstart(scene, 'a folder');
+  const mixed = path.join(folder, 'mixture.manticore.yaml');
+  await copyFile(path.join(folder, configName), mixed);
+  await changeConfig(mixed, {
+    'hybrid.mixture': { 1: { pin: 'neox' }, 2: { init: { neox: 0.7, mamba: 0.3 } } },
+  });
+  return folder;
+});
+
+inside('inside the extension host, without a folder', 'noFolder', () => Promise.resolve(undefined));

@@ -10,6 +10,26 @@ export const configName = 'quickstart.manticore.yaml';
 /** Values by dotted path, written into a config; `undefined` takes a key out. */
 export type Changes = Readonly<Record<string, unknown>>;
 
+/** Long enough that nobody waits for its end, in steps that leave a core for the editor. */
+export const longSearch: Changes = {
+  'search.steps': 20_000,
+  'search.batch': 1,
+  'search.evalEvery': 200,
+  'search.checkpointEvery': 50,
+  'data.context': 32,
+  engine: { name: 'wasm', threads: 1 },
+};
+
+/** Done in seconds, fine-tuning and baselines included. */
+export const shortSearch: Changes = {
+  ...longSearch,
+  'search.steps': 12,
+  'search.evalEvery': 6,
+  'search.checkpointEvery': 6,
+  'finetune.steps': 6,
+  'finetune.evalEvery': 6,
+};
+
 /** Lays the packaged quickstart into a folder below the scene's; its config takes the changes. */
 export async function layQuickstart(
   scene: HostScene,

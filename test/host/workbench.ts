@@ -107,9 +107,28 @@ export class Workbench {
       .first();
   }
 
-  /** A modal dialog that holds `text`. */
-  dialog(text: string | RegExp): Locator {
-    return this.page.locator('.monaco-dialog-box').filter({ hasText: text });
+  /** A button of whichever notification has it. */
+  notificationButton(name: string): Locator {
+    return this.page
+      .locator('.notifications-toasts, .notifications-center')
+      .getByRole('button', { name })
+      .first();
+  }
+
+  /** Shows the view of runs. */
+  async showRuns(): Promise<void> {
+    await this.run('Manticore: Focus on Runs View');
+    await this.page.locator('.part.sidebar .title', { hasText: /manticore/i }).waitFor();
+  }
+
+  /** Rows of the view of runs, by what they say of a state. */
+  runRows(text: string | RegExp): Locator {
+    return this.page.locator('.part.sidebar').getByRole('treeitem').filter({ hasText: text });
+  }
+
+  /** One such row. */
+  runRow(text: string | RegExp): Locator {
+    return this.runRows(text).first();
   }
 
   get statusBar(): Locator {
@@ -124,6 +143,13 @@ export class Workbench {
       .contentFrame()
       .locator('iframe#active-frame')
       .contentFrame();
+  }
+
+  async closeNotifications(): Promise<void> {
+    await this.run('Notifications: Clear All Notifications');
+    await this.page.locator('.notifications-toasts .notification-toast').first().waitFor({
+      state: 'detached',
+    });
   }
 
   /** Puts the cursor behind `text` in the active editor, which must hold it once. */

@@ -1,0 +1,39 @@
+/** The extension in a window without a folder. */
+import assert from 'node:assert/strict';
+import { commands, extensions, workspace, type CodeLens } from 'vscode';
+import { codeOf, diagnosticsWhen, extensionId, provided, shown } from './editorText';
+import { runInside } from './runInside';
+
+/** What VS Code calls to run the tests. */
+export function run(): Promise<void> {
+  return runInside(() => {
+    describe('without a folder', () => {
+      it('activates by a command', async () => {
+        assert.equal(workspace.workspaceFolders, undefined);
+        assert.equal(extensions.getExtension(extensionId)?.isActive, false);
+        await commands.executeCommand('manticore.showLog');
+        assert.equal(extensions.getExtension(extensionId)?.isActive, true);
+      });
+
+      it('checks a config that was never saved', async () => {
+        const document = await workspace.openTextDocument({
+          language: 'manticore',
+          content: 'manticore: 1\nsaerch: {}\n',
+        });
+        await shown(document.uri);
+        const found = await diagnosticsWhen(document.uri, 'problems', (all) => all.length > 0);
+        assert.ok(found.map(codeOf).includes('unknown-key'));
+      });
+
+      it('offers a lens on it that runs it', async () => {
+        const document = await workspace.openTextDocument({
+          language: 'manticore',
+          content: 'manticore: 1\n',
+        });
+        await shown(document.uri);
+        const lenses = await provided<CodeLens>('vscode.executeCodeLensProvider', document.uri, 10);
+        assert.ok(lenses.some(({ command }) => command?.command === 'manticore.runSearch'));
+      });
+    });
+  });
+}

@@ -1,0 +1,97 @@
+/** The extension in the four kinds of themes, as pictures for who looks; and how long a user waits, as numbers, never asserted. */
+import assert from 'node:assert/strict';
+import { configName, layQuickstart, longSearch } from './quickstart';
+import { newestRun, stepBeyond } from './runFolders';
+import { inVsCode } from './scene';
+import { Weights } from './weights';
+
+const themes = [
+  { name: 'dark', id: 'Dark Modern', kind: 'vs-dark' },
+  { name: 'light', id: 'Light Modern', kind: 'vs' },
+  { name: 'hc-dark', id: 'Default High Contrast', kind: 'hc-black' },
+  { name: 'hc-light', id: 'Default High Contrast Light', kind: 'hc-light' },
+] as const;
+
+inVsCode('pictures', { installed: true }, (scene) => {
+  let weights: Weights;
+
+  before(async () => {
+    const { workbench } = scene();
+    const folder = await layQuickstart(scene(), 'quickstart', {
+      ...longSearch,
+      'search.alphaLearningRate': 0.01,
+    });
+    weights = new Weights(workbench);
+    await workbench.open(folder);
+    await workbench.openFile(configName);
+    await workbench.run('Manticore: Run Manticore Search');
+    const run = await newestRun(folder);
+    await weights.open();
+    await stepBeyond(run, 150);
+    await weights.key(2, 1, 'p');
+    await weights.row(2).getByText('pinned').waitFor();
+    await weights.key(4, 0, 'Delete');
+    await weights.cell(4, 0).getByText('pruned').waitFor();
+    await workbench.run('Manticore: Pause Search');
+    await weights.says(/paused/i);
+  });
+
+  for (const { name, id, kind } of themes) {
+    it(`in ${name}`, async () => {
+      const { server, workbench } = scene();
+      await server.writeSettings({ 'workbench.colorTheme': id });
+      await workbench.page.locator(`.monaco-workbench.${kind}`).waitFor();
+      await weights.open();
+      assert.ok((await weights.numbers()).includes('pruned'));
+      await scene().picture(`theme-${name}`);
+    });
+  }
+
+  it('waits (numbers, no test of them)', async () => {
+    const { server, workbench } = scene();
+    await server.writeSettings({});
+    await workbench.run('Developer: Show Running Extensions');
+    const row = workbench.page
+      .locator('.runtime-extensions-editor .extension')
+      .filter({ hasText: 'Manticore' });
+    const activation = await row.locator('.activation-time').innerText();
+    console.log(`      ${activation.replace(/\s+/g, ' ')}`);
+    const times = await keystrokesToSquiggle();
+    const sorted = [...times].sort((a, b) => a - b);
+    const median = sorted[Math.floor(sorted.length / 2)]!;
+    console.log(
+      `      keystroke to squiggle: median ${median.toFixed(0)} ms of ${times.length} (${sorted[0]!.toFixed(0)} to ${sorted.at(-1)!.toFixed(0)})`,
+    );
+  });
+
+  /** Milliseconds between the key that breaks the config and the first squiggle that is drawn, as the page measures them. */
+  async function keystrokesToSquiggle(): Promise<number[]> {
+    const { page, editor } = scene().workbench;
+    await scene().workbench.openFile(configName);
+    await scene().workbench.putCursorBehind('algorithm');
+    const times: number[] = [];
+    for (let round = 0; round < 15; round++) {
+      const time = page.evaluate(
+        () =>
+          new Promise<number>((resolve) => {
+            let start = 0;
+            addEventListener('keydown', () => (start = performance.now()), {
+              capture: true,
+              once: true,
+            });
+            const look = (): void => {
+              if (start > 0 && document.querySelector('.squiggly-error') !== null) {
+                resolve(performance.now() - start);
+              } else requestAnimationFrame(look);
+            };
+            look();
+          }),
+      );
+      await page.keyboard.press('Backspace');
+      times.push(await time);
+      await page.keyboard.press('Control+Z');
+      await editor.locator('.squiggly-error').first().waitFor({ state: 'detached' });
+    }
+    return times;
+  }
+});
