@@ -21,11 +21,15 @@ const COMPATIBLE = [
   'Apache-2.0',
   'MPL-2.0',
   'OFL-1.1',
+  'BlueOak-1.0.0',
 ];
 
 /** Packages that ship no licence text, or whose metadata doesn't say where their source is. */
 const SUPPLEMENTS = {
   '@huggingface/blake3-jit': { source: 'https://www.npmjs.com/package/@huggingface/blake3-jit' },
+  '@microsoft/fast-element': { text: 'MIT', holder: 'Copyright (c) Microsoft Corporation.' },
+  '@microsoft/fast-foundation': { text: 'MIT', holder: 'Copyright (c) Microsoft Corporation.' },
+  '@microsoft/fast-web-utilities': { text: 'MIT', holder: 'Copyright (c) Microsoft Corporation.' },
   '@resvg/resvg-wasm': {
     text: 'MPL-2.0',
     note: 'The WebAssembly module is unchanged; its source is the repository at the tag of this version, and the Rust crates (resvg, usvg, tiny-skia and others) that its Cargo.lock names.',
@@ -79,7 +83,7 @@ function sourceOf({ name, repository, homepage }) {
   if (!written) throw new Error(`${name} doesn't say where its source is: add it to SUPPLEMENTS.`);
   return written
     .replace(/^git\+|\.git$/g, '')
-    .replace(/^git@github\.com:/, 'https://github.com/')
+    .replace(/^(?:ssh:\/\/)?git@github\.com[:/]/, 'https://github.com/')
     .replace(/^git:\/\//, 'https://')
     .replace(/^(?:github:)?([\w.-]+\/[\w.-]+)$/, 'https://github.com/$1');
 }
