@@ -1,12 +1,16 @@
 /** The extension host's entry: starts the language client without waiting for it, registers commands and views. */
 import { Uri, window, workspace, type ExtensionContext } from 'vscode';
 import { registerCommands } from './commands/register';
+import { showPendingQuickstart } from './commands/quickstart';
 import { ContextKeys } from './contextKeys';
+import { BlockDecorations } from './decorations';
 import { DisposableList } from './disposables';
 import type { Extension } from './extension';
 import { runPanelCommand, savePicture } from './panel/actions';
 import { Panels } from './panel/panels';
 import { Reports } from './reports';
+import { tellEnds } from './runEnds';
+import { RunProgressBars } from './runProgress';
 import { RunList } from './runs/runList';
 import { RunTree } from './runs/runTree';
 import { ServerConnection } from './server';
@@ -49,12 +53,16 @@ export function activate(context: ExtensionContext): void {
   };
   owned.add(registerCommands(extension));
   owned.add(new StatusBar(runs, server));
+  owned.add(new RunProgressBars(runs));
   owned.add(new ContextKeys(runs));
+  owned.add(new BlockDecorations(server, extensionUri));
+  owned.add(tellEnds(extension));
   const tree = owned.add(new RunTree(runs));
   owned.add(
     window.createTreeView('manticore.runs', { treeDataProvider: tree, showCollapseAll: true }),
   );
   server.start();
+  logged(log, showPendingQuickstart(context));
   log.info(`Activated in ${(performance.now() - began).toFixed(0)} ms.`);
 }
 

@@ -10,19 +10,6 @@ export function runDirOf(argument: unknown): string | undefined {
   return undefined;
 }
 
-/** A document's URI, as text, from a string or from the explorer's and the editor's own URI. */
-export function uriTextOf(argument: unknown): string | undefined {
-  if (typeof argument === 'string') return argument === '' ? undefined : argument;
-  if (
-    isFields(argument) &&
-    typeof argument['scheme'] === 'string' &&
-    typeof argument['path'] === 'string'
-  ) {
-    return String(argument);
-  }
-  return undefined;
-}
-
 /** Whether a file is a config, by its name. */
 export function isConfigName(path: string): boolean {
   return /\.manticore\.ya?ml$/iu.test(path);

@@ -41,9 +41,7 @@ const prune: Action = {
       live(state).map(({ name }) => name),
       'Which component leaves this block?',
     );
-    return component === undefined
-      ? undefined
-      : { action: 'prune', block: state.block, component };
+    return component === undefined ? undefined : { action: 'prune', block: state.block, component };
   },
 };
 const restore: Action = {

@@ -5,7 +5,7 @@ import type { RunState } from '../../server/contract/run';
 import type { Extension } from '../extension';
 import { hasResult, isActive, isResumable, runDescription, stateIcon } from '../runs/runText';
 import { escapeIcons } from '../text/escape';
-import { isConfigName, runDirOf, uriTextOf } from './arguments';
+import { isConfigName, runDirOf } from './arguments';
 import { noConfig, noRun, type Need } from './refusals';
 import { tellRefusal } from './tell';
 
@@ -62,8 +62,9 @@ async function pickRun(
 
 /** The config that a command is about; `undefined` when none was chosen (said where there is none). */
 export async function chooseConfig(argument: unknown, title: string): Promise<Uri | undefined> {
-  const named = uriTextOf(argument);
-  if (named !== undefined) return Uri.parse(named, true);
+  // A code lens gives text; menus of the explorer and the editor give the URI itself.
+  if (argument instanceof Uri) return argument;
+  if (typeof argument === 'string' && argument !== '') return Uri.parse(argument, true);
   const active = window.activeTextEditor?.document;
   if (active?.languageId === 'manticore') return active.uri;
   const visible = window.visibleTextEditors.filter(

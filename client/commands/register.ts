@@ -5,6 +5,9 @@ import { DisposableList } from '../disposables';
 import type { Extension } from '../extension';
 import { pinBlock, pruneBlock, restoreComponent, unpinBlock } from './blocks';
 import { checkpointAndStop, pauseSearch, resumeSearch, runSearch, stopSearch } from './search';
+import { newConfig } from './newConfig';
+import { openQuickstart } from './quickstart';
+import { downloadModel, exportHybrid, generateText, installEngine, showEngines } from './jobs';
 import {
   copyRunPath,
   openConfig,
@@ -36,6 +39,13 @@ const table: Readonly<Record<string, Command>> = {
   'manticore.showLog': showLog,
   'manticore.showRunLog': showRunLog,
   'manticore.showRunActions': showRunActions,
+  'manticore.generateText': generateText,
+  'manticore.exportHybrid': exportHybrid,
+  'manticore.downloadModel': downloadModel,
+  'manticore.showEngines': showEngines,
+  'manticore.installEngine': installEngine,
+  'manticore.openQuickstart': openQuickstart,
+  'manticore.newConfig': newConfig,
   'manticore.restartServer': ({ server }) => server.restart(),
   'manticore.refreshRuns': ({ runs }) => runs.refresh(),
   'manticore.copyRunPath': copyRunPath,

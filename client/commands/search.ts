@@ -1,9 +1,10 @@
 /** Run, stop, pause, resume: a search's life from the editor. Never a modal; the search never depends on this window. */
+import type {
+  Uri} from 'vscode';
 import {
   DiagnosticSeverity,
   ProgressLocation,
   Range,
-  Uri,
   commands,
   languages,
   window,

@@ -1,0 +1,224 @@
+/** Generate, Export, Download Model, Show Engines, Install Engine. */
+import { Uri, commands, env, window, workspace, type QuickPickItem } from 'vscode';
+import type { ExportType } from '../../server/contract/jobs';
+import type { Extension } from '../extension';
+import { escapeIcons, plainText } from '../text/escape';
+import { engineRows, engineText } from '../text/jobText';
+import { hubSource } from '../text/modelId';
+import { chooseRun } from './choose';
+import { freePath } from './files';
+import { refuseToRun } from './refusals';
+import { runJob } from './runJob';
+import { place, tellError, tellRefusal } from './tell';
+
+/** Whether this may run here; the user has been told where not. */
+async function mayRun(what: string): Promise<boolean> {
+  const refusal = refuseToRun(what, place());
+  if (refusal !== undefined) await tellRefusal(refusal);
+  return refusal === undefined;
+}
+
+/** Generate Text: the prompt and what follows grow in a read-only document. */
+export async function generateText(extension: Extension, argument: unknown): Promise<void> {
+  if (!(await mayRun('Generating text'))) return;
+  const run = await chooseRun(extension, argument, 'result', 'Generate Text');
+  if (run === undefined) return;
+  const prompt = await window.showInputBox({
+    title: `Generate Text with ${run.name}`,
+    prompt: 'What the text begins with. Enter generates.',
+    value: extension.context.workspaceState.get('prompt', ''),
+    placeHolder: 'Once upon a time',
+    validateInput: (text) =>
+      text === '' ? 'Write at least a word for the text to begin with.' : undefined,
+  });
+  if (prompt === undefined || prompt === '') return;
+  await extension.context.workspaceState.update('prompt', prompt);
+  const growing = await extension.texts.grow('generated', '.txt');
+  growing.append(prompt);
+  try {
+    const done = await runJob(
+      extension,
+      `generating with ${plainText(run.name, 60)}`,
+      (job, token) =>
+        extension.server.request(
+          'manticore/generate',
+          { job, dir: run.dir, prompt, maxTokens: 200, temperature: 0.8, topP: 0.95, seed: seed() },
+          token,
+        ),
+      (message) => {
+        if (message.type === 'text') growing.append(message.text);
+      },
+    );
+    if (done === undefined) return;
+    growing.append(`\n\n— ${done.tokens} tokens, ${done.tokensPerSecond.toFixed(0)} a second\n`);
+  } finally {
+    growing.dispose();
+  }
+}
+
+/** Another text each time; written nowhere, so any will do. */
+const seed = (): number => Math.floor(Math.random() * 2 ** 31);
+
+/** Export Hybrid: the hybrid or one component of it, in the layout of Hugging Face. */
+export async function exportHybrid(extension: Extension, argument: unknown): Promise<void> {
+  if (!(await mayRun('Exporting'))) return;
+  const run = await chooseRun(extension, argument, 'result', 'Export Hybrid');
+  if (run === undefined) return;
+  const component = await askExported(extension, run.dir);
+  if (component === undefined) return;
+  const dtype = await askDtype();
+  if (dtype === undefined) return;
+  const [parent] =
+    (await window.showOpenDialog({
+      title: 'Export into which folder?',
+      openLabel: 'Export Here',
+      canSelectFiles: false,
+      canSelectFolders: true,
+      ...(workspace.workspaceFolders?.[0] === undefined
+        ? {}
+        : { defaultUri: workspace.workspaceFolders[0].uri }),
+    })) ?? [];
+  if (parent === undefined) return;
+  const stem = (component.name ?? run.name).replace(/[^\w.-]+/gu, '-').replace(/^[.-]+/u, '');
+  const to = await freePath(parent, stem === '' ? 'manticore' : stem);
+  const done = await runJob(extension, `exporting ${plainText(run.name, 60)}`, (job, token) =>
+    extension.server.request(
+      'manticore/export',
+      { job, dir: run.dir, to: to.fsPath, component: component.name, dtype },
+      token,
+    ),
+  );
+  if (done === undefined) return;
+  const reveal = env.remoteName === undefined ? 'Show in Folder' : 'Copy Path';
+  const chosen = await window.showInformationMessage(
+    `Exported ${done.files.length} files to ${done.path}.`,
+    reveal,
+  );
+  if (chosen === 'Copy Path') await env.clipboard.writeText(done.path);
+  if (chosen === 'Show in Folder') {
+    await commands.executeCommand('revealFileInOS', Uri.file(done.path));
+  }
+}
+
+/** The whole hybrid (`name: undefined`) or a component; `undefined` where nothing was chosen. */
+async function askExported(
+  extension: Extension,
+  dir: string,
+): Promise<{ readonly name: string | undefined } | undefined> {
+  const snapshot = await extension.server.request('manticore/runSnapshot', { dir });
+  if (!snapshot.ok) {
+    await tellError(snapshot.error);
+    return undefined;
+  }
+  type Choice = QuickPickItem & { name: string | undefined };
+  const items: Choice[] = [
+    {
+      label: '$(combine) The hybrid',
+      description: 'all that is live, with its mixture',
+      name: undefined,
+    },
+    ...(snapshot.value.plan?.components ?? []).map(({ name, family }) => ({
+      label: `$(symbol-module) ${escapeIcons(name)}`,
+      description: `${escapeIcons(family)}, alone, in its family’s own layout`,
+      name,
+    })),
+  ];
+  return window.showQuickPick(items, { title: 'Export Hybrid', placeHolder: 'What to export?' });
+}
+
+async function askDtype(): Promise<ExportType | undefined> {
+  const items: (QuickPickItem & { dtype: ExportType })[] = [
+    { label: 'F32', description: 'as it was computed', dtype: 'F32' },
+    { label: 'F16', description: 'half the size', dtype: 'F16' },
+    { label: 'BF16', description: 'half the size, the range of F32', dtype: 'BF16' },
+  ];
+  const chosen = await window.showQuickPick(items, {
+    title: 'Export Hybrid',
+    placeHolder: 'Which number format?',
+  });
+  return chosen?.dtype;
+}
+
+/** Download Model: into the hub's shared cache. `argument`: `hf:owner/name[@revision]`. */
+export async function downloadModel(extension: Extension, argument: unknown): Promise<void> {
+  if (!(await mayRun('Downloading a model'))) return;
+  const given = typeof argument === 'string' ? hubSource(argument) : undefined;
+  const source = given !== undefined && 'source' in given ? given.source : await askSource();
+  if (source === undefined) return;
+  const done = await runJob(extension, `downloading ${source}`, (job, token) =>
+    extension.server.request('manticore/download', { job, source }, token),
+  );
+  if (done === undefined) return;
+  extension.log.info(`${source} is in ${done.path}.`);
+  await window.showInformationMessage(
+    `${source} is downloaded. Configs can name it as its source.`,
+  );
+}
+
+async function askSource(): Promise<string | undefined> {
+  const text = await window.showInputBox({
+    title: 'Download Model',
+    prompt: 'A model of the Hugging Face hub: owner/name, with @revision where one is meant.',
+    placeHolder: 'state-spaces/mamba-130m-hf',
+    validateInput: (value) => {
+      const parsed = hubSource(value);
+      return value === '' || 'source' in parsed ? undefined : parsed.problem;
+    },
+  });
+  if (text === undefined) return undefined;
+  const parsed = hubSource(text);
+  return 'source' in parsed ? parsed.source : undefined;
+}
+
+/** Show Engines: what computes here and how fast; Enter shows it all as text. */
+export async function showEngines(extension: Extension): Promise<void> {
+  if (!(await mayRun('Measuring engines'))) return;
+  const engines = await runJob(extension, 'measuring engines', (job, token) =>
+    extension.server.request('manticore/engines', { job }, token),
+  );
+  if (engines === undefined) return;
+  type Choice = QuickPickItem & { install?: string };
+  const items: Choice[] = engineRows(engines).map(({ name, available, line }) => ({
+    label: `$(${available ? 'pass' : 'circle-slash'}) ${escapeIcons(name)}`,
+    detail: escapeIcons(line),
+    ...(available || !installable.some((engine) => engine.name === name)
+      ? {}
+      : { install: name, description: 'Enter installs it' }),
+  }));
+  const chosen = await window.showQuickPick(items, {
+    title: 'Engines on This Machine',
+    placeHolder: 'Enter shows the measures as text',
+    matchOnDetail: true,
+  });
+  if (chosen === undefined) return;
+  if (chosen.install !== undefined) await installEngine(extension, chosen.install);
+  else await extension.texts.show('engines.txt', engineText(engines));
+}
+
+const installable = [
+  { name: 'webgpu', what: 'GPU of any maker, through WebGPU' },
+  { name: 'tensorflow', what: 'NVIDIA GPU, through TensorFlow and CUDA' },
+] as const;
+
+/** Install Engine: a large engine, into the user's own cache folder. */
+export async function installEngine(extension: Extension, argument: unknown): Promise<void> {
+  if (!(await mayRun('Installing an engine'))) return;
+  const items = installable.map(({ name, what }) => ({
+    label: name,
+    description: what,
+    detail: 'a large download from the npm registry, into your own cache folder',
+    name,
+  }));
+  const chosen =
+    items.find(({ name }) => name === argument) ??
+    (await window.showQuickPick(items, { title: 'Install Engine', placeHolder: 'Which engine?' }));
+  if (chosen === undefined) return;
+  const done = await runJob(extension, `installing ${chosen.name}`, (job, token) =>
+    extension.server.request('manticore/installEngine', { job, name: chosen.name }, token),
+  );
+  if (done === undefined) return;
+  extension.log.info(`${chosen.name} is installed in ${done.where}.`);
+  const show = 'Show Engines';
+  const next = await window.showInformationMessage(`${chosen.name} is installed.`, show);
+  if (next === show) await showEngines(extension);
+}
