@@ -1,0 +1,55 @@
+/** Above a config's first line: run it, or go on with its newest run. */
+import type { CodeLens, CodeLensParams, Command } from 'vscode-languageserver';
+import type { EditorCommands, RunListEntry } from '../../contract/editor';
+import { aboutConfig } from '../answering';
+import type { Snapshot } from '../checker';
+import type { LanguageContext } from '../context';
+
+export function registerCodeLenses(context: LanguageContext): void {
+  context.connection.onCodeLens(
+    aboutConfig<CodeLensParams, CodeLens[]>(context, 'code lenses', [], (snapshot) =>
+      lensCommands(context, snapshot).map((command) => ({
+        range: { start: { line: 0, character: 0 }, end: { line: 0, character: 0 } },
+        command,
+      })),
+    ),
+  );
+}
+
+/** None where nothing can run: an untrusted workspace, a config that isn't on this machine's disk. */
+export function lensCommands(
+  { workspace, runs }: Pick<LanguageContext, 'workspace' | 'runs'>,
+  { uri, place }: Pick<Snapshot, 'uri' | 'place'>,
+): readonly Command[] {
+  if (!workspace.isTrusted || place.path === undefined) return [];
+  const run = runs.runOf(place.path);
+  const start = command('$(play) Run Manticore Search', 'manticore.runSearch', uri);
+  return run ? commandsFor(run, start) : [start];
+}
+
+function commandsFor({ dir, state }: RunListEntry, start: Command): readonly Command[] {
+  const resume = command('$(debug-continue) Resume', 'manticore.resumeSearch', dir);
+  const open = command('$(graph) Open Run', 'manticore.openWeights', dir);
+  const stop = command('$(debug-stop) Stop', 'manticore.stopSearch', dir);
+  switch (state) {
+    case 'starting':
+    case 'running':
+      return [stop, open];
+    case 'paused':
+      return [resume, stop, open];
+    case 'stopped':
+    case 'failed':
+    case 'lost':
+      return [start, resume, open];
+    case 'done':
+      return [start, open];
+  }
+}
+
+function command<C extends keyof EditorCommands>(
+  title: string,
+  id: C,
+  ...args: EditorCommands[C]
+): Command {
+  return { title, command: id, arguments: [...args] };
+}
