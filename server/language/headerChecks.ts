@@ -167,7 +167,7 @@ function checkFieldNames(
 }
 
 /** The fields that a family asks a config for: it says so by reading it. */
-function fieldsRead(
+export function fieldsRead(
   config: Readonly<Record<string, unknown>>,
   table: FamilyTable,
 ): ReadonlySet<string> {

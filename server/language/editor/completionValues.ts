@@ -1,0 +1,135 @@
+/** Values and items of lists that may be written at the caret. */
+import type { Path } from '../configDocument';
+import { configSchema } from '../schema';
+import { schemasAt, valuesAt } from '../schemaWalk';
+import type { Completion, CompletionScene } from './completionTypes';
+import { dataAt, fits } from './entries';
+import { defaultAt } from './keyDocs';
+import { code } from './markdown';
+import { meaningOf } from './meanings';
+import { namesComponent } from './names';
+import { dataFiles, modelSources } from './completionPaths';
+import { choice, weightsSnippet } from './snippets';
+
+export async function valueCompletions(scene: CompletionScene): Promise<readonly Completion[]> {
+  const { path } = scene.caret;
+  if (MODEL_PATHS.some((pattern) => fits(path, pattern))) return modelSources(scene);
+  if (FILE_PATHS.some((pattern) => fits(path, pattern))) return dataFiles(scene);
+  return [
+    ...componentValues(scene, path),
+    ...schemaValues(scene),
+    ...defaultValue(scene),
+    ...mappings(scene),
+  ];
+}
+
+const MODEL_PATHS: readonly Path[] = [
+  ['components', '*', 'source'],
+  ['components', '*', 'tokenizer'],
+  ['hybrid', 'projectors', 'from'],
+];
+const FILE_PATHS: readonly Path[] = [
+  ['data', '*', 'text'],
+  ['data', '*', 'jsonl'],
+];
+
+export function itemCompletions(scene: CompletionScene): readonly Completion[] {
+  const { path, siblings } = scene.caret;
+  return componentValues(scene, [...path, '0']).filter(({ label }) => !siblings.includes(label));
+}
+
+function componentValues(scene: CompletionScene, path: Path): readonly Completion[] {
+  if (!namesComponent(path)) return [];
+  const { document, components } = scene;
+  const block = path.slice(0, 3);
+  const pruned = dataAt(document.data, [...block, 'prune']);
+  const isPin = fits(path, ['hybrid', 'mixture', '*', 'pin']);
+  const isOut = (name: string) => isPin && Array.isArray(pruned) && pruned.includes(name);
+  return components
+    .filter((name) => !isOut(name))
+    .map((name, index) => {
+      const source = dataAt(document.data, ['components', name, 'source']);
+      return {
+        label: name,
+        kind: 'component',
+        ...(typeof source === 'string' ? { documentation: `Source ${code(source)}` } : {}),
+        ...placed(scene, name),
+        sortText: `1${String(index).padStart(3, '0')}`,
+      };
+    });
+}
+
+function schemaValues(scene: CompletionScene): readonly Completion[] {
+  const { path } = scene.caret;
+  const literals = schemasAt(configSchema, path).flatMap(({ _zod }) => {
+    const { def } = _zod;
+    if (def.type === 'boolean') return ['true', 'false'];
+    return def.type === 'literal' && 'values' in def ? (def.values as unknown[]).map(String) : [];
+  });
+  const values = [...new Set([...valuesAt(configSchema, path), ...literals])];
+  const usual = defaultAt(path);
+  return values.map((value, index) => {
+    const meaning = meaningOf(path, value);
+    return {
+      label: value,
+      kind: fits(path, ['components', '*', 'family']) ? 'family' : 'value',
+      ...(value === usual ? { detail: 'default' } : {}),
+      ...(meaning === undefined ? {} : { documentation: meaning }),
+      ...placed(scene, value),
+      sortText: `1${String(index).padStart(3, '0')}`,
+    };
+  });
+}
+
+/** The default of a number, as a start. */
+function defaultValue(scene: CompletionScene): readonly Completion[] {
+  const { path } = scene.caret;
+  const usual = defaultAt(path);
+  const isNumber = usual !== undefined && Number.isFinite(Number(usual));
+  if (!isNumber) return [];
+  return [{ label: usual, kind: 'value', detail: 'default', ...placed(scene, usual) }];
+}
+
+/** Mappings on one line, where one may stand. */
+function mappings(scene: CompletionScene): readonly Completion[] {
+  const { caret, components } = scene;
+  if (caret.quote !== '') return [];
+  const one = choice(1, components, 'name');
+  const found: [pattern: Path, label: string, text: string][] = [
+    [['components', '*'], '{ source: … }', '{ source: $0 }'],
+    [['data', 'train'], '{ text: … }', '{ text: $0 }'],
+    [['data', 'train'], '{ jsonl: … }', '{ jsonl: $0 }'],
+    [['data', 'validation'], '{ text: … }', '{ text: $0 }'],
+    [['data', 'test'], '{ text: … }', '{ text: $0 }'],
+    [['hybrid', 'mixture', '*'], '{ pin: … }', `{ pin: ${one} }`],
+    [['hybrid', 'mixture', '*'], '{ prune: … }', `{ prune: [${one}] }`],
+    [['hybrid', 'mixture', '*', 'pin'], '{ … } in parts', weightsSnippet(components)],
+    [['hybrid', 'mixture', '*', 'init'], '{ … } in parts', weightsSnippet(components)],
+    [['hybrid', 'mixture', '*', 'prune'], '[ … ]', `[${one}]`],
+    [['finetune'], '{ steps: … }', '{ steps: ${1:300} }'],
+    [['finetune', 'alphas'], '{ threshold: … }', '{ threshold: ${1:0.1} }'],
+    [['baselines'], '{ match: … }', '{ match: ${1|steps,flops|} }'],
+    [['engine'], '{ name: … }', '{ name: ${1|auto,wasm,webgpu,tensorflow|} }'],
+    [['search', 'seeds'], '[1, 2, 3]', '[${1:1}, ${2:2}, ${3:3}]'],
+  ];
+  return found
+    .filter(([pattern]) => fits(caret.path, pattern))
+    .map(([, label, text], index) => ({
+      label,
+      kind: 'snippet',
+      ...placed(scene, text),
+      snippet: true,
+      sortText: `2${index}`,
+      again: text.includes('$0'),
+    }));
+}
+
+/** The edit that puts a value in the word's place; a blank before it where one is wanted and missing. */
+function placed(
+  { caret, document }: CompletionScene,
+  text: string,
+): Pick<Completion, 'edit' | 'snippet'> {
+  const before = document.text[caret.word.start - 1];
+  const gap = caret.quote === '' && (before === ':' || before === '-') ? ' ' : '';
+  return { edit: { span: caret.word, text: gap + text }, snippet: false };
+}

@@ -1,0 +1,72 @@
+/** Hover: what a key means, what a component or block is made of, and what a run says of it. */
+import type { TextSpan } from '../../contract/problem';
+import type { CheckedConfig } from '../checkConfig';
+import type { Path } from '../configDocument';
+import { entriesOf, fits, type Entry } from './entries';
+import { keyDocumentation } from './keyDocs';
+import { code } from './markdown';
+import { meaningOf } from './meanings';
+import { componentNameAt } from './names';
+import { blockText, componentText } from './planHover';
+import type { RunWeights } from './runWeights';
+
+export interface Hover {
+  readonly span: TextSpan;
+  readonly markdown: string;
+}
+
+export function hoverAt(
+  checked: CheckedConfig,
+  offset: number,
+  weights: RunWeights | undefined,
+): Hover | undefined {
+  const { document } = checked;
+  const name = componentNameAt(document, offset);
+  if (name) {
+    const markdown = componentText(checked, name.name);
+    if (markdown !== undefined) return { span: name.span, markdown };
+  }
+  const found = entryUnder(entriesOf(document), offset);
+  if (!found) return undefined;
+  const { path, span, part, text } = found;
+  const markdown =
+    part === 'key' ? keyText(checked, path, weights) : valueText(path, text(document.text));
+  return markdown === undefined ? undefined : { span, markdown };
+}
+
+interface Found {
+  readonly path: Path;
+  readonly span: TextSpan;
+  readonly part: 'key' | 'value';
+  readonly text: (whole: string) => string;
+}
+
+function entryUnder(entries: readonly Entry[], offset: number): Found | undefined {
+  const holds = (span: TextSpan) => span.start <= offset && offset <= span.end;
+  let found: Found | undefined;
+  for (const { path, key, value, through } of entries) {
+    if (through) continue;
+    if (key && holds(key)) return { path, span: key, part: 'key', text: () => '' };
+    if (value.end > value.start && holds(value)) {
+      const text = (whole: string) => whole.slice(value.start, value.end);
+      found = { path, span: value, part: 'value', text };
+    }
+  }
+  return found;
+}
+
+function keyText(
+  checked: CheckedConfig,
+  path: Path,
+  weights: RunWeights | undefined,
+): string | undefined {
+  if (fits(path, ['hybrid', 'mixture', '*'])) return blockText(checked, Number(path[2]), weights);
+  const documentation = keyDocumentation(path);
+  return documentation === undefined ? undefined : `**${path.at(-1)!}**\n\n${documentation}`;
+}
+
+/** A value's own meaning, then its key's. */
+function valueText(path: Path, value: string): string | undefined {
+  const meaning = meaningOf(path, value);
+  return meaning === undefined ? undefined : `${code(value)}: ${meaning}`;
+}

@@ -1,0 +1,110 @@
+/** What the values of the language's enumerations mean, one phrase each. */
+import type { Path } from '../configDocument';
+import { fits } from './entries';
+
+type Meanings = Readonly<Record<string, string>>;
+
+const decay: Meanings = {
+  linear: 'a straight line to 0',
+  cosine: 'half a cosine to 0',
+  none: 'stays at its peak',
+};
+
+const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
+  [
+    ['components', '*', 'family'],
+    {
+      gpt2: 'GPT-2: absolute positions, tied head',
+      gptNeo: 'GPT-Neo: global and local attention in turn',
+      gptNeox: 'GPT-NeoX and Pythia: rotary positions',
+      mamba: 'Mamba: a selective state space, no attention',
+    },
+  ],
+  [['components', '*', 'init'], { random: 'drawn as the family draws its weights' }],
+  [
+    ['hybrid', 'embeddings'],
+    {
+      transplant:
+        'pretrained ones, made out of its own rows for a component with another tokenizer',
+      random: 'drawn anew for every pretrained component, heads tied to them',
+    },
+  ],
+  [
+    ['hybrid', 'head'],
+    {
+      last: 'the α of the last block mixes the heads',
+      first: 'the α of the first block mixes the heads',
+    },
+  ],
+  [
+    ['hybrid', 'gate'],
+    {
+      paper: 'the block’s own α is the weight of the unprojected stream',
+      transition: 'the product of two neighbouring blocks’ α: hand-overs go through projectors',
+      none: 'no projectors: streams are padded and cut',
+    },
+  ],
+  [
+    ['hybrid', 'projectors', 'kind'],
+    {
+      linear: 'one linear map',
+      'linear-skip': 'the stream and a linear map of it',
+      mlp: 'two linear maps with a GELU between',
+      'mlp-skip': 'the stream and an MLP of it',
+      none: 'no weights: streams are padded and cut',
+    },
+  ],
+  [
+    ['hybrid', 'projectors', 'init'],
+    { identity: 'changes nothing at the start', default: 'as `torch.nn.Linear` starts' },
+  ],
+  [
+    ['search', 'algorithm'],
+    {
+      darts: 'α is a softmax over logits that AdamW learns',
+      gaea: 'exponentiated gradient on α itself',
+      dash: 'a Gumbel-softmax sample of α in every step',
+      fixed: 'α stays as the config sets it',
+    },
+  ],
+  [
+    ['search', 'schedule'],
+    {
+      simultaneous: 'one batch updates weights and α',
+      alternating: 'weights on one batch, α on the next',
+      bilevel: 'α on a part held out of the training text',
+    },
+  ],
+  [['search', 'decay'], decay],
+  [['finetune', 'decay'], decay],
+  [
+    ['finetune', 'alphas'],
+    { soft: 'α as the search found it', argmax: 'the largest component of each block alone' },
+  ],
+  [
+    ['finetune', 'weights'],
+    {
+      rewind: 'start again from the pretrained weights',
+      keep: 'go on from the searched weights',
+    },
+  ],
+  [
+    ['baselines', 'match'],
+    { steps: 'as many steps as the hybrid had', flops: 'as many FLOPs as the hybrid had' },
+  ],
+  ...[['engine'], ['engine', 'name']].map((path): readonly [Path, Meanings] => [
+    path,
+    {
+      auto: 'the fastest that runs here',
+      wasm: 'WebAssembly on the processor: runs everywhere',
+      webgpu: 'the GPU through WebGPU',
+      tensorflow: 'TensorFlow’s native library',
+    },
+  ]),
+];
+
+/** A phrase without a full stop; `undefined` where none is known. */
+export function meaningOf(path: Path, value: string): string | undefined {
+  const meanings = table.find(([pattern]) => fits(path, pattern))?.[1];
+  return meanings && Object.hasOwn(meanings, value) ? meanings[value] : undefined;
+}

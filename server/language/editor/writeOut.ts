@@ -1,0 +1,28 @@
+/** "Write out every block": one line in `hybrid.mixture` for each block, for hints and decorations to stand beside. */
+import type { TextSpan } from '../../contract/problem';
+import type { CheckedConfig } from '../checkConfig';
+import { blockCount } from './blocks';
+import type { Refactoring } from './codeActions';
+import { entryAt, keysOf } from './entries';
+import { MIXTURE, MixtureText } from './mixtureText';
+import { merged } from './textEdits';
+
+/** Most blocks that are written out. */
+const MAX_WRITTEN = 256;
+
+export function writeOutBlocks(checked: CheckedConfig, span: TextSpan): Refactoring | undefined {
+  const { document } = checked;
+  const count = blockCount(checked);
+  const hybrid = entryAt(document, ['hybrid']);
+  if (!hybrid || count === undefined || count > MAX_WRITTEN) return undefined;
+  if (span.end < hybrid.span.start || span.start > hybrid.span.end) return undefined;
+  const written = new Set(keysOf(document.data, MIXTURE));
+  const missing = Array.from({ length: count }, (_, index) => index + 1).filter(
+    (block) => !written.has(String(block)),
+  );
+  const added = missing.map((block) => ({ block, text: '{}' }));
+  const edits = new MixtureText(document).editBlocks(new Set(), added);
+  return edits && edits.length > 0
+    ? { title: 'Write out every block', edits: merged(edits) }
+    : undefined;
+}

@@ -1,0 +1,308 @@
+/** Completion, in whole and in half-typed configs. */
+import assert from 'node:assert/strict';
+import { quickConfig } from '../marked';
+import { complete, labels, somePlaces, taken } from './scene';
+
+const topLevel = ['finetune', 'baselines', 'engine'];
+
+describe('completion of keys', () => {
+  it('offers top-level keys that are not written', async () => {
+    assert.deepEqual(await labels(`${quickConfig()}|`), topLevel);
+    assert.deepEqual(await labels(quickConfig({ rest: 'fin|' })), topLevel);
+    assert.deepEqual(await labels('sea|\nhybrid:\n  blocks: 2\n'), [
+      'manticore',
+      'components',
+      'data',
+      'search',
+      'finetune',
+      'baselines',
+      'engine',
+    ]);
+  });
+
+  it('offers a key once more where it stands', async () => {
+    assert.deepEqual(await labels('manticore: 1\nsea|rch:\n  steps: 3\n'), [
+      'components',
+      'hybrid',
+      'data',
+      'search',
+      'finetune',
+      'baselines',
+      'engine',
+    ]);
+  });
+
+  it('replaces the word and brings what a key needs', async () => {
+    assert.equal(
+      await taken('manticore: 1\nsea|', 'search'),
+      'manticore: 1\nsearch:\n  steps: ${0:300}',
+    );
+    assert.equal(await taken('sea|rch:\n  steps: 3', 'search'), 'search:\n  steps: 3');
+    assert.equal(
+      await taken('search:\n  steps: 3\n  alg|', 'algorithm'),
+      'search:\n  steps: 3\n  algorithm: ',
+    );
+    assert.equal(
+      await taken('hybrid:\n  blocks: 2\n  mix|\n', 'mixture'),
+      'hybrid:\n  blocks: 2\n  mixture:\n    ${1:1}: { pin: ${2:name} }\n',
+    );
+    assert.equal(
+      await taken('hybrid: { blocks: 2, pro| }', 'projectors'),
+      'hybrid: { blocks: 2, projectors: { $0 } }',
+    );
+  });
+
+  it('finds the mapping by the column of a blank line', async () => {
+    const text = (line: string) => `hybrid:\n  blocks: 2\n${line}\ndata:\n  context: 3\n`;
+    assert.deepEqual(await labels(text('  |')), [
+      'tokenizer',
+      'embeddings',
+      'head',
+      'gate',
+      'projectors',
+      'mixture',
+    ]);
+    assert.deepEqual(await labels(text('|')), [
+      'manticore',
+      'components',
+      'search',
+      'finetune',
+      'baselines',
+      'engine',
+    ]);
+    assert.deepEqual(await labels(text('    |')), []);
+    assert.deepEqual(await labels(text(' |')), []);
+  });
+
+  it('knows keys that stand below the caret', async () => {
+    assert.deepEqual(await labels('data:\n  |\n  context: 3\n  train: { text: a }\n'), [
+      'validation',
+      'test',
+    ]);
+    assert.deepEqual(await labels('data:\n    |\n  context: 3\n'), []);
+  });
+
+  it('in flow mappings', async () => {
+    assert.deepEqual(await labels('data:\n  train: { | }\n'), ['text', 'jsonl']);
+    assert.deepEqual(await labels('data:\n  train: { |\n  context: 3\n'), ['text', 'jsonl']);
+    assert.deepEqual(await labels('data:\n  train: { jsonl: a, fi| }\n'), ['field']);
+    assert.deepEqual(await labels('hybrid:\n  mixture:\n    1: { prune: [a], | }\n'), [
+      'pin',
+      'init',
+    ]);
+    assert.deepEqual(await labels('hybrid: { mixture: { 1: { pi|: neox } } }'), [
+      'pin',
+      'prune',
+      'init',
+    ]);
+  });
+
+  it('offers no nonsense: family beside source, seeds beside seed', async () => {
+    assert.deepEqual(await labels('components:\n  a:\n    source: ./a\n    |'), ['tokenizer']);
+    assert.deepEqual(await labels('components:\n  a:\n    family: gpt2\n    |'), [
+      'config',
+      'init',
+      'tokenizer',
+    ]);
+    assert.ok(!(await labels('search:\n  seed: 1\n  |')).includes('seeds'));
+  });
+
+  it('offers no key of a later version', async () => {
+    for (const key of ['program', 'sweep', 'stack', 'checkpointing', 'cost']) {
+      assert.ok(!(await labels('|')).includes(key));
+      assert.ok(!(await labels('search:\n  |')).includes(key));
+      assert.ok(!(await labels('components:\n  a:\n    |')).includes(key));
+    }
+  });
+
+  it('documents a key with its default', async () => {
+    const [batch] = (await complete('search:\n  steps: 3\n  bat|')).filter(
+      ({ label }) => label === 'batch',
+    );
+    assert.equal(
+      batch?.documentation,
+      'Sequences in a micro-batch.\n\nTakes a whole number, 1 or more. Default `8`.',
+    );
+  });
+
+  it('offers fields of the hub config that the family reads', async () => {
+    const found = await labels(
+      'components:\n  a:\n    family: gpt2\n    config:\n      n_embd: 3\n      |',
+    );
+    assert.ok(found.includes('n_layer') && !found.includes('n_embd'));
+    assert.deepEqual(await labels('components:\n  a:\n    config:\n      |'), []);
+  });
+
+  it('offers numbers of blocks that are not written', async () => {
+    const text = (line: string) =>
+      quickConfig({ hybrid: `  blocks: 4\n  mixture:\n    2: { pin: neox }\n${line}` });
+    assert.deepEqual(await labels(text('    |')), ['1', '3', '4']);
+    assert.equal(
+      await taken(text('    |'), 'pin block 1'),
+      text('    1: { pin: ${1|neox,mamba|} }').replace('|', '|'),
+    );
+  });
+});
+
+describe('completion of values', () => {
+  it('of enumerations, booleans and numbers', async () => {
+    assert.deepEqual(await labels('search:\n  algorithm: |'), ['darts', 'gaea', 'dash', 'fixed']);
+    assert.deepEqual(await labels('search:\n  algorithm: da|rts # why'), [
+      'darts',
+      'gaea',
+      'dash',
+      'fixed',
+    ]);
+    assert.equal(await taken('search:\n  algorithm:|\n', 'gaea'), 'search:\n  algorithm: gaea\n');
+    assert.equal(
+      await taken('search:\n  algorithm: "da|"\n', 'dash'),
+      'search:\n  algorithm: "dash"\n',
+    );
+    assert.deepEqual(await labels('search:\n  algorithm:\n    |'), [
+      'darts',
+      'gaea',
+      'dash',
+      'fixed',
+    ]);
+    assert.deepEqual(await labels('baselines: |'), ['true', 'false']);
+    assert.deepEqual(await labels('finetune: |'), ['false']);
+    assert.deepEqual(await labels('manticore: |'), ['1']);
+    assert.deepEqual(await labels('search:\n  learningRate: |'), ['1e-4']);
+    assert.deepEqual(await labels('engine: |'), ['auto', 'wasm', 'webgpu', 'tensorflow']);
+    assert.deepEqual(await labels('components:\n  a: { family: | }'), [
+      'gpt2',
+      'gptNeo',
+      'gptNeox',
+      'mamba',
+    ]);
+  });
+
+  it('of components', async () => {
+    const hybrid = (line: string) => quickConfig({ hybrid: `  blocks: 2\n${line}` });
+    assert.deepEqual(await labels(hybrid('  tokenizer: |')), ['neox', 'mamba']);
+    assert.deepEqual(await labels(hybrid('  mixture:\n    1: { pin: | }')), ['neox', 'mamba']);
+    assert.deepEqual(await labels(hybrid('  mixture:\n    1: { pin: |')), ['neox', 'mamba']);
+    assert.deepEqual(await labels(hybrid('  mixture:\n    1: { pin: { neox: 1, | } }')), ['mamba']);
+    assert.deepEqual(await labels(hybrid('  mixture:\n    1: { prune: [ne|] }')), [
+      'neox',
+      'mamba',
+    ]);
+    assert.deepEqual(await labels(hybrid('  mixture:\n    1: { prune: [neox, |] }')), ['mamba']);
+    assert.deepEqual(
+      await labels(hybrid('  mixture:\n    1:\n      prune:\n        - neox\n        - |')),
+      ['mamba'],
+    );
+    assert.deepEqual(await labels(hybrid('  mixture:\n    1:\n      init:\n        |')), [
+      'neox',
+      'mamba',
+    ]);
+    assert.deepEqual(await labels(hybrid('  mixture:\n    1: { prune: [neox], pin: | }')), [
+      'mamba',
+    ]);
+  });
+
+  it('nothing in comments, behind a whole value, in texts over several lines', async () => {
+    for (const marked of [
+      '# sea|',
+      'search: # |\n  steps: 3',
+      'search:\n  algorithm: darts |',
+      'hybrid: { blocks: 3 |}',
+      'components:\n  a:\n    source: >\n      wor|',
+      'search: { steps: 3 }|',
+      'search:\n  algorithm: *a|',
+      'search:\n  algorithm: darts\n    x|',
+    ]) {
+      assert.deepEqual(await complete(marked), [], marked);
+    }
+  });
+
+  it('behind Windows line ends, with tabs, and in a half-typed document', async () => {
+    assert.deepEqual(await labels('search:\r\n  algorithm: |\r\n  steps: 3\r\n'), [
+      'darts',
+      'gaea',
+      'dash',
+      'fixed',
+    ]);
+    assert.equal(
+      await taken('manticore: 1\r\nfin|\r\n', 'finetune'),
+      'manticore: 1\r\nfinetune:\r\n  steps: ${0:300}\r\n',
+    );
+    assert.ok((await labels('search:\n\tste|')).includes('steps'));
+    assert.deepEqual(
+      await labels('components: {{\nhybrid:\n  tokenizer: [\nsearch:\n  algorithm: |\n"'),
+      ['darts', 'gaea', 'dash', 'fixed'],
+    );
+  });
+});
+
+describe('completion of places', () => {
+  const source = (value: string) => `components:\n  a:\n    source: ${value}\n`;
+
+  it('of model folders', async () => {
+    assert.deepEqual(await labels(source('./models/|'), somePlaces), ['tiny-neox', 'tiny mamba']);
+    assert.deepEqual(await labels(source('|'), somePlaces), [
+      'models/',
+      'hf:EleutherAI/pythia-160m',
+      'hf:',
+    ]);
+    assert.equal(await taken(source('|'), 'models/', somePlaces), source('./models/'));
+    assert.equal(
+      await taken(source('./models/ti|ny-n'), 'tiny-neox', somePlaces),
+      source('./models/tiny-neox'),
+    );
+    assert.equal(
+      await taken(source('./models/|'), 'tiny mamba', somePlaces),
+      source('"./models/tiny mamba"'),
+    );
+    assert.equal(
+      await taken(source("'./models/|'"), 'tiny mamba', somePlaces),
+      source("'./models/tiny mamba'"),
+    );
+  });
+
+  it('of models in the cache', async () => {
+    assert.deepEqual(await labels(source('hf:|'), somePlaces), ['hf:EleutherAI/pythia-160m']);
+    assert.equal(
+      await taken(source('hf:Eleu|'), 'hf:EleutherAI/pythia-160m', somePlaces),
+      source('hf:EleutherAI/pythia-160m'),
+    );
+    assert.deepEqual(await labels('components: { a: { source: hf:| } }', somePlaces), [
+      'hf:EleutherAI/pythia-160m',
+    ]);
+  });
+
+  it('of data files', async () => {
+    const train = (value: string) => `data:\n  train: { ${value} }\n`;
+    assert.deepEqual(await labels(train('text: ./data/|'), somePlaces), [
+      'train.txt',
+      'train.jsonl',
+    ]);
+    const [first] = (await complete(train('jsonl: ./data/|'), somePlaces)).toSorted((a, b) =>
+      a.sortText! < b.sortText! ? -1 : 1,
+    );
+    assert.equal(first?.label, 'train.jsonl');
+  });
+});
+
+describe('snippets', () => {
+  it('a whole config in an empty document', async () => {
+    for (const text of ['|', '# a comment\n|', 'man|']) {
+      const found = await complete(text);
+      assert.ok(found.some(({ label, snippet }) => label === 'manticore config' && snippet));
+    }
+    const found = await complete('manticore: 1\n|');
+    assert.ok(!found.some(({ label }) => label === 'manticore config'));
+  });
+
+  it('components', async () => {
+    const found = await complete('components:\n  |');
+    assert.deepEqual(
+      found.map(({ label }) => label),
+      ['component from a folder', 'component from the hub', 'component from scratch'],
+    );
+    assert.equal(
+      await taken('components:\n  |', 'component from a folder'),
+      'components:\n  ${1:name}:\n    source: ${0:./models/some-model}',
+    );
+  });
+});
