@@ -1,6 +1,5 @@
 /** Run, stop, pause, resume: a search's life from the editor. Never a modal; the search never depends on this window. */
-import type {
-  Uri} from 'vscode';
+import type { Uri } from 'vscode';
 import {
   DiagnosticSeverity,
   ProgressLocation,

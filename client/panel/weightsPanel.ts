@@ -125,7 +125,7 @@ export class WeightsPanel implements Disposable {
   private async sendSnapshot(): Promise<void> {
     const question = ++this.question;
     const outcome = await this.ask('manticore/runSnapshot', { dir: this.dir });
-    if (question !== this.question || outcome === undefined) return;
+    if (!this.isCurrent(question) || outcome === undefined) return;
     if (!outcome.ok) {
       this.post({ type: 'unavailable', error: outcome.error });
       return;
@@ -137,9 +137,13 @@ export class WeightsPanel implements Disposable {
       dir: this.dir,
       fromSeq: outcome.value.nextSeq,
     });
-    if (question === this.question && watched?.ok === false) {
+    if (this.isCurrent(question) && watched?.ok === false) {
       this.post({ type: 'unavailable', error: watched.error });
     }
+  }
+
+  private isCurrent(question: number): boolean {
+    return question === this.question;
   }
 
   private showName(snapshot: RunSnapshot): void {
