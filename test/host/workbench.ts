@@ -1,5 +1,5 @@
 /** What a user does in a VS Code window, and what they see there. */
-import type { FrameLocator, Locator, Page } from 'playwright-core';
+import { errors, type FrameLocator, type Locator, type Page } from 'playwright-core';
 import { eventually } from './waiting';
 
 export class Workbench {
@@ -25,6 +25,13 @@ export class Workbench {
   async ready(): Promise<void> {
     await this.page.locator('.monaco-workbench .part.statusbar').waitFor({ timeout: 120_000 });
     await this.page.locator('.monaco-workbench .part.editor').waitFor();
+    // What extensions contribute comes later, the icon of their views among it.
+    await this.page
+      .locator('.activitybar .action-item')
+      .and(this.page.getByRole('tab', { name: 'Manticore' }))
+      .or(this.page.locator('.activitybar [aria-label="Manticore"]'))
+      .first()
+      .waitFor();
   }
 
   get editor(): Locator {
@@ -42,30 +49,33 @@ export class Workbench {
 
   /** Opens a file of the folder by the start of its name. */
   async openFile(name: string): Promise<void> {
-    await this.show('');
-    await this.quickInput.locator('input[type=text]').fill(name);
-    await this.choices.filter({ hasText: name }).first().click();
+    await this.pick('', name, this.choices.filter({ hasText: name }).first());
     await this.page.locator('.tab.active', { hasText: name }).waitFor();
     await this.editor.locator('.view-lines .view-line').first().waitFor();
   }
 
   /** Runs a command by its title from the palette. */
   async run(title: string): Promise<void> {
-    await this.show('>');
-    await this.quickInput.locator('input[type=text]').fill(`>${title}`);
-    await this.command(title).click();
+    await this.pick('>', `>${title}`, this.command(title));
   }
 
-  /** Whether the palette offers a command. */
-  async offers(title: string): Promise<boolean> {
-    await this.show('>');
-    await this.quickInput.locator('input[type=text]').fill(`>${title}`);
-    const none = this.choices.filter({ hasText: 'No matching commands' });
-    await this.command(title).or(none).first().waitFor();
-    const offered = (await this.command(title).count()) > 0;
-    await this.page.keyboard.press('Escape');
-    await this.quickInput.waitFor({ state: 'hidden' });
-    return offered;
+  /**
+   * Opens the quick input, writes into it and clicks a row. Again from the start when the row doesn't come: the list is
+   * that of the moment in which it was opened, and a window that has just loaded takes the focus away.
+   */
+  private async pick(prefix: '' | '>', text: string, row: Locator): Promise<void> {
+    await eventually(text, async () => {
+      try {
+        await this.show(prefix);
+        await this.quickInput.locator('input[type=text]').fill(text, { timeout: 3_000 });
+        await row.click({ timeout: 3_000 });
+        return true;
+      } catch (error) {
+        if (!(error instanceof errors.TimeoutError)) throw error;
+        await this.page.keyboard.press('Escape');
+        return undefined;
+      }
+    });
   }
 
   private command(title: string): Locator {
@@ -76,14 +86,9 @@ export class Workbench {
   }
 
   private async show(prefix: '' | '>'): Promise<void> {
-    await eventually('the palette', async () => {
-      if (await this.quickInput.isVisible()) return true;
-      await this.page.keyboard.press(prefix === '>' ? 'F1' : 'Control+P');
-      return this.quickInput
-        .waitFor({ timeout: 5_000 })
-        .then(() => true)
-        .catch(() => undefined);
-    });
+    if (await this.quickInput.isVisible()) return;
+    await this.page.keyboard.press(prefix === '>' ? 'F1' : 'Control+P');
+    await this.quickInput.waitFor({ timeout: 3_000 });
   }
 
   /** Chooses the row of an open quick pick that holds `text`. */
