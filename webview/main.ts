@@ -7,6 +7,7 @@ import { Panel } from './panel';
 import { registerToolkit } from './toolkit';
 
 registerToolkit();
-const panel = new Panel(connectHost());
-document.body.append(panel.root);
+const place = document.getElementById('root') ?? document.body;
+const panel = new Panel(connectHost(), place.dataset['dir'] ?? '');
+place.append(panel.root);
 panel.start();

@@ -22,8 +22,12 @@ export class Panel {
   #chosenBlock = 0;
   #saving = false;
 
-  constructor(private readonly host: Host) {
-    this.#store = new Store(initialModel(host.saved), (model) => this.#draw(model));
+  /** @param dir the run's folder */
+  constructor(
+    private readonly host: Host,
+    dir: string,
+  ) {
+    this.#store = new Store(initialModel(host.saved, dir), (model) => this.#draw(model));
     this.#header = new Header({
       onCommand: (command) => host.post({ type: 'command', command }),
       exportButton: makeMenuButton('Export', 'Save what is drawn', () => []),

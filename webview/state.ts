@@ -54,14 +54,16 @@ export type PanelAction =
   | { readonly type: 'dismiss' }
   | { readonly type: 'unzoom' };
 
-export function initialModel(saved: PanelState | undefined): PanelModel {
+/** @param saved what an earlier page kept; of another run it counts for nothing */
+export function initialModel(saved: PanelState | undefined, dir: string): PanelModel {
+  const kept = saved && (dir === '' || saved.dir === dir) ? saved : undefined;
   return {
     run: undefined,
     unavailable: undefined,
-    dir: saved?.dir ?? '',
-    where: saved?.where,
-    step: saved?.step,
-    view: saved?.view ?? 'heatmap',
+    dir: dir === '' ? (kept?.dir ?? '') : dir,
+    where: kept?.where,
+    step: kept?.step,
+    view: kept?.view ?? 'heatmap',
     exact: undefined,
     zoomed: {},
     pending: [],
