@@ -73,7 +73,7 @@ function editFlow(
 }
 
 /** Comments of a part of a flow collection that goes, each still in a line of its own. */
-function keptComments({ text, comments }: EditedText, span: TextSpan): string {
+export function keptComments({ text, comments }: EditedText, span: TextSpan): string {
   const eol = eolOf(text);
   const indent = ' '.repeat(span.start - lineStartOf(text, span.start));
   return comments
@@ -106,12 +106,8 @@ function editBlock(
     const at =
       before === undefined
         ? lineStartOf(text, starts[following]!)
-        : lineEndOf(text, parts[before]!.span.end);
-    const line = `${indent}${mark}${inserted}`;
-    edits.push({
-      span: { start: at, end: at },
-      text: before === undefined ? `${line}${eol}` : `${eol}${line}`,
-    });
+        : nextLine(text, parts[before]!.span.end);
+    edits.push({ span: { start: at, end: at }, text: `${indent}${mark}${inserted}${eol}` });
   }
   return edits;
 }
@@ -128,11 +124,17 @@ function startInLine(text: string, offset: number, isList: boolean): number | un
 export function lineDeletion({ text, comments }: EditedText, span: TextSpan): TextEdit {
   const start = lineStartOf(text, span.start);
   const lineEnd = lineEndOf(text, span.end);
-  const end = Math.min(text.length, text.startsWith('\r\n', lineEnd) ? lineEnd + 2 : lineEnd + 1);
+  const end = nextLine(text, span.end);
   const indent = text.slice(start, span.start);
   const eol = eolOf(text);
   const kept = comments
     .filter((comment) => span.start <= comment.start && comment.end <= lineEnd)
     .map((comment) => `${indent}${text.slice(comment.start, comment.end)}${eol}`);
   return { span: { start, end }, text: kept.join('') };
+}
+
+/** Where the line behind that of `offset` begins; the text's end in its last line. */
+export function nextLine(text: string, offset: number): number {
+  const end = text.indexOf('\n', offset);
+  return end < 0 ? text.length : end + 1;
 }

@@ -175,6 +175,8 @@ class EntryWalk {
     if (!node) return behindKey;
     const start = spanOfNode(node, this.text).start;
     const end = Math.max(start, this.visit({ path, node, inFlow, through }));
+    // Where nothing is written, the parser's own place may lie lines below.
+    if (key && isScalar(node) && end === start) return behindKey;
     const value = { start, end };
     const span = { start: key?.start ?? start, end: endOf(end) };
     this.entries[place] = { ...entry, value, span };

@@ -24,7 +24,7 @@ import {
   type BlockState,
 } from './mixtureState';
 import { MIXTURE, MixtureText, type NewBlock } from './mixtureText';
-import { applied, difference, merged } from './textEdits';
+import { applied, difference, eolOf, merged } from './textEdits';
 
 export type { BlockState } from './mixtureState';
 
@@ -41,27 +41,15 @@ export function mixtureEdit(
   const wanted = wantedStates(document, state);
   if (!isEditable(document) || says(document, wanted)) return [];
   const { text } = document;
-  const attempts = [
-    () => stepwise(document, wanted),
-    () => {
-      const expanded = withoutAliases(document);
-      const edits = expanded && stepwise(expanded, wanted);
-      return expanded && edits && difference(text, applied(expanded.text, edits));
-    },
-    () => rewritten(document, wanted),
-  ];
-  for (const attempt of attempts) {
-    const edits = attempt();
+  for (const attempt of [stepwise, writtenOut, rewritten]) {
+    const edits = attempt(document, wanted);
     if (edits && says(readDocument(applied(text, edits)), wanted)) return edits;
   }
   return [];
 }
 
 /** Of the blocks that the config has, without those that name what isn't its component. */
-function wantedStates(
-  { data }: ConfigDocument,
-  state: readonly BlockState[],
-): ReadonlyMap<number, BlockState> {
+function wantedStates({ data }: ConfigDocument, state: readonly BlockState[]): Wanted {
   const names = new Set(keysOf(data, ['components']));
   const count = dataAt(data, ['hybrid', 'blocks']);
   const blocks = typeof count === 'number' ? Math.min(count, state.length) : state.length;
@@ -80,15 +68,22 @@ function isEditable(document: ConfigDocument): boolean {
   );
 }
 
-function says(document: ConfigDocument, wanted: ReadonlyMap<number, BlockState>): boolean {
+function says(document: ConfigDocument, wanted: Wanted): boolean {
   if (document.problems.some(({ severity }) => severity === 'error')) return false;
   return [...wanted].every(([block, state]) => isSameState(writtenState(document, block), state));
 }
 
-function stepwise(
-  document: ConfigDocument,
-  wanted: ReadonlyMap<number, BlockState>,
-): readonly TextEdit[] | undefined {
+type Wanted = ReadonlyMap<number, BlockState>;
+
+function stepwise(document: ConfigDocument, wanted: Wanted): readonly TextEdit[] | undefined {
+  const { text } = document;
+  // Lines are taken out and put in whole: the last one gets its end for as long.
+  const eol = eolOf(text);
+  if (!text.endsWith('\n')) {
+    const ended = readDocument(text + eol);
+    const edits = stepwise(ended, wanted);
+    return edits && difference(text, applied(ended.text, edits).slice(0, -eol.length));
+  }
   const changed = [...wanted].filter(
     ([block, state]) => !isSameState(writtenState(document, block), state),
   );
@@ -122,7 +117,7 @@ class MixtureWriter {
       }
     }
     const outer = this.mixture.editBlocks(removed, added);
-    return outer && [...outer, ...inner];
+    return outer && [...inner, ...outer];
   }
 
   private hasNothingElse({ path, node }: Entry): boolean {
@@ -163,7 +158,7 @@ class MixtureWriter {
     }
     removed.delete(-1);
     const outer = editCollection(this.mixture.whole, node, parts, removed, insertions);
-    return outer && [...outer, ...inner];
+    return outer && [...inner, ...outer];
   }
 
   private editPin(
@@ -197,7 +192,7 @@ class MixtureWriter {
         text: `${quotedName(name)}: ${weightText(weight)}`,
       }));
     const outer = editCollection(this.mixture.whole, entry.node, parts, removed, insertions);
-    return outer && [...outer, ...edits];
+    return outer && [...edits, ...outer];
   }
 
   private editPrune(entry: Entry, prune: readonly string[]): readonly TextEdit[] | undefined {
@@ -219,6 +214,13 @@ class MixtureWriter {
 }
 
 const isEmpty = ({ pin, prune }: BlockState) => pin === undefined && prune.length === 0;
+
+/** Step by step, after every alias inside `hybrid.mixture` is written out. */
+function writtenOut(document: ConfigDocument, wanted: Wanted): readonly TextEdit[] | undefined {
+  const expanded = withoutAliases(document);
+  const edits = expanded && stepwise(expanded, wanted);
+  return edits && difference(document.text, applied(expanded.text, edits));
+}
 
 /** The document with every alias inside `hybrid.mixture` written out; `undefined` where there is none. */
 function withoutAliases(document: ConfigDocument): ConfigDocument | undefined {
@@ -245,10 +247,7 @@ function flowText(value: unknown): string {
 const keyText = (key: string) => (/^[1-9]\d*$/.test(key) ? key : quotedName(key));
 
 /** The last resort: `hybrid.mixture` as a whole, written anew. */
-function rewritten(
-  document: ConfigDocument,
-  wanted: ReadonlyMap<number, BlockState>,
-): readonly TextEdit[] | undefined {
+function rewritten(document: ConfigDocument, wanted: Wanted): readonly TextEdit[] | undefined {
   const mixture = entryAt(document, MIXTURE);
   if (!mixture?.node || mixture.value.end <= mixture.value.start) return undefined;
   const blocks = new Set([...keysOf(document.data, MIXTURE), ...[...wanted.keys()].map(String)]);

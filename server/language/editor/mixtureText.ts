@@ -2,8 +2,14 @@
 import { isAlias, isMap } from 'yaml';
 import type { TextEdit } from '../../contract/problem';
 import type { ConfigDocument, Path } from '../configDocument';
-import { lineEndOf, lineStartOf } from './caret';
-import { editCollection, lineDeletion, type EditedText } from './collectionEdit';
+import { lineStartOf } from './caret';
+import {
+  editCollection,
+  keptComments,
+  lineDeletion,
+  nextLine,
+  type EditedText,
+} from './collectionEdit';
 import { entriesOf, samePath, type Entry } from './entries';
 import { commentSpans, eolOf } from './textEdits';
 
@@ -80,16 +86,17 @@ export class MixtureText {
     const source = this.whole.text;
     const isWritten = value.end > value.start;
     const isOnLine = isWritten && !source.slice(key!.end, value.start).includes('\n');
-    const isPlain = !this.whole.comments.some(
-      (comment) => value.start <= comment.start && comment.end <= value.end,
-    );
-    if (isOnLine && isPlain) return [{ span: value, text }];
+    if (isOnLine) {
+      const comments = keptComments(this.whole, value);
+      const isLast = /^[ \t]*(?:\r?\n|$)/.test(source.slice(value.end));
+      return [{ span: value, text: text + (isLast ? comments.trimEnd() : comments) }];
+    }
     const colon = /^[ \t]*:/.exec(source.slice(key!.end));
     if (!colon) return undefined;
     const at = key!.end + colon[0].length;
     if (!isWritten) return [{ span: { start: at, end: at }, text: ` ${text}` }];
-    if (isOnLine || entry.inFlow || !node) return undefined;
-    const rest = lineEndOf(source, at) + (source.startsWith('\r\n', lineEndOf(source, at)) ? 2 : 1);
+    if (entry.inFlow || !node) return undefined;
+    const rest = nextLine(source, at);
     const from = source.slice(rest, value.start).search(/\S/);
     const start = from < 0 ? value.start : rest + from;
     return [
@@ -110,9 +117,9 @@ export class MixtureText {
     if (value.end > value.start && written.includes('\n')) return undefined;
     const colon = /^[ \t]*:/.exec(text.slice(key!.end));
     if (!colon) return undefined;
-    const at = lineEndOf(text, value.end);
+    const at = nextLine(text, value.end);
     const from = key!.end + colon[0].length;
-    const block = lines.map((line) => `${this.eol}${indent}${line}`).join('');
+    const block = lines.map((line) => `${indent}${line}${this.eol}`).join('');
     return [
       { span: { start: from, end: Math.max(from, value.end) }, text: '' },
       { span: { start: at, end: at }, text: block },
