@@ -1,11 +1,11 @@
 /** Tests that run inside the extension host, where `vscode` is; each shows up here by its own name. */
-import { copyFile, readFile, rm } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { Test, type Suite } from 'mocha';
 import { insideResults, installedExtension } from './codeServer';
 import type { InsideResult } from './inside/resultFile';
 import { root } from './place';
-import { changeConfig, configName, layQuickstart } from './quickstart';
+import { layQuickstart } from './quickstart';
 import { inVsCode, type HostScene } from './scene';
 
 /** Opens a window whose extension host runs `build/host/inside/<name>.js`, and waits for what it found. */
@@ -52,20 +52,14 @@ function inside(
   inVsCode(title, { installed: true, testDriver: true }, (scene) => {
     before(async function () {
       const results = await runInside(scene(), name, await prepare(scene()));
-      adopt(this.test!.parent!.bail(false), results);
+      adopt(this.test!.parent!, results);
     });
     it('comes to its end', () => undefined);
   });
 }
 
-inside('inside the extension host, with a folder', 'folder', async (scene) => {
-  const folder = await layQuickstart(scene, 'a folder');
-  const mixed = path.join(folder, 'mixture.manticore.yaml');
-  await copyFile(path.join(folder, configName), mixed);
-  await changeConfig(mixed, {
-    'hybrid.mixture': { 1: { pin: 'neox' }, 2: { init: { neox: 0.7, mamba: 0.3 } } },
-  });
-  return folder;
-});
+inside('inside the extension host, with a folder', 'folder', (scene) =>
+  layQuickstart(scene, 'a folder'),
+);
 
 inside('inside the extension host, without a folder', 'noFolder', () => Promise.resolve(undefined));

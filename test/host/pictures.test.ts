@@ -12,7 +12,7 @@ const themes = [
   { name: 'hc-light', id: 'Default High Contrast Light', kind: 'hc-light' },
 ] as const;
 
-inVsCode('pictures', { installed: true }, (scene) => {
+inVsCode('pictures', { installed: true, isPath: true }, (scene) => {
   let weights: Weights;
 
   before(async () => {

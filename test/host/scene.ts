@@ -68,12 +68,16 @@ export class HostScene {
   }
 }
 
-/** A suite with a server and a window of its own, in which a failed test ends what builds on it. */
-export function inVsCode(title: string, wish: ServerWish, body: (scene: () => HostScene) => void) {
+/** A suite with a server and a window of its own. Where its tests build on each other, a failed one ends it. */
+export function inVsCode(
+  title: string,
+  wish: ServerWish & { readonly isPath?: boolean },
+  body: (scene: () => HostScene) => void,
+): void {
   describe(title, function () {
-    this.bail(true);
     this.timeout(300_000);
     let scene: HostScene | undefined;
+    let hasFailed = false;
     const started = (): HostScene => {
       if (scene === undefined) throw new Error('the suite has not begun');
       return scene;
@@ -81,9 +85,14 @@ export function inVsCode(title: string, wish: ServerWish, body: (scene: () => Ho
     before(async () => {
       scene = await HostScene.start(wish);
     });
+    // mocha's own `bail` would end the suites after this one as well.
+    beforeEach(function () {
+      if (hasFailed && wish.isPath === true) this.skip();
+    });
     afterEach(async function () {
       const { currentTest } = this;
       if (currentTest?.state !== 'failed' || scene === undefined) return;
+      hasFailed = true;
       console.log(`      left in ${await scene.keepEvidence(currentTest.fullTitle())}`);
     });
     after(async () => {

@@ -26,67 +26,71 @@ async function madeRun(scene: HostScene): Promise<string> {
   return dir;
 }
 
-inVsCode('a folder that is not trusted', { installed: true, asksForTrust: true }, (scene) => {
-  let folder: string;
-  let present: number;
-  const secret = 'a secret that no panel may show';
+inVsCode(
+  'a folder that is not trusted',
+  { installed: true, asksForTrust: true, isPath: true },
+  (scene) => {
+    let folder: string;
+    let present: number;
+    const secret = 'a secret that no panel may show';
 
-  before(async () => {
-    folder = await layQuickstart(scene(), 'cloned', shortSearch);
-    await layHostileRun(folder, await madeRun(scene()));
-    await layLinkedRun(folder, scene().path('secret.txt'));
-    await scene().workbench.open(folder);
-    present = (await runsIn(folder)).length;
-  });
+    before(async () => {
+      folder = await layQuickstart(scene(), 'cloned', shortSearch);
+      await layHostileRun(folder, await madeRun(scene()));
+      await layLinkedRun(folder, scene().path('secret.txt'));
+      await scene().workbench.open(folder);
+      present = (await runsIn(folder)).length;
+    });
 
-  it('checks a config as it is typed', async () => {
-    const { workbench } = scene();
-    await workbench.page.getByText('Restricted Mode').first().waitFor();
-    await workbench.openFile(configName);
-    await workbench.putCursorBehind('algorithm');
-    await workbench.page.keyboard.press('Backspace');
-    await workbench.editor.locator('.squiggly-error').first().waitFor();
-    await workbench.page.keyboard.press('Control+Z');
-    await workbench.editor.locator('.squiggly-error').first().waitFor({ state: 'detached' });
-  });
+    it('checks a config as it is typed', async () => {
+      const { workbench } = scene();
+      await workbench.page.getByText('Restricted Mode').first().waitFor();
+      await workbench.openFile(configName);
+      await workbench.putCursorBehind('algorithm');
+      await workbench.page.keyboard.press('Backspace');
+      await workbench.editor.locator('.squiggly-error').first().waitFor();
+      await workbench.page.keyboard.press('Control+Z');
+      await workbench.editor.locator('.squiggly-error').first().waitFor({ state: 'detached' });
+    });
 
-  it('refuses to run, with a sentence and the way to trust', async () => {
-    const { workbench } = scene();
-    await workbench.run('Manticore: Run Manticore Search');
-    await workbench
-      .notification('needs a trusted workspace')
-      .getByRole('button', { name: 'Manage Workspace Trust' })
-      .waitFor();
-    assert.equal((await runsIn(folder)).length, present);
-    await scene().picture('untrusted');
-  });
+    it('refuses to run, with a sentence and the way to trust', async () => {
+      const { workbench } = scene();
+      await workbench.run('Manticore: Run Manticore Search');
+      await workbench
+        .notification('needs a trusted workspace')
+        .getByRole('button', { name: 'Manage Workspace Trust' })
+        .waitFor();
+      assert.equal((await runsIn(folder)).length, present);
+      await scene().picture('untrusted');
+    });
 
-  it('shows what a hostile run folder holds as text, and follows no link out of it', async () => {
-    const { workbench } = scene();
-    await workbench.showRuns();
-    await workbench.run('Manticore: Open Weights');
-    if (await workbench.quickInput.isVisible()) await workbench.choose('evil');
-    const weights = new Weights(workbench);
-    await weights.open();
-    for (const frame of workbench.page.frames()) {
-      assert.equal(await frame.evaluate(() => 'pwned' in window), false);
-    }
-    assert.doesNotMatch(await weights.words(), new RegExp(secret));
-    assert.match(await readFile(scene().path('secret.txt'), 'utf8'), new RegExp(secret));
-  });
+    it('shows what a hostile run folder holds as text, and follows no link out of it', async () => {
+      const { workbench } = scene();
+      await workbench.showRuns();
+      await workbench.run('Manticore: Open Weights');
+      if (await workbench.quickInput.isVisible()) await workbench.choose('evil');
+      const weights = new Weights(workbench);
+      await weights.open();
+      for (const frame of workbench.page.frames()) {
+        assert.equal(await frame.evaluate(() => 'pwned' in window), false);
+      }
+      assert.doesNotMatch(await weights.words(), new RegExp(secret));
+      assert.match(await readFile(scene().path('secret.txt'), 'utf8'), new RegExp(secret));
+    });
 
-  it('runs once it is trusted', async () => {
-    const { workbench } = scene();
-    await workbench.run('Workspaces: Manage Workspace Trust');
-    await workbench.page
-      .locator('.workspace-trust-editor')
-      .getByRole('button', { name: /^Trust$/ })
-      .first()
-      .click();
-    await workbench.page.getByText('Restricted Mode').first().waitFor({ state: 'detached' });
-    await workbench.openFile(configName);
-    await workbench.run('Manticore: Run Manticore Search');
-    const run = await newestRun(folder, present + 1);
-    assert.equal((await eventOf(run, 'finished')).status, 'done');
-  });
-});
+    it('runs once it is trusted', async () => {
+      const { workbench } = scene();
+      await workbench.run('Workspaces: Manage Workspace Trust');
+      await workbench.page
+        .locator('.workspace-trust-editor')
+        .getByRole('button', { name: /^Trust$/ })
+        .first()
+        .click();
+      await workbench.page.getByText('Restricted Mode').first().waitFor({ state: 'detached' });
+      await workbench.openFile(configName);
+      await workbench.run('Manticore: Run Manticore Search');
+      const run = await newestRun(folder, present + 1);
+      assert.equal((await eventOf(run, 'finished')).status, 'done');
+    });
+  },
+);

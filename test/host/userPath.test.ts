@@ -28,7 +28,7 @@ function assertNoGap(events: readonly RunEvent[]): void {
   );
 }
 
-inVsCode('a user’s path', { installed: true }, (scene) => {
+inVsCode('a user’s path', { installed: true, isPath: true }, (scene) => {
   let folder: string;
   let config: string;
   let run: string;
@@ -41,7 +41,7 @@ inVsCode('a user’s path', { installed: true }, (scene) => {
     const { workbench } = scene();
     await workbench.open(folder);
     await workbench.run('Manticore: Open Quickstart');
-    await workbench.answer(`${folder}${path.sep}`);
+    await workbench.choose('In Mischung');
     await workbench.page.locator('.tab', { hasText: configName }).waitFor();
     for (const file of ['models/tiny-neox/model.safetensors', 'data/train.txt']) {
       const laid = await readFile(path.join(folder, file));
@@ -95,6 +95,8 @@ inVsCode('a user’s path', { installed: true }, (scene) => {
       .getByText(/search [\d,]+\/20,?000/)
       .first()
       .waitFor();
+    // The same numbers beside the config.
+    await workbench.editor.locator('.view-lines', { hasText: /neox\s[▁-█]\s[\d.]+/ }).waitFor();
     await scene().picture('weights');
   });
 

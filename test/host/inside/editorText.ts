@@ -69,8 +69,12 @@ export function codeOf({ code }: Diagnostic): string {
 
 /** What a provider command answers once it answers anything. */
 export async function provided<T>(command: string, ...args: readonly unknown[]): Promise<T[]> {
-  return eventually(command, async () => {
-    const found = await commands.executeCommand<T[] | undefined>(command, ...args);
-    return found !== undefined && found.length > 0 ? found : undefined;
-  });
+  return eventually(
+    command,
+    async () => {
+      const found = await commands.executeCommand<T[] | undefined>(command, ...args);
+      return found !== undefined && found.length > 0 ? found : undefined;
+    },
+    { limitMs: 60_000 },
+  );
 }

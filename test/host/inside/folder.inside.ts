@@ -2,7 +2,6 @@
 import assert from 'node:assert/strict';
 import {
   CodeActionKind,
-  Range,
   WorkspaceEdit,
   commands,
   extensions,
@@ -14,7 +13,6 @@ import {
   type DocumentSymbol,
   type FoldingRange,
   type Hover,
-  type InlayHint,
   type Location,
   type SemanticTokens,
   type TextEdit,
@@ -40,10 +38,6 @@ function textOf(content: Hover['contents'][number]): string {
 }
 
 function activation(): void {
-  it('waits for a config, a command or a view', () => {
-    assert.equal(extensions.getExtension(extensionId)?.isActive, false);
-  });
-
   it('comes with a config, whose language is Manticore', async () => {
     const document = await shown(inFolder(config));
     assert.equal(document.languageId, 'manticore');
@@ -142,7 +136,7 @@ function language(): void {
       .flatMap(({ contents }) => contents)
       .map((content) => textOf(content))
       .join('\n');
-    assert.match(text, /α|learning rate/i);
+    assert.match(text, /architecture parameters/);
   });
 
   it('finds and renames a component', async () => {
@@ -201,21 +195,6 @@ function language(): void {
     assert.match(document.getText(), /^ {2}blocks: 4 # N$/m);
     assert.match(document.getText(), /^# Two small pretrained models/);
     await commands.executeCommand('workbench.action.files.revert');
-  });
-
-  it('hints what a block holds', async () => {
-    const document = await shown(inFolder('mixture.manticore.yaml'));
-    const hints = await provided<InlayHint>(
-      'vscode.executeInlayHintProvider',
-      document.uri,
-      document.validateRange(new Range(0, 0, 1000, 0)),
-    );
-    const text = hints
-      .map(({ label }) =>
-        typeof label === 'string' ? label : label.map(({ value }) => value).join(''),
-      )
-      .join('\n');
-    assert.match(text, /neox|mamba/);
   });
 }
 

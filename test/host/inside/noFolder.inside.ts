@@ -8,7 +8,7 @@ import { runInside } from './runInside';
 export function run(): Promise<void> {
   return runInside(() => {
     describe('without a folder', () => {
-      it('activates by a command', async () => {
+      it('waits for a config, a command or a view to activate', async () => {
         assert.equal(workspace.workspaceFolders, undefined);
         assert.equal(extensions.getExtension(extensionId)?.isActive, false);
         await commands.executeCommand('manticore.showLog');
