@@ -1,18 +1,154 @@
-/** Formatting. */
+/**
+ * Formatting: two spaces a level, one space behind colons, commas and dashes, none at the ends of lines. Words, their order
+ * and style, comments and blank lines stay; only blanks between them change.
+ */
+import { Parser } from 'yaml';
 import type { TextEdit } from '../../contract/problem';
 import { readDocument } from '../configDocument';
 import { parseConfig } from '../parseConfig';
-import { applied, merged } from './textEdits';
+import { applied, commentSpans, eolOf, merged } from './textEdits';
+import { LayoutReader, type Layout } from './layout';
 
+/**
+ * Small edits in text order; none for text that is no YAML. Formatting twice changes nothing more, and never what a check
+ * finds.
+ */
 export function formatConfig(text: string): readonly TextEdit[] {
-  const document = readDocument(text);
-  if (document.problems.some(({ severity }) => severity === 'error')) return [];
-  const edits: TextEdit[] = [];
-  for (const { index, 0: blanks } of text.matchAll(/[ \t]+(?=\r?\n|$)/g)) {
-    edits.push({ span: { start: index, end: index + blanks.length }, text: '' });
+  if (!isWhole(text)) return [];
+  const reader = new LayoutReader(text);
+  for (const token of new Parser().parse(text)) reader.token(token);
+  const edits = merged([
+    ...lineEdits(text, reader.layout),
+    ...reader.layout.gaps,
+    ...atEnd(text, reader.layout),
+  ]);
+  return saysTheSame(text, applied(text, edits)) ? edits : [];
+}
+
+function isWhole(text: string): boolean {
+  const { yaml, problems } = readDocument(text);
+  return yaml !== undefined && yaml.errors.length === 0 && !problems.some(isOfSyntax);
+}
+
+const isOfSyntax = ({ code }: { readonly code: string }) =>
+  ['yaml-syntax', 'tab-indent', 'several-documents'].includes(code);
+
+/** Whether both texts hold the same data, comments and problems. */
+function saysTheSame(before: string, after: string): boolean {
+  const [a, b] = [parseConfig(before), parseConfig(after)];
+  const codes = (parsed: typeof a) => parsed.problems.map(({ code }) => code).join();
+  const comments = (text: string) =>
+    commentSpans(text).map(({ start, end }) => text.slice(start, end).trimEnd());
+  return (
+    codes(a) === codes(b) &&
+    JSON.stringify(a.document.data) === JSON.stringify(b.document.data) &&
+    comments(before).join('\n') === comments(after).join('\n')
+  );
+}
+
+interface Line {
+  readonly start: number;
+  /** Its line end left out. */
+  readonly end: number;
+}
+
+function linesOf(text: string): readonly Line[] {
+  const lines: Line[] = [];
+  let start = 0;
+  for (const { index, 0: eol } of text.matchAll(/\r?\n/g)) {
+    lines.push({ start, end: index });
+    start = index + eol.length;
   }
-  const found = merged(edits);
-  const after = parseConfig(applied(text, found));
-  const same = JSON.stringify(after.document.data) === JSON.stringify(document.data);
-  return same ? found : [];
+  return [...lines, { start, end: text.length }];
+}
+
+/** A column as it is written, and as it will be. */
+interface Column {
+  readonly old: number;
+  readonly new: number;
+}
+
+function lineEdits(text: string, layout: Layout): readonly TextEdit[] {
+  const lines = linesOf(text);
+  const edits: TextEdit[] = [];
+  const nexts = nextColumns(lines, layout);
+  let open: Column[] = [];
+  lines.forEach((line, index) => {
+    const columns = layout.columns.get(line.start);
+    const shift = layout.shifts.get(line.start);
+    const content = text.slice(line.start, line.end);
+    const indent = /^[ \t]*/.exec(content)![0].length;
+    if (!layout.kept.has(line.start)) edits.push(...withoutTrail(line, content));
+    if (columns?.[0]) {
+      edits.push(...indented(text, line, indent, columns[0].new));
+      for (const column of columns) {
+        open = [...open.filter(({ old }) => old < column.old), column];
+      }
+    } else if (shift !== undefined) {
+      edits.push(...shifted(line, content, shift, layout.literal.has(line.start)));
+    } else if (content[indent] === '#') {
+      edits.push(...indented(text, line, indent, commentColumn(indent, open, nexts[index])));
+    }
+  });
+  return edits;
+}
+
+/** For each line the first column of the next line with an entry. */
+function nextColumns(lines: readonly Line[], { columns }: Layout): readonly (Column | undefined)[] {
+  const result = new Array<Column | undefined>(lines.length);
+  let next: Column | undefined;
+  for (let index = lines.length - 1; index >= 0; index--) {
+    result[index] = next;
+    next = columns.get(lines[index]!.start)?.[0] ?? next;
+  }
+  return result;
+}
+
+/** A comment moves with the entries it is aligned with: the next one, else one that is still open. */
+function commentColumn(column: number, open: readonly Column[], next: Column | undefined): number {
+  if (next?.old === column) return next.new;
+  const before = [...open, ...(next ? [next] : [])].filter(({ old }) => old <= column);
+  const nearest = before.reduce<Column | undefined>(
+    (best, candidate) => (best && best.old > candidate.old ? best : candidate),
+    undefined,
+  );
+  const exact = open.find(({ old }) => old === column);
+  return (exact ?? nearest)?.new ?? 0;
+}
+
+function indented(text: string, line: Line, indent: number, wanted: number): readonly TextEdit[] {
+  const span = { start: line.start, end: line.start + indent };
+  const blanks = ' '.repeat(wanted);
+  return text.slice(span.start, span.end) === blanks ? [] : [{ span, text: blanks }];
+}
+
+/** Lines inside a value move as its first line does. */
+function shifted(line: Line, content: string, by: number, isLiteral: boolean): readonly TextEdit[] {
+  const isBlank = content.trim() === '';
+  if (by === 0 || content === '' || (isBlank && !isLiteral)) return [];
+  const { start } = line;
+  if (by > 0) return [{ span: { start, end: start }, text: ' '.repeat(by) }];
+  const most = /^ */.exec(content)![0].length;
+  return [{ span: { start, end: start + Math.min(-by, most) }, text: '' }];
+}
+
+function withoutTrail(line: Line, content: string): readonly TextEdit[] {
+  const trail = /[ \t]+$/.exec(content)?.[0].length ?? 0;
+  // A line of blanks alone is emptied here, and has no indentation to change.
+  return trail === 0 ? [] : [{ span: { start: line.end - trail, end: line.end }, text: '' }];
+}
+
+/** One line end behind the last word. */
+function atEnd(text: string, { lastLiteralEnd }: Layout): readonly TextEdit[] {
+  const content = text.trimEnd();
+  if (content === '' || lastLiteralEnd >= text.length) return [];
+  const eol = eolOf(text);
+  const rest = text.slice(content.length);
+  if (rest === eol || /^[ \t]+\r?\n$/.test(rest)) return [];
+  const trail = /^[ \t]*/.exec(rest)![0].length;
+  if (trail === rest.length) {
+    return [{ span: { start: text.length, end: text.length }, text: eol }];
+  }
+  const start = content.length + trail;
+  return [{ span: { start, end: text.length }, text: eol }];
 }
