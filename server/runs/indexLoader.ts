@@ -15,6 +15,7 @@ import {
 } from './runIndexFormat';
 import { readRange } from '../files/regularFile';
 import { openInside, readInside } from './safeFiles';
+import { LogGaps } from './logGaps';
 import { sameWhere, StepTable } from './stepTable';
 
 /** The index of a run as it stands, and how to take it further. */
@@ -25,6 +26,8 @@ export class LoadedIndex {
   pending: IndexRecord[] = [];
   /** Bytes of `events.index` that are right; 0: it has to be written anew. */
   fileBytes = 0;
+  /** What of the log is no `step` line. */
+  readonly gaps = new LogGaps();
   cursor: LogCursor;
 
   constructor(readonly dir: string) {
@@ -40,8 +43,14 @@ export class LoadedIndex {
     const record = recordOf(located, event, where);
     if (record === undefined) return undefined;
     if (where === this.wheres.length) this.wheres.push(whereOf(event));
-    this.table.add(record);
+    this.take(record);
     return record;
+  }
+
+  /** Adds a record whose (stage, subject, seed) is numbered. */
+  take(record: IndexRecord): void {
+    this.table.add(record);
+    if (record.kind === 'step') this.gaps.cover(record);
   }
 
   /** Takes what was added to the log since. */
@@ -82,7 +91,7 @@ async function believeStored(dir: string): Promise<LoadedIndex | undefined> {
   let last: IndexRecord | undefined;
   index.fileBytes = decodeIndex(bytes, (record) => {
     if (record.where === firsts.length) firsts.push(record);
-    index.table.add(record);
+    index.take(record);
     last = record;
   });
   if (last === undefined) return undefined;

@@ -71,7 +71,8 @@ export async function summarize(run: ListedRun): Promise<RunSummary> {
   }
 }
 
-function bestLoss(index: RunIndex): number | undefined {
+/** Lowest validation loss of the hybrid (of any subject, where the hybrid has none), nats. */
+export function bestLoss(index: RunIndex): number | undefined {
   const hybrids = index.wheres.filter((where) => where.subject === 'hybrid');
   const lossesOf = (wheres: typeof index.wheres): number[] =>
     wheres
@@ -109,7 +110,8 @@ export async function findRun(reference: string, baseDirs: readonly string[]): P
   return matches[0];
 }
 
-async function runAt(folder: string): Promise<ListedRun | undefined> {
+/** The run that a folder is; `undefined` for one that is none, or can't be read. */
+export async function runAt(folder: string): Promise<ListedRun | undefined> {
   try {
     const dir = await realpath(folder);
     if (!(await lstat(path.join(dir, manifestName))).isFile()) return undefined;
@@ -128,7 +130,7 @@ function newestFirst(a: ListedRun, b: ListedRun): number {
 }
 
 /** Names of the folders right below (no links); none when it can't be read. */
-async function foldersIn(folder: string): Promise<string[]> {
+export async function foldersIn(folder: string): Promise<string[]> {
   try {
     const entries = await readdir(folder, { withFileTypes: true });
     return entries

@@ -163,8 +163,9 @@ export async function readConfigSnapshot(dir: string): Promise<string> {
 /** `plan.json`, parsed but not checked, and its SHA-256: a resume compares that with the `started` event's. */
 export async function readPlanFile(
   dir: string,
+  maximumBytes = maximumPlanBytes,
 ): Promise<{ readonly plan: unknown; readonly planHash: string }> {
-  const bytes = await readInside(dir, planName, maximumPlanBytes);
+  const bytes = await readInside(dir, planName, maximumBytes);
   const plan: unknown = JSON.parse(bytes.toString('utf8'));
   return { plan, planHash: createHash('sha256').update(bytes).digest('hex') };
 }

@@ -1,6 +1,7 @@
 /** Loss and α of any step of a run at once: what a panel asks, without parsing the log. */
 import type { FileHandle } from 'node:fs/promises';
-import type { Alphas, Where } from '../contract/events';
+import type { Alphas, StepEvent, Where } from '../contract/events';
+import type { LogGap } from './logGaps';
 import { LoadedIndex, loadIndex, readEventAt } from './indexLoader';
 import { logName, maximumLogBytes } from './logLines';
 import { encodeHeader, encodeRecord, indexName } from './runIndexFormat';
@@ -51,6 +52,60 @@ export class RunIndex {
   get lastWhere(): Where | undefined {
     const last = this.index.table.lastWhere;
     return last === undefined ? undefined : this.index.wheres[last];
+  }
+
+  /** `seq` of the first event that is not known yet. */
+  get nextSeq(): number {
+    return this.index.cursor.lastSeq + 1;
+  }
+
+  /** Bytes of the log that are known: all that was complete at the last refresh. */
+  get logBytes(): number {
+    return this.index.cursor.position;
+  }
+
+  /** Stretches of the log between its `step` lines: where every other event stands. */
+  get gaps(): readonly LogGap[] {
+    return this.index.gaps.until(this.logBytes);
+  }
+
+  /** A position in the log, at the start of a line, from which no event from `seq` on is missed. */
+  positionBefore(seq: number): number {
+    const ends = this.wheres.map((where) => {
+      const columns = this.#columns(where);
+      const at = lowerBound(columns.seq, columns.length, seq) - 1;
+      return at < 0 ? 0 : columns.offset[at]! + columns.bytes[at]!;
+    });
+    return ends.reduce((left, right) => Math.max(left, right), 0);
+  }
+
+  /** The last step of a (stage, subject, seed), or of all: what counts, read from the log. */
+  async latestStep(where: Where | undefined = this.#latestWhere()): Promise<StepEvent | undefined> {
+    if (where === undefined) return undefined;
+    const columns = this.#columns(where);
+    if (columns.length === 0) return undefined;
+    const at = columns.length - 1;
+    const { handle } = await openInside(this.index.dir, logName, maximumLogBytes);
+    try {
+      return await stepAt(handle, columns, at);
+    } finally {
+      await handle.close();
+    }
+  }
+
+  /** The last step's number and how many there are; 0 and 0 where there are none. */
+  extent(where: Where): { readonly last: number; readonly recorded: number } {
+    const { step, length } = this.#columns(where);
+    return { last: length === 0 ? 0 : step[length - 1]!, recorded: length };
+  }
+
+  #latestWhere(): Where | undefined {
+    const lastSeq = (where: Where): number => {
+      const { seq, length } = this.#columns(where);
+      return length === 0 ? -1 : seq[length - 1]!;
+    };
+    const stepped = this.wheres.filter((where) => lastSeq(where) >= 0);
+    return stepped.sort((left, right) => lastSeq(right) - lastSeq(left))[0];
   }
 
   /** Takes what was added to the log since it was opened. */
@@ -111,7 +166,7 @@ export class RunIndex {
       for (const step of steps) {
         const at = lowerBound(columns.step, columns.length, step);
         const known = at < columns.length && columns.step[at] === step;
-        path.push(known ? await alphasAt(handle, columns, at) : undefined);
+        path.push(known ? (await stepAt(handle, columns, at))?.alphas : undefined);
       }
       return path;
     } finally {
@@ -128,17 +183,17 @@ export class RunIndex {
   }
 }
 
-async function alphasAt(
+async function stepAt(
   log: FileHandle,
   columns: ReturnType<LoadedIndex['table']['columns']>,
   at: number,
-): Promise<Alphas | undefined> {
+): Promise<StepEvent | undefined> {
   const event = await readEventAt(log, {
     offset: columns.offset[at]!,
     length: columns.bytes[at]!,
     seq: columns.seq[at]!,
   });
-  return event?.type === 'step' ? event.alphas : undefined;
+  return event?.type === 'step' ? event : undefined;
 }
 
 /** Positions of the lowest and the highest value of a stretch; a NaN takes the place of the highest. */

@@ -7,10 +7,11 @@ import { exists, systemCode } from '../files/systemErrors';
 export interface TailOptions {
   /** Milliseconds between looks; notices come earlier. */
   readonly pollMs?: number;
+  /** Start of a line of the log before which nothing is wanted. */
+  readonly position?: number;
+  /** MiB of log that are held as events at once. */
+  readonly chunksPerBatch?: number;
 }
-
-/** MiB of log that are held as events at once. */
-const chunksPerBatch = 8;
 
 /** What one look at the log found. */
 export interface TailBatch {
@@ -42,11 +43,11 @@ export async function* tailBatches(
   signal: AbortSignal,
   options: TailOptions = {},
 ): AsyncGenerator<TailBatch, void, undefined> {
-  const cursor = new LogCursor(dir, 0, fromSeq - 1);
+  const cursor = new LogCursor(dir, options.position ?? 0, fromSeq - 1);
   const notice = new Notice(dir, signal);
   try {
     while (!signal.aborted) {
-      const batch = await look(cursor);
+      const batch = await look(cursor, options.chunksPerBatch ?? 8);
       if (batch === undefined) return;
       yield batch;
       if (batch.caughtUp) await notice.wait(options.pollMs ?? 250);
@@ -57,10 +58,10 @@ export async function* tailBatches(
 }
 
 /** Some new events; none while the log isn't there yet; `undefined` once the folder is gone. */
-async function look(cursor: LogCursor): Promise<TailBatch | undefined> {
+async function look(cursor: LogCursor, chunks: number): Promise<TailBatch | undefined> {
   const events: RunEvent[] = [];
   try {
-    const caughtUp = await cursor.read(({ event }) => events.push(event), chunksPerBatch);
+    const caughtUp = await cursor.read(({ event }) => events.push(event), chunks);
     return { events, caughtUp, skipped: cursor.skipped };
   } catch (error) {
     if (systemCode(error) !== 'ENOENT') throw error;

@@ -1,8 +1,13 @@
 /**
- * The `tensorflow` engine: TensorFlow itself through tfjs-node, an optional peer that is used where it is installed.
- * Its tensors are TensorFlow's; the ops are the composites.
+ * The `tensorflow` engine: TensorFlow itself through tfjs-node, an optional peer that is used where it is installed:
+ * beside this package, else where `manticore engines --install` puts it. Its tensors are TensorFlow's; the ops are the
+ * composites.
  */
+import { createRequire } from 'node:module';
+import path from 'node:path';
+import util from 'node:util';
 import * as tf from '@tensorflow/tfjs-core';
+import { enginesFolder, installedEngine } from '../../files/userCache';
 import type { Engine } from './engine';
 import { notAvailable } from './errors';
 import { selfCheckError } from './selfCheck';
@@ -16,29 +21,58 @@ interface TensorflowModule {
 }
 
 const HINT =
-  'Install @tensorflow/tfjs-node-gpu (NVIDIA, CUDA) or @tensorflow/tfjs-node beside this package, for a Node that its binaries support; or use the wasm engine.';
+  'Install it with `manticore engines --install tensorflow` (in VS Code: Manticore: Install Engine…); or use the wasm engine.';
 
 /** Why each package could not be loaded; the first that can is given. */
 async function loadModule(): Promise<{ module: TensorflowModule; gpu: boolean }> {
   const failures: string[] = [];
+  mendUtil();
   // Spelt out, not in a loop over names: the bundler must see that they stay outside.
   const loaders: [string, boolean, () => Promise<unknown>][] = [
     ['@tensorflow/tfjs-node-gpu', true, () => import('@tensorflow/tfjs-node-gpu')],
     ['@tensorflow/tfjs-node', false, () => import('@tensorflow/tfjs-node')],
   ];
-  for (const [name, gpu, load] of loaders) {
+  for (const [name, gpu, beside] of loaders) {
     try {
-      const loaded = (await load()) as TensorflowModule & { default?: TensorflowModule };
+      const loaded = (await besideOrInstalled(name, beside)) as TensorflowModule & {
+        default?: TensorflowModule;
+      };
       return { module: loaded.default ?? loaded, gpu };
     } catch (error) {
-      const { code, message } = error as { code?: string; message: string };
-      const absent = code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
-      failures.push(
-        `${name} ${absent ? 'is not installed' : `does not load: ${message.split('\n')[0]!}`}`,
-      );
+      const reason = isAbsent(error)
+        ? 'is not installed'
+        : `does not load: ${(error as Error).message.split('\n')[0]!}`;
+      failures.push(`${name} ${reason}`);
     }
   }
   throw notAvailable('tensorflow', failures.join('; '), HINT);
+}
+
+async function besideOrInstalled(name: string, beside: () => Promise<unknown>): Promise<unknown> {
+  try {
+    return await beside();
+  } catch (error) {
+    if (!isAbsent(error)) throw error;
+    const folder = installedEngine(enginesFolder(), 'tensorflow');
+    const load: (name: string) => unknown = createRequire(path.join(folder, 'package.json'));
+    return load(name);
+  }
+}
+
+function isAbsent(error: unknown): boolean {
+  const { code } = error as { code?: string };
+  return code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND';
+}
+
+/** tfjs-node 4 asks `util` for what Node 23 took out of it. */
+function mendUtil(): void {
+  const missing = {
+    isNullOrUndefined: (value: unknown): boolean => value === null || value === undefined,
+    isArray: (value: unknown): boolean => Array.isArray(value),
+  };
+  for (const [name, value] of Object.entries(missing)) {
+    if (!(name in util)) Object.defineProperty(util, name, { value, configurable: true });
+  }
 }
 
 /** @throws EngineError `not-available` with the reason of each package */

@@ -1,0 +1,128 @@
+/** What a panel draws first, from a run's index: its steps are not parsed, but for those whose α are shown. */
+import type { AlphaFrames, LossCurve, RunSnapshot } from '../../contract/editor';
+import type { Alphas, Where } from '../../contract/events';
+import type { RunState } from '../../contract/run';
+import type { ListedRun } from '../../runs/listRuns';
+import type { RunIndex } from '../../runs/runIndex';
+import type { RunRecord } from '../../runs/runRecord';
+import { sameWhere } from '../../runs/stepTable';
+import type { PlanView } from './planView';
+import path from 'node:path';
+
+/** Points of a curve; over all curves of a run, so that one of many jobs stays light. */
+const curvePoints = { each: 2000, all: 40_000, least: 200 };
+/** Steps whose α are sent; the slider asks for others as it meets them. */
+const framesOf = { search: 320, other: 24, least: 32 };
+
+/** @param record refreshed a moment ago */
+export async function snapshotOf(
+  run: ListedRun,
+  state: RunState,
+  record: RunRecord,
+  plan: PlanView | undefined,
+): Promise<RunSnapshot> {
+  const { index } = record;
+  // Before anything is awaited, so that all parts are of the same moment.
+  const { nextSeq } = index;
+  const { events, skipped } = record;
+  const stepped = index.wheres.filter((where) => index.extent(where).recorded > 0);
+  const points = Math.max(
+    curvePoints.least,
+    Math.min(curvePoints.each, Math.floor(curvePoints.all / Math.max(1, stepped.length))),
+  );
+  const latest = await index.latestStep();
+  const curves: LossCurve[] = [];
+  for (const where of stepped) curves.push(await curveOf(index, where, plan, points));
+  return {
+    id: run.id,
+    dir: run.dir,
+    name: path.basename(run.dir),
+    config: run.manifest.config,
+    state,
+    startedAt: run.manifest.startedAt,
+    nextSeq,
+    plan: plan === undefined ? undefined : shown(plan),
+    events,
+    curves,
+    frames: await framesFor(index, stepped),
+    latest,
+    skipped,
+  };
+}
+
+function shown({ components, blocks, jobs }: PlanView): NonNullable<RunSnapshot['plan']> {
+  return {
+    components,
+    blocks,
+    jobs: jobs.map(({ stage, subject, seed, steps }) => ({ stage, subject, seed, steps })),
+  };
+}
+
+async function curveOf(
+  index: RunIndex,
+  where: Where,
+  plan: PlanView | undefined,
+  points: number,
+): Promise<LossCurve> {
+  const curve = lossCurve(index, where, 0, index.extent(where).last, points);
+  // A baseline's steps may be settled again after the search: its own events know best.
+  const total = (await index.latestStep(where))?.steps ?? plannedSteps(plan, where) ?? 0;
+  return { ...curve, total: Math.max(total, index.extent(where).last) };
+}
+
+const plannedSteps = (plan: PlanView | undefined, where: Where): number | undefined =>
+  plan?.jobs.find((job) => sameWhere(job, where))?.steps;
+
+/** Losses of a stretch; JSON has no NaN. `total` is the last step known. */
+export function lossCurve(
+  index: RunIndex,
+  where: Where,
+  fromStep: number,
+  toStep: number,
+  maxPoints: number,
+): LossCurve {
+  const { steps, loss } = index.loss(where, fromStep, toStep, maxPoints);
+  const { stage, subject, seed } = where;
+  return {
+    ...{ stage, subject, seed, steps, total: index.extent(where).last },
+    loss: loss.map((value) => (Number.isFinite(value) ? value : null)),
+  };
+}
+
+async function framesFor(index: RunIndex, wheres: readonly Where[]): Promise<AlphaFrames[]> {
+  const searches = wheres.filter(({ stage }) => stage === 'search').length;
+  const each = Math.max(framesOf.least, Math.floor(framesOf.search / Math.max(1, searches)));
+  const all: AlphaFrames[] = [];
+  for (const where of wheres) {
+    if (where.stage === 'baseline') continue;
+    const frames = await alphaFrames(
+      index,
+      where,
+      where.stage === 'search' ? each : framesOf.other,
+    );
+    if (frames.steps.length > 0) all.push(frames);
+  }
+  return all;
+}
+
+/** α at evenly spread steps, the first and the latest among them. */
+async function alphaFrames(index: RunIndex, where: Where, most: number): Promise<AlphaFrames> {
+  const recorded = index.steps(where);
+  const chosen = spread(recorded.length, most).map((at) => recorded[at]!);
+  const path = await index.alphaPath(where, chosen);
+  const steps: number[] = [];
+  const alphas: Alphas[] = [];
+  path.forEach((frame, at) => {
+    if (frame === undefined) return;
+    steps.push(chosen[at]!);
+    alphas.push(frame);
+  });
+  const { stage, subject, seed } = where;
+  return { stage, subject, seed, recorded: recorded.length, steps, alphas };
+}
+
+/** At most `most` (at least 2) positions of `length`, the first and the last among them, ascending. */
+export function spread(length: number, most: number): number[] {
+  if (length <= most) return Array.from({ length }, (_, at) => at);
+  return Array.from({ length: most }, (_, at) => Math.round((at * (length - 1)) / (most - 1)));
+}

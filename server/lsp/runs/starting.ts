@@ -1,0 +1,113 @@
+/** Starting and resuming runs: one after the other, so that the second sees the first. */
+import path from 'node:path';
+import { checkConfigText, loadConfig, type ConfigFile } from '../../commands/configFile';
+import { CommandError } from '../../commands/commandError';
+import { describeNode } from '../../commands/computeProgram';
+import { resumeRun } from '../../commands/resumeRun';
+import { isRunnable, startRun } from '../../commands/startRun';
+import type { RunRef } from '../../contract/editor';
+import { applyOverrides } from '../../language/override';
+import type { ListedRun } from '../../runs/listRuns';
+import { listPublications } from '../../runs/runtimeFolder';
+import type { RunsHost } from '../runsInterface';
+import { pathOf } from '../workspace';
+import { nodeFrom, runsFolderFor } from './settings';
+
+/** This bundle stands beside that of the compute process. */
+export const programOf = (host: Pick<RunsHost, 'settings'>) => {
+  const node = nodeFrom(host);
+  return { distFolder: __dirname, ...(node === undefined ? {} : { node }) };
+};
+
+export class Starting {
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(
+    private readonly host: RunsHost,
+    /** Told a run's folder before its process is started. */
+    private readonly made: (dir: string) => void,
+  ) {}
+
+  /** @throws CommandError `no-file`, `config-errors`, `config-incomplete`, `another-run`; as `startRun` */
+  startSearch(uri: string, besides: boolean): Promise<RunRef> {
+    return this.#inTurn(async () => {
+      const config = await this.#configOf(uri);
+      if (isRunnable(config) && !besides) await refuseAnother();
+      const out = runsFolderFor(config.path, this.host);
+      const { id, dir, node } = await startRun(config, programOf(this.host), {
+        ...(out === undefined ? {} : { out }),
+        onFolder: (run) => this.made(run.dir),
+      });
+      this.host.log(`Run ${id} of ${config.path} in ${dir}. ${describeNode(node)}`);
+      return { id, dir };
+    });
+  }
+
+  /** @throws as `resumeRun`; CommandError with a refusal's code when a paused run refuses */
+  resume(run: ListedRun): Promise<RunRef> {
+    return this.#inTurn(async () => {
+      const reader = this.host.modelReader(run.manifest.config);
+      const resumed = await resumeRun(run, reader, programOf(this.host));
+      if (resumed.kind === 'launched') {
+        this.host.log(`Run ${run.id} goes on in ${run.dir}. ${describeNode(resumed.node)}`);
+      } else if (!resumed.reply.ok) {
+        throw new CommandError(resumed.reply.code, resumed.reply.message, '');
+      }
+      return { id: run.id, dir: run.dir };
+    });
+  }
+
+  async #configOf(uri: string): Promise<ConfigFile> {
+    const file = pathOf(uri);
+    if (file === undefined) throw noFile(uri);
+    const reader = this.host.modelReader(file);
+    const open = this.host.textOf(uri)?.text;
+    const { engine } = this.host.settings();
+    if (open === undefined) {
+      return loadConfig(file, reader, engine === 'config' ? [] : [`engine=${engine}`]);
+    }
+    return checkConfigText(file, open, reader, engineOverride(open, engine));
+  }
+
+  #inTurn<T>(body: () => Promise<T>): Promise<T> {
+    const next = this.#last.then(body, body);
+    this.#last = next.catch(() => undefined);
+    return next;
+  }
+}
+
+/** The setting names the engine; threads and memory limit stay as the config has them. */
+function engineOverride(text: string, engine: string): string[] {
+  if (engine === 'config') return [];
+  const name = `engine.name=${engine}`;
+  return [applyOverrides(text, [name]).problems.length === 0 ? name : `engine=${engine}`];
+}
+
+function noFile(uri: string): CommandError {
+  return /^untitled:/i.test(uri)
+    ? new CommandError(
+        'no-file',
+        'This config is not saved anywhere yet: its paths start from the folder that it lies in.',
+        'Save it, then run it.',
+      )
+    : new CommandError(
+        'no-file',
+        `${uri} does not lie on this machine's disk, where the search would run.`,
+        'Open a copy that does.',
+      );
+}
+
+/** @throws CommandError `another-run`: two share the processor, the memory and the GPU */
+async function refuseAnother(): Promise<void> {
+  const others = await listPublications();
+  const [first] = others;
+  if (first === undefined) return;
+  const name = path.basename(first.record.runDir);
+  throw new CommandError(
+    'another-run',
+    others.length === 1
+      ? `The run ${name} is still going on.`
+      : `${others.length} runs are still going on, ${name} among them.`,
+    'Stop it first, or start this one besides: they then share the processor, the memory and the GPU.',
+  );
+}
