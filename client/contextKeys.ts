@@ -22,7 +22,6 @@ export class ContextKeys implements Disposable {
 
   private runsChanged(): void {
     const states = this.runs.runs.map(({ state }) => state);
-    this.set('manticore.known', this.runs.isKnown);
     this.set('manticore.hasRuns', states.length > 0);
     this.set('manticore.running', states.some(isActive));
     this.set(

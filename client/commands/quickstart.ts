@@ -1,5 +1,6 @@
 /** Open Quickstart: the packaged example laid into a folder of the user's, where it can run and be changed. */
 import { homedir } from 'node:os';
+import { sep } from 'node:path';
 import {
   Uri,
   commands,
@@ -9,12 +10,20 @@ import {
   type QuickPickItem,
 } from 'vscode';
 import type { Extension } from '../extension';
+import { escapeIcons } from '../text/escape';
 import { exists, freePath } from './files';
 
 const folderName = 'manticore-quickstart';
 const configName = 'quickstart.manticore.yaml';
 /** What the quickstart is made of, in the extension's `examples`. */
 const parts = [configName, 'models', 'data'];
+
+interface Target {
+  readonly folder: Uri;
+  /** It lies there already, and is only opened. */
+  readonly present: boolean;
+}
+
 const pendingKey = 'quickstart.opened';
 
 export async function openQuickstart(extension: Extension): Promise<void> {
@@ -30,38 +39,53 @@ export async function openQuickstart(extension: Extension): Promise<void> {
 }
 
 /** Where it goes; `present` where it lies there already and is only opened. */
-async function chooseTarget(): Promise<
-  { readonly folder: Uri; readonly present: boolean } | undefined
-> {
+async function chooseTarget(): Promise<Target | undefined> {
   const home = Uri.file(homedir());
   const local = (workspace.workspaceFolders ?? []).filter(({ uri }) => uri.scheme === 'file');
-  type Choice = QuickPickItem & { parent: Uri | undefined };
+  type Choice = QuickPickItem & { folder: Uri | undefined };
   const items: Choice[] = [
-    ...local.map(({ name, uri }) => ({
-      label: `$(root-folder) In ${name}`,
-      description: Uri.joinPath(uri, folderName).fsPath,
-      parent: uri,
-    })),
-    {
-      label: '$(home) In your home folder',
-      description: Uri.joinPath(home, folderName).fsPath,
-      parent: home,
-    },
-    { label: '$(folder-opened) In another folder…', parent: undefined },
+    ...(await Promise.all(
+      local.map(async ({ name, uri }) =>
+        choice(`$(root-folder) In ${escapeIcons(name)}`, await folderIn(uri)),
+      ),
+    )),
+    choice('$(home) In your home folder', Uri.joinPath(home, folderName)),
+    { label: '$(folder-opened) In another folder…', folder: undefined },
   ];
   const chosen = await window.showQuickPick(items, {
     title: 'Open Quickstart',
     placeHolder: 'Where should the config, its two tiny models and its text go?',
+    matchOnDescription: true,
   });
   if (chosen === undefined) return undefined;
-  const parent = chosen.parent ?? (await askParent(local[0]?.uri ?? home));
-  if (parent === undefined) return undefined;
-  const folder = Uri.joinPath(parent, folderName);
-  if (!(await exists(folder))) return { folder, present: false };
-  return whenPresent(parent, folder);
+  const folder = chosen.folder ?? (await askFolder(local[0]?.uri ?? home));
+  if (folder === undefined) return undefined;
+  return (await isFree(folder)) ? { folder, present: false } : whenPresent(folder);
 }
 
-async function askParent(defaultUri: Uri): Promise<Uri | undefined> {
+const choice = (label: string, folder: Uri) => ({
+  label,
+  description: escapeIcons(folder.fsPath + sep),
+  folder,
+});
+
+/** An empty folder itself, else a new one in it. */
+async function folderIn(parent: Uri): Promise<Uri> {
+  return (await isFree(parent)) ? parent : Uri.joinPath(parent, folderName);
+}
+
+/** Not there, or a folder with nothing in it. */
+async function isFree(folder: Uri): Promise<boolean> {
+  if (!(await exists(folder))) return true;
+  try {
+    return (await workspace.fs.readDirectory(folder)).length === 0;
+  } catch {
+    // A file, or a folder that can't be looked into: something is there.
+    return false;
+  }
+}
+
+async function askFolder(defaultUri: Uri): Promise<Uri | undefined> {
   const chosen = await window.showOpenDialog({
     title: 'Folder for the quickstart',
     openLabel: 'Put It Here',
@@ -69,26 +93,17 @@ async function askParent(defaultUri: Uri): Promise<Uri | undefined> {
     canSelectFolders: true,
     defaultUri,
   });
-  return chosen?.[0];
+  return chosen?.[0] && folderIn(chosen[0]);
 }
 
-async function whenPresent(
-  parent: Uri,
-  folder: Uri,
-): Promise<{ readonly folder: Uri; readonly present: boolean } | undefined> {
-  const another = await freePath(parent, folderName);
+async function whenPresent(folder: Uri): Promise<Target | undefined> {
+  const another = await freePath(Uri.joinPath(folder, '..'), folderName);
   const whole = await exists(Uri.joinPath(folder, configName));
-  type Choice = QuickPickItem & { folder: Uri; present: boolean };
-  const items: Choice[] = [
+  const items: (QuickPickItem & Target)[] = [
     ...(whole
       ? [{ label: '$(go-to-file) Open the one that is there', folder, present: true }]
       : []),
-    {
-      label: '$(new-folder) Make another',
-      description: another.fsPath,
-      folder: another,
-      present: false,
-    },
+    { ...choice('$(new-folder) Make another', another), present: false },
   ];
   return window.showQuickPick(items, {
     title: 'Open Quickstart',

@@ -11,6 +11,11 @@ export class RunList implements Disposable {
   private readonly moved = this.owned.add(new EventEmitter<readonly RunChange[]>());
   private list: readonly RunListEntry[] = [];
   private known = false;
+  private answer: () => void = () => undefined;
+  /** Resolves when the server has answered for the first time, or could not. */
+  readonly whenAnswered = new Promise<void>((resolve) => {
+    this.answer = resolve;
+  });
 
   readonly onDidChange: Event<void> = this.changed.event;
   /** States that changed. The first list is no change: what ended before the window opened is no news. */
@@ -44,6 +49,8 @@ export class RunList implements Disposable {
       this.replace(await this.server.request('manticore/listRuns', null));
     } catch (error) {
       this.log.warn(`The runs could not be listed: ${String(error)}`);
+    } finally {
+      this.answer();
     }
   }
 
@@ -51,6 +58,7 @@ export class RunList implements Disposable {
     const changes = this.known ? stateChanges(this.list, runs) : [];
     this.list = newestFirst(runs);
     this.known = true;
+    this.answer();
     this.changed.fire();
     if (changes.length > 0) this.moved.fire(changes);
   }

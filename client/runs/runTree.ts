@@ -35,8 +35,10 @@ export class RunTree implements TreeDataProvider<RunNode>, Disposable {
     this.owned.add(runs.onDidChange(() => this.changed.fire(undefined)));
   }
 
-  getChildren(node?: RunNode): RunNode[] {
+  async getChildren(node?: RunNode): Promise<RunNode[]> {
     if (node === undefined) {
+      // Until then the view shows that it is loading, not that there is nothing.
+      await this.runs.whenAnswered;
       return this.runs.runs.map((run) => ({ kind: 'run', dir: run.dir, run }));
     }
     if (node.kind === 'detail') return [];
