@@ -81,8 +81,9 @@ export function parseWeights(
   state: BlockState,
 ): { readonly weights: Readonly<Record<string, number>> } | { readonly problem: string } {
   const weights = new Map<string, number>();
-  for (const part of text.split(/[\s,;]+/u).filter(Boolean)) {
-    const match = /^(.+?)\s*[=:]\s*([0-9.eE+-]+)$/u.exec(part);
+  const parts = text.replace(/\s*[=:]\s*/gu, '=').split(/[\s,;]+/u);
+  for (const part of parts.filter(Boolean)) {
+    const match = /^(.+?)=([0-9.eE+-]+)$/u.exec(part);
     const [name, value] = [match?.[1] ?? part, Number(match?.[2] ?? '1')];
     const component = state.components.find((candidate) => candidate.name === name);
     if (component === undefined) return { problem: `There is no component “${name}” in this run.` };

@@ -1,0 +1,67 @@
+/** Marks in a config's text: what stands after a block's line, and in its hover. */
+import assert from 'node:assert/strict';
+import type { BlockWeights } from '../../server/contract/editor';
+import { blockHover, decorationText, gutterMark, trendText } from '../../client/text/blockText';
+
+type Component = BlockWeights['components'][number];
+
+const component = (name: string, change: Partial<Component> = {}): Component => ({
+  name,
+  alpha: 0.5,
+  trend: undefined,
+  pruned: false,
+  ...change,
+});
+const block = (components: readonly Component[], pinned = false): BlockWeights => ({
+  block: 2,
+  line: 8,
+  components,
+  pinned,
+});
+
+describe('the mark after a block’s line', () => {
+  it('says how α moved since the last checkpoint, not what it is', () => {
+    const text = decorationText(
+      block([component('neox', { trend: 0.042 }), component('mamba', { trend: -0.042 })]),
+    );
+    assert.equal(text, 'neox ↗ +0.04 · mamba ↘ −0.04');
+    assert.doesNotMatch(text, /0\.5/u);
+  });
+
+  it('says once that nothing moved', () => {
+    const still = [component('neox', { trend: 0.001 }), component('mamba', { trend: -0.001 })];
+    assert.equal(decorationText(block(still)), '→ unchanged');
+  });
+
+  it('is empty before there was a checkpoint', () => {
+    assert.equal(decorationText(block([component('neox'), component('mamba')])), '');
+  });
+
+  it('names what is pruned, and tells no trend of it', () => {
+    const components = [
+      component('neox', { trend: 0.2 }),
+      component('mamba', { trend: -0.2, pruned: true }),
+    ];
+    assert.equal(decorationText(block(components)), 'mamba pruned · neox ↗ +0.20');
+    assert.equal(gutterMark(block(components)), 'pruned');
+  });
+
+  it('of a pinned block says that alone', () => {
+    const components = [
+      component('neox', { alpha: 1, trend: 0.3 }),
+      component('mamba', { trend: -0.3 }),
+    ];
+    assert.equal(decorationText(block(components, true)), 'pinned');
+    assert.equal(gutterMark(block(components, true)), 'pinned');
+  });
+
+  it('has no trend where it is no number', () => {
+    assert.equal(trendText(Number.NaN), '');
+  });
+
+  it('holds a name as text', () => {
+    const named = block([component('<b>|x|', { trend: 0.1 })]);
+    assert.doesNotMatch(blockHover(named, 'live'), /<b>/u);
+    assert.match(blockHover(named, 'live'), /\\\|x\\\|/u);
+  });
+});
