@@ -2,6 +2,8 @@
 import './style/base.css';
 import './style/head.css';
 import './style/heatmap.css';
+import './style/charts.css';
+import './style/views.css';
 import { connectHost } from './host';
 import { Panel } from './panel';
 import { registerToolkit } from './toolkit';

@@ -1,13 +1,21 @@
 /** The whole panel: messages in, drawings out, what the user does back to the host. */
 import type { HostToPanel } from '../server/contract/panel';
+import { BannerView, bannerOf, warningsOf } from './banner';
 import { outcomeWords, pendingWords, type Ask } from './blockControls';
 import { make, setHidden, setText } from './dom';
+import { exportMenu } from './exportMenu';
 import { Header } from './header';
 import type { Host } from './host';
+import { LossSection } from './lossSection';
 import { closeMenu, makeMenuButton } from './menu';
-import { sceneOf } from './selectors';
-import { initialModel, panelState, type PanelModel } from './state';
+import { PathSection } from './pathSection';
+import { blockCount, componentsOf, finishedOf, marksOf, sceneOf, type Scene } from './selectors';
+import { onThemeChange } from './seriesStyle';
+import { Sparks } from './sparks';
+import { initialModel, panelState, type PanelModel, type RunData } from './state';
 import { Store } from './store';
+import { makeAlphaTable, makeLossTable, makeResults } from './tables';
+import { ViewBar } from './viewBar';
 import { WeightsSection } from './weights';
 
 /** Milliseconds between two savings of the page's state. */
@@ -18,9 +26,19 @@ export class Panel {
   readonly #live = make('div', { class: 'only-read', role: 'status', 'aria-live': 'polite' });
   readonly #store: Store;
   readonly #header: Header;
+  readonly #banner = new BannerView();
+  readonly #viewBar: ViewBar;
   readonly #weights: WeightsSection;
+  readonly #sparks = new Sparks();
+  readonly #path: PathSection;
+  readonly #loss: LossSection;
+  readonly #columns: HTMLElement;
+  readonly #tables = make('section', { class: 'card tables', 'aria-label': 'Tables' });
+  readonly #results = make('div', {});
   #chosenBlock = 0;
   #saving = false;
+  #drawnTables: readonly unknown[] = [];
+  #drawnResults: unknown;
 
   /** @param dir the run's folder */
   constructor(
@@ -28,9 +46,19 @@ export class Panel {
     dir: string,
   ) {
     this.#store = new Store(initialModel(host.saved, dir), (model) => this.#draw(model));
+    const goTo = (step: number): void => this.#store.dispatch({ type: 'goTo', step });
     this.#header = new Header({
       onCommand: (command) => host.post({ type: 'command', command }),
-      exportButton: makeMenuButton('Export', 'Save what is drawn', () => []),
+      exportButton: makeMenuButton('Export', 'Save what is drawn', () =>
+        exportMenu(this.#store.model, {
+          save: (message) => host.post(message),
+          say: (words) => this.#say(words),
+        }),
+      ),
+    });
+    this.#viewBar = new ViewBar({
+      onChoose: (where) => this.#store.dispatch({ type: 'choose', where }),
+      onView: (view) => this.#store.dispatch({ type: 'view', view }),
     });
     this.#weights = new WeightsSection(this.#store, {
       askAlphas: (where, step) => host.post({ type: 'alphasAt', where, step }),
@@ -40,13 +68,38 @@ export class Panel {
         this.#store.invalidate();
       },
     });
-    this.root.append(this.#header.root, this.#weights.root, this.#live);
+    this.#path = new PathSection({ onPick: goTo });
+    this.#loss = new LossSection({
+      askLoss: (where, fromStep, toStep, maxPoints) =>
+        host.post({ type: 'loss', where, fromStep, toStep, maxPoints }),
+      onUnzoom: () => this.#store.dispatch({ type: 'unzoom' }),
+      onPick: goTo,
+    });
+    this.#columns = make(
+      'div',
+      { class: 'columns' },
+      make('div', {}, this.#weights.root, this.#tables),
+      make('div', {}, this.#path.root, this.#loss.root),
+    );
+    this.root.append(
+      this.#header.root,
+      this.#banner.root,
+      this.#viewBar.root,
+      this.#columns,
+      this.#results,
+      this.#live,
+    );
   }
 
   /** Listens, and tells the host so. */
   start(): void {
     this.host.onMessage((message) => this.#receive(message));
     this.host.post({ type: 'ready' });
+    onThemeChange(() => {
+      this.#sparks.repaint();
+      this.#path.repaint();
+      this.#loss.repaint();
+    });
     this.#store.invalidate();
   }
 
@@ -57,6 +110,7 @@ export class Panel {
     if (message.type === 'snapshot') this.#weights.requests.reset();
     if (message.type === 'alphas') this.#weights.requests.answered(message.where, message.step);
     if (after.outcome && after.outcome !== before.outcome) this.#say(outcomeWords(after.outcome));
+    if (after.run && before.run && after.run.state !== before.run.state) this.#sayState(after.run);
     if (after.gap && !before.gap) this.host.post({ type: 'ready' });
   }
 
@@ -71,19 +125,73 @@ export class Panel {
     this.#say(`Block ${ask.control.block}: ${pendingWords(ask.control)}`);
   }
 
+  #sayState(run: RunData): void {
+    const failed = run.events.findLast((event) => event.type === 'failed');
+    this.#say(
+      run.state === 'failed' && failed ? `The run failed. ${failed.message}` : `Run ${run.state}.`,
+    );
+  }
+
   #say(words: string): void {
     setText(this.#live, words);
   }
 
   #draw(model: PanelModel): void {
     const { run } = model;
-    setHidden(this.#header.root, run === undefined);
-    setHidden(this.#weights.root, run === undefined);
-    if (run) {
-      this.#header.update(run);
-      this.#weights.update(model, run, sceneOf(model), this.#chosenBlock);
-    } else closeMenu();
+    this.#banner.update(bannerOf(model), run ? warningsOf(run) : []);
+    for (const part of [this.#header.root, this.#viewBar.root, this.#columns, this.#results]) {
+      setHidden(part, run === undefined);
+    }
+    if (run) this.#drawRun(model, run, sceneOf(model));
+    else closeMenu();
     this.#saveSoon();
+  }
+
+  #drawRun(model: PanelModel, run: RunData, scene: Scene): void {
+    const components = componentsOf(run);
+    const block = Math.min(this.#chosenBlock, Math.max(0, blockCount(run) - 1));
+    const asTable = model.view === 'table';
+    this.#header.update(run);
+    setHidden(this.#viewBar.root, scene.kind === 'none' && run.jobs.length === 0);
+    this.#viewBar.update(model, run);
+    this.#weights.update(model, run, scene, block);
+    this.#columns.classList.toggle('as-table', asTable);
+    setHidden(this.#tables, !asTable || scene.kind === 'none');
+    const job = scene.kind === 'job' ? scene.job : undefined;
+    if (asTable) {
+      setHidden(this.#path.root, true);
+      setHidden(this.#loss.root, true);
+      this.#drawTables(run, scene);
+    } else {
+      this.#sparks.update(
+        this.#weights.heatmap.sparks,
+        job,
+        job && scene.kind === 'job' ? scene.step : undefined,
+      );
+      this.#path.update(scene, components, block);
+      this.#loss.update(model, run, components, scene);
+    }
+    this.#drawResults(run);
+  }
+
+  #drawTables(run: RunData, scene: Scene): void {
+    if (scene.kind === 'none') return;
+    const drawn = [run, scene.alphas, scene.kind === 'job' ? scene.step : scene.kind];
+    if (drawn.every((each, at) => each === this.#drawnTables[at])) return;
+    this.#drawnTables = drawn;
+    const step = scene.kind === 'job' && !scene.following ? scene.step : undefined;
+    this.#tables.replaceChildren(
+      makeAlphaTable(componentsOf(run), scene, marksOf(run, scene)),
+      ...(run.jobs.length > 0 ? [makeLossTable(run, step)] : []),
+    );
+  }
+
+  #drawResults(run: RunData): void {
+    const finished = finishedOf(run);
+    if (finished === this.#drawnResults) return;
+    this.#drawnResults = finished;
+    const results = makeResults(run);
+    this.#results.replaceChildren(...(results ? [results] : []));
   }
 
   #saveSoon(): void {

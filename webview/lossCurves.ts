@@ -1,0 +1,108 @@
+/** Loss curves as they are drawn: what zooming brought put in, a trailing mean, evaluations. Pure. */
+import type { LossCurve } from '../server/contract/editor';
+import { countUpTo, sameWhere, whereKey, type Job } from './jobs';
+import type { PlotLine, PlotMark } from './plot';
+import { jobStyle } from './seriesStyle';
+import type { RunData } from './state';
+
+export interface CurveOptions {
+  readonly zoomed: Readonly<Record<string, LossCurve>>;
+  readonly hidden: ReadonlySet<string>;
+  /** Draws a trailing mean, with the losses as its pale ground. */
+  readonly smooth: boolean;
+  readonly logarithmic: boolean;
+}
+
+interface Points {
+  readonly steps: readonly number[];
+  readonly loss: readonly (number | null)[];
+}
+
+/** The curve with a stretch of it in full. */
+export function withStretch(curve: Points, stretch: Points | undefined): Points {
+  if (!stretch || stretch.steps.length === 0) return curve;
+  const before = countUpTo(curve.steps, stretch.steps[0]! - 1);
+  const after = countUpTo(curve.steps, stretch.steps.at(-1)!);
+  return {
+    steps: [...curve.steps.slice(0, before), ...stretch.steps, ...curve.steps.slice(after)],
+    loss: [...curve.loss.slice(0, before), ...stretch.loss, ...curve.loss.slice(after)],
+  };
+}
+
+/** Mean of the last `window` numbers at each position (of fewer at the start); null where there is none. */
+export function trailingMean(
+  values: readonly (number | null)[],
+  window: number,
+): (number | null)[] {
+  const means: (number | null)[] = [];
+  let sum = 0;
+  let count = 0;
+  values.forEach((value, at) => {
+    if (value !== null) {
+      sum += value;
+      count += 1;
+    }
+    const left = at >= window ? values[at - window] : null;
+    if (left !== null && left !== undefined) {
+      sum -= left;
+      count -= 1;
+    }
+    means.push(value === null || count === 0 ? null : sum / count);
+  });
+  return means;
+}
+
+/** Evaluations of a job: dots for validation (and train), diamonds for the test. */
+export function evaluationsOf(run: RunData, job: Job): PlotMark[] {
+  return run.events.flatMap((event): PlotMark[] =>
+    event.type === 'evaluation' && sameWhere(event, job) && Number.isFinite(event.loss)
+      ? [
+          {
+            step: event.step,
+            value: event.loss,
+            shape: event.split === 'test' ? 'diamond' : 'dot',
+          },
+        ]
+      : [],
+  );
+}
+
+/** Lines of every job that is shown, each after its pale ground. */
+export function curveLines(
+  run: RunData,
+  names: readonly string[],
+  options: CurveOptions,
+): PlotLine[] {
+  return run.jobs.flatMap((job): PlotLine[] => {
+    const key = whereKey(job);
+    if (options.hidden.has(key) || job.steps.length === 0) return [];
+    const { steps, loss } = withStretch(job, options.zoomed[key]);
+    const values = options.logarithmic ? loss.map(positive) : loss;
+    const style = jobStyle(job, names);
+    const marks = evaluationsOf(run, job);
+    const window = Math.round(steps.length / 30);
+    if (!options.smooth || window < 2) return [{ key, steps, values, style, marks }];
+    return [
+      { key: `${key} ground`, steps, values, style, faint: true },
+      { key, steps, values: trailingMean(values, window), style, marks },
+    ];
+  });
+}
+
+const positive = (value: number | null): number | null =>
+  value !== null && value > 0 ? value : null;
+
+/** A sentence a job, for those who can't see the chart. */
+export function curveWords(
+  job: Job,
+  title: string,
+  format: (loss: number | null) => string,
+): string {
+  const lowest = job.loss.reduce<number>(
+    (least, value) => (value === null ? least : Math.min(least, value)),
+    Infinity,
+  );
+  const first = format(job.loss[0] ?? null);
+  const last = format(job.loss.at(-1) ?? null);
+  return `${title}: ${job.steps.at(-1) ?? 0} of ${job.total} steps, loss from ${first} to ${last}, lowest ${format(lowest)}.`;
+}
