@@ -76,7 +76,8 @@ function logged(log: Extension['log'], work: Promise<void>): void {
 
 /** Ends the language server, never a search: that is a process of its own. */
 export async function deactivate(): Promise<void> {
-  owned.dispose();
+  // The log last: what the server's end makes others say still finds it.
   await server?.stop();
   server = undefined;
+  owned.dispose();
 }

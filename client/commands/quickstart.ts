@@ -69,9 +69,10 @@ const choice = (label: string, folder: Uri) => ({
   folder,
 });
 
-/** An empty folder itself, else a new one in it. */
+/** An empty folder itself, or one that has the quickstart already; else a new one in it. */
 async function folderIn(parent: Uri): Promise<Uri> {
-  return (await isFree(parent)) ? parent : Uri.joinPath(parent, folderName);
+  const itself = (await isFree(parent)) || (await exists(Uri.joinPath(parent, configName)));
+  return itself ? parent : Uri.joinPath(parent, folderName);
 }
 
 /** Not there, or a folder with nothing in it. */
