@@ -25,7 +25,8 @@ import { registerNames } from './features/names';
 import { registerOutline } from './features/outline';
 import { registerSemanticTokens } from './features/semanticTokens';
 import { Liveness } from './liveness';
-import { noRuns } from './noRuns';
+import { registerRuns } from './runs/registerRuns';
+import { runsHostOf } from './runsHost';
 import { Settings } from './settings';
 import { Watching } from './watching';
 import { Workspace } from './workspace';
@@ -51,7 +52,10 @@ export function startServer(entry: string): void {
   const checker = new Checker(connection, documents, workspace, disk, failed);
   const context: LanguageContext = {
     ...{ connection, documents, workspace, checker, settings, disk, failed },
-    runs: noRuns,
+    runs: registerRuns(
+      connection,
+      runsHostOf({ connection, documents, workspace, settings, checker }),
+    ),
     client: () => client,
   };
   registerFeatures(context);
