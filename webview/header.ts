@@ -117,7 +117,7 @@ export interface HeaderHandlers {
   readonly exportButton: HTMLElement;
 }
 
-const factNames = ['Loss', 'Tokens/s', 'Time left', 'Memory', 'Engine'] as const;
+const factNames = ['Loss', 'Validation loss', 'Tokens/s', 'Time left', 'Memory', 'Engine'] as const;
 type FactName = (typeof factNames)[number];
 
 export class Header {
@@ -214,8 +214,10 @@ export class Header {
     const isGoing = going.includes(run.state);
     const started = run.events.find((event) => event.type === 'started');
     const engine = started?.engine;
+    const validated = newestValidation(run);
     const facts: Record<FactName, string | undefined> = {
-      Loss: progress ? formatLoss(progress.loss) : undefined,
+      Loss: progress && run.state !== 'done' ? formatLoss(progress.loss) : undefined,
+      'Validation loss': validated === undefined ? undefined : formatLoss(validated),
       'Tokens/s': isGoing && latest ? formatShort(latest.tokensPerSecond) : undefined,
       'Time left': isGoing && latest ? formatDuration(latest.etaSeconds) : undefined,
       Memory: latest ? formatBytes(latest.memoryBytes) : undefined,
@@ -235,14 +237,36 @@ const engineName = (engine: { name: string; device: string; threads: number }): 
     .filter((part) => part !== '')
     .join(' · ');
 
-/** `Search, seed 2 · step 45 of 120 · 18 % of the run`. */
+/** Of the hybrid: what the run is after. */
+function newestValidation(run: RunData): number | undefined {
+  const newest = run.events.findLast(
+    (event) =>
+      event.type === 'evaluation' && event.subject === 'hybrid' && event.split === 'validation',
+  );
+  return newest?.type === 'evaluation' ? newest.loss : undefined;
+}
+
+/** `Search, seed 2 · step 45 of 120 · 18 % of the run`; afterwards what it took. */
 function whereabouts(run: RunData, progress: Progress | undefined): string {
   if (!progress) return run.state === 'starting' ? 'Loading components' : 'No step was taken';
+  if (run.state === 'done') return summary(run);
   const seeds = new Set(run.plan?.jobs.map(({ seed }) => seed)).size;
-  const parts = [
+  return [
     jobTitle(progress.where, seeds),
     `step ${formatCount(progress.step)} of ${formatCount(progress.steps)}`,
-  ];
-  if (run.state !== 'done') parts.push(`${Math.floor(progress.fraction * 100)} % of the run`);
-  return parts.join(' · ');
+    `${Math.floor(progress.fraction * 100)} % of the run`,
+  ].join(' · ');
+}
+
+function summary(run: RunData): string {
+  const steps = run.jobs.reduce((sum, job) => sum + (job.steps.at(-1) ?? 0), 0);
+  const jobs = run.jobs.length === 1 ? '1 job' : `${run.jobs.length} jobs`;
+  const from = Date.parse(run.events.find(({ type }) => type === 'started')?.time ?? '');
+  const to = Date.parse(run.events.findLast(({ type }) => type === 'finished')?.time ?? '');
+  const took = (to - from) / 1000;
+  return [
+    jobs,
+    `${formatCount(steps)} steps`,
+    ...(took > 0 ? [`took ${formatDuration(took)}`] : []),
+  ].join(' · ');
 }

@@ -39,7 +39,7 @@ export class LossSection {
   #step: number | undefined;
 
   constructor(private readonly handlers: LossHandlers) {
-    this.#plot = new Plot(240, {
+    this.#plot = new Plot(320, {
       onHover: (step) => {
         this.#hover = step;
         this.#showValues();

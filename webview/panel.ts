@@ -33,6 +33,8 @@ export class Panel {
   readonly #path: PathSection;
   readonly #loss: LossSection;
   readonly #columns: HTMLElement;
+  readonly #left: HTMLElement;
+  readonly #right: HTMLElement;
   readonly #tables = make('section', { class: 'card tables', 'aria-label': 'Tables' });
   readonly #results = make('div', {});
   #chosenBlock = 0;
@@ -75,12 +77,9 @@ export class Panel {
       onUnzoom: () => this.#store.dispatch({ type: 'unzoom' }),
       onPick: goTo,
     });
-    this.#columns = make(
-      'div',
-      { class: 'columns' },
-      make('div', {}, this.#weights.root, this.#tables),
-      make('div', {}, this.#path.root, this.#loss.root),
-    );
+    this.#left = make('div', {}, this.#weights.root, this.#tables);
+    this.#right = make('div', {}, this.#path.root, this.#loss.root);
+    this.#columns = make('div', { class: 'columns' }, this.#left, this.#right);
     this.root.append(
       this.#header.root,
       this.#banner.root,
@@ -156,6 +155,7 @@ export class Panel {
     this.#viewBar.update(model, run);
     this.#weights.update(model, run, scene, block);
     this.#columns.classList.toggle('as-table', asTable);
+    this.#balance(blockCount(run));
     setHidden(this.#tables, !asTable || scene.kind === 'none');
     const job = scene.kind === 'job' ? scene.job : undefined;
     if (asTable) {
@@ -172,6 +172,15 @@ export class Panel {
       this.#loss.update(model, run, components, scene);
     }
     this.#drawResults(run);
+  }
+
+  /** The path stands under a short heatmap, and beside a long one. */
+  #balance(blocks: number): void {
+    const short = blocks <= 8;
+    const place = short ? this.#left : this.#right;
+    if (this.#path.root.parentElement === place) return;
+    if (short) place.append(this.#path.root);
+    else place.prepend(this.#path.root);
   }
 
   #drawTables(run: RunData, scene: Scene): void {

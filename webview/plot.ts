@@ -149,7 +149,7 @@ export class Plot {
       scales: {
         x: { time: false, range: () => [...view.range] as [number, number], auto: false },
         y: {
-          distr: view.logarithmic ? 3 : 1,
+          ...(view.logarithmic && logarithmicScale),
           ...(view.values && { range: [...view.values] as [number, number] }),
         },
       },
@@ -226,6 +226,7 @@ function drawMarks(plot: uPlot, lines: readonly PlotLine[]): void {
   ctx.beginPath();
   ctx.rect(bbox.left - 8, bbox.top - 8, bbox.width + 16, bbox.height + 16);
   ctx.clip();
+  ctx.setLineDash([]);
   const ground = themeColour('--card');
   for (const { marks, style } of lines) {
     ctx.strokeStyle = themeColour(style.colour);
