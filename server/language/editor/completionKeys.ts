@@ -9,7 +9,6 @@ import type { Caret } from './caret';
 import type { Completion, CompletionScene } from './completionTypes';
 import { dataAt, fits } from './entries';
 import { keyDocumentation } from './keyDocs';
-import { code } from './markdown';
 import { keysNameComponents } from './names';
 import {
   bodyOf,
@@ -167,7 +166,6 @@ function snippet(
 ): Completion {
   const plain = text.replace(/\$\{\d+[:|]([^},|]*)[^}]*\}|\$\d/g, '$1');
   const documentation = ['```yaml', plain, '```'].join('\n');
-  const filterText = `${label} ${code(plain.split(':')[0]!)}`;
   return {
     label,
     kind: 'snippet',
@@ -175,7 +173,6 @@ function snippet(
     documentation,
     ...replacing(scene, text, true),
     sortText,
-    filterText,
   };
 }
 

@@ -144,7 +144,7 @@ function atEnd(text: string, { lastLiteralEnd }: Layout): readonly TextEdit[] {
   if (content === '' || lastLiteralEnd >= text.length) return [];
   const eol = eolOf(text);
   const rest = text.slice(content.length);
-  if (rest === eol || /^[ \t]+\r?\n$/.test(rest)) return [];
+  if (/^[ \t]*\r?\n$/.test(rest)) return [];
   const trail = /^[ \t]*/.exec(rest)![0].length;
   if (trail === rest.length) {
     return [{ span: { start: text.length, end: text.length }, text: eol }];

@@ -48,27 +48,11 @@ export class LayoutReader {
 
   /** @param target column of its keys or dashes, @param shift of the line that it begins in */
   private value(token: CST.Token, target: number, shift: number): void {
-    switch (token.type) {
-      case 'block-map':
-        for (const item of token.items) this.pair(item, target);
-        return;
-      case 'block-seq':
-        for (const item of token.items) this.item(item, target);
-        return;
-      case 'flow-collection':
-        this.flow(token, shift);
-        return;
-      case 'block-scalar':
-        this.blockScalar(token, shift);
-        return;
-      case 'scalar':
-      case 'single-quoted-scalar':
-      case 'double-quoted-scalar':
-        this.longScalar(token, shift);
-        return;
-      default:
-        return;
-    }
+    if (token.type === 'block-map') for (const item of token.items) this.pair(item, target);
+    else if (token.type === 'block-seq') for (const item of token.items) this.item(item, target);
+    else if (token.type === 'flow-collection') this.flow(token, shift);
+    else if (token.type === 'block-scalar') this.blockScalar(token, shift);
+    else if (isFlowScalar(token)) this.longScalar(token, shift);
   }
 
   private pair(item: CST.BlockMap['items'][number], target: number): void {
@@ -183,7 +167,7 @@ export class LayoutReader {
       }
       // An implicit pair of a list stands as a mapping of its own.
       else if (word.type === 'block-map') word.items.forEach(addItem);
-      if ('end' in word && word.type !== 'flow-collection') word.end?.forEach(add);
+      if (isFlowScalar(word)) word.end?.forEach(add);
     };
     const addItem = (item: CST.CollectionItem) => {
       item.start.forEach(add);
