@@ -5,6 +5,7 @@ import { version } from '../../package.json';
 import { runAttach } from './attach';
 import { runCheck } from './check';
 import { runControl } from './control';
+import { runInstall } from './install';
 import { CliError, exitCode, type Io } from './io';
 import { runEngines, runEval, runExport, runGenerate } from './jobs';
 import { runPlan } from './planCommand';
@@ -207,9 +208,13 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
   command('pull <id>', 'download a model (hf:owner/name[@revision]) into the shared cache').action(
     action((io, id: string) => runPull(id, io)),
   );
-  command('engines', 'show what can compute here, how fast, and what is missing').action(
-    action((io) => runEngines(io)),
-  );
+  command('engines', 'show what can compute here, how fast, and what is missing')
+    .option('--install <name>', "fetch an engine into this user's cache (tensorflow)")
+    .action(
+      action((io, options: { install?: string }) =>
+        options.install === undefined ? runEngines(io) : runInstall(options.install, io),
+      ),
+    );
   return program;
 }
 

@@ -1,7 +1,9 @@
 /** `manticore pull hf:owner/name[@revision]`: a model into the shared hub cache, with progress. */
+import { CommandError } from '../commands/commandError';
+import { downloadModel } from '../commands/downloadModel';
 import { WeightsError, type WeightsErrorCode } from '../weights/errors';
-import { parseHubId, showHubModel, type Environment } from '../weights/hubId';
-import { pull, type PullProgress, type PullResult } from '../weights/pull';
+import { showHubModel, type Environment } from '../weights/hubId';
+import type { PullProgress, PullResult } from '../weights/pull';
 import { CliError, exitCode, type Io } from './io';
 
 const REDRAW_MS = 100;
@@ -105,24 +107,25 @@ export async function runPull(
   io: Io,
   environment: Environment = process.env,
 ): Promise<number> {
-  const parsed = parseHubId(id);
-  if (!parsed.ok) throw new CliError('hub-id', parsed.message, '', exitCode.usage);
   const display = io.json
     ? jsonDisplay(io)
     : io.isTTY
       ? barDisplay(io, () => performance.now())
       : lineDisplay(io);
   try {
-    const result = await pull(parsed.model, {
+    const { model, ...result } = await downloadModel(id, {
       onProgress: display.show,
       signal: io.signal,
       environment,
     });
     display.end();
-    finish(result, showHubModel(parsed.model), io);
+    finish(result, showHubModel(model), io);
     return exitCode.done;
   } catch (error) {
     display.end();
+    if (error instanceof CommandError) {
+      throw new CliError(error.code, error.message, error.hint, exitCode.usage);
+    }
     if (!(error instanceof WeightsError)) throw error;
     if (error.code === 'hub-stopped') {
       io.err(`${error.message}\n`);

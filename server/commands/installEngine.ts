@@ -135,7 +135,7 @@ async function fetchPackage(
 
 /** Which of its many ways to fail npm took, from what it printed. */
 function npmFailed(wanted: string, { code, output }: NpmResult): CommandError {
-  const said = lastErrorLine(output) ?? `it ended with ${code ?? 'a signal'}`;
+  const said = tellingLine(output) ?? `it ended with ${code ?? 'a signal'}`;
   if (/\bENOSPC\b/.test(output)) {
     return new CommandError(
       'disk-full',
@@ -144,7 +144,7 @@ function npmFailed(wanted: string, { code, output }: NpmResult): CommandError {
     );
   }
   if (
-    /\b(ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|E40[134]|ETARGET|ERR_SOCKET_TIMEOUT)\b|network/i.test(
+    /\b(ENOTFOUND|EAI_AGAIN|ETIMEDOUT|ECONNREFUSED|ECONNRESET|ENETUNREACH|E40[134]|ETARGET|ERR_SOCKET_TIMEOUT)\b/.test(
       output,
     )
   ) {
@@ -168,13 +168,14 @@ function npmFailed(wanted: string, { code, output }: NpmResult): CommandError {
   );
 }
 
-function lastErrorLine(output: string): string | undefined {
-  const lines = output.split('\n').map((line) => line.replace(/^npm (ERR!|error) ?/, '> '));
-  const errors = lines.filter((line) => line.startsWith('> ') && line.trim().length > 2);
-  const told = errors.filter(
-    (line) => !/complete log|^> (code|errno|syscall|path|command) /.test(line),
-  );
-  return told[0]?.slice(2, 400);
+/** The line that says most: an error of what npm ran, else npm's own first one that is no bookkeeping. */
+function tellingLine(output: string): string | undefined {
+  const lines = output.split('\n').map((line) => line.trim());
+  const thrown = lines.findLast((line) => /^[A-Za-z]*Error: \S/.test(line));
+  const told = lines
+    .flatMap((line) => /^npm (?:ERR!|error) (.+)/.exec(line)?.[1] ?? [])
+    .find((line) => !/^(code|errno|syscall|path|command|signal) |complete log/.test(line));
+  return (thrown ?? told)?.slice(0, 400);
 }
 
 /** Opens and measures it in a compute process that sees this installation and no other. */
