@@ -36,7 +36,8 @@ const hashOf = (files) => {
 /** Runs `action` unless `stampFile` says that it already ran for these inputs. */
 function once(stampFile, inputs, action) {
   const stamp = path.join(root, stampFile);
-  const hash = `${process.version} ${hashOf(inputs)}`;
+  // Not Node's version: the first `npm start` runs on the machine's, later ones on the one that it installed.
+  const hash = `${process.platform}-${process.arch} ${hashOf(inputs)}`;
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === hash) return;
   action();
   mkdirSync(path.dirname(stamp), { recursive: true });
