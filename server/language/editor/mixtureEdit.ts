@@ -43,17 +43,49 @@ export function mixtureEdit(
   const { text } = document;
   for (const attempt of [stepwise, writtenOut, rewritten]) {
     const edits = attempt(document, wanted);
-    if (edits && says(readDocument(applied(text, edits)), wanted)) return edits;
+    const after = edits && readDocument(applied(text, edits));
+    if (after && says(after, wanted) && keepsTheRest(document, after)) return edits;
   }
   return [];
 }
 
-/** Of the blocks that the config has, without those that name what isn't its component. */
-function wantedStates({ data }: ConfigDocument, state: readonly BlockState[]): Wanted {
+/**
+ * The edits for one block of a config in a plain style. `undefined` where the text has aliases: an edit there could mean
+ * more than that block.
+ * @param block from 1
+ */
+export function blockEdit(
+  document: ConfigDocument,
+  block: number,
+  state: BlockState,
+): readonly TextEdit[] | undefined {
+  if (!isEditable(document) || entriesOf(document).some(({ node }) => isAlias(node))) {
+    return undefined;
+  }
+  return stepwise(document, new Map([[block, state]]));
+}
+
+/** Whether what stands beside pins and prunings in each block is still the same. */
+function keepsTheRest(before: ConfigDocument, after: ConfigDocument): boolean {
+  const rest = ({ data }: ConfigDocument, block: string) =>
+    keysOf(data, [...MIXTURE, block])
+      .filter((key) => key !== 'pin' && key !== 'prune')
+      .map((key) => [key, dataAt(data, [...MIXTURE, block, key])]);
+  return keysOf(before.data, MIXTURE).every(
+    (block) => JSON.stringify(rest(before, block)) === JSON.stringify(rest(after, block)),
+  );
+}
+
+/** Of the blocks that the config has; those whose state names what isn't its component stay as they are. */
+function wantedStates(document: ConfigDocument, state: readonly BlockState[]): Wanted {
+  const { data } = document;
   const names = new Set(keysOf(data, ['components']));
   const count = dataAt(data, ['hybrid', 'blocks']);
   const blocks = typeof count === 'number' ? Math.min(count, state.length) : state.length;
   const wanted = new Map<number, BlockState>();
+  for (const key of keysOf(document.data, MIXTURE)) {
+    if (/^[1-9]\d*$/.test(key)) wanted.set(Number(key), writtenState(document, Number(key)));
+  }
   state.slice(0, Math.max(0, blocks)).forEach((block, index) => {
     const named = [...Object.keys(block.pin ?? {}), ...block.prune];
     if (named.every((name) => names.has(name))) wanted.set(index + 1, block);

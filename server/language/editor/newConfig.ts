@@ -11,11 +11,20 @@ export interface NewConfigModel {
   readonly family: string;
 }
 
+/** Where no model is at hand: two to be filled in. */
+const PLACES: readonly NewConfigModel[] = ['first', 'second'].map((name) => ({
+  source: `./models/${name}`,
+  layers: 4,
+  positions: 128,
+  family: name,
+}));
+
 const MAX_BLOCKS = 8;
 const MAX_CONTEXT = 256;
 
 /** Clean under a check but for its data files, and the models' own problems. */
-export function newConfigText(models: readonly NewConfigModel[]): string {
+export function newConfigText(chosen: readonly NewConfigModel[]): string {
+  const models = chosen.length > 0 ? chosen : PLACES;
   const names = componentNamesFor(models);
   const blocks = Math.max(1, Math.min(MAX_BLOCKS, ...models.map(({ layers }) => layers)));
   const positions = models.flatMap(({ positions: longest }) => longest ?? []);

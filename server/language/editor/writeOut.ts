@@ -14,7 +14,8 @@ export function writeOutBlocks(checked: CheckedConfig, span: TextSpan): Refactor
   const { document } = checked;
   const count = blockCount(checked);
   const hybrid = entryAt(document, ['hybrid']);
-  if (!hybrid || count === undefined || count > MAX_WRITTEN) return undefined;
+  const isBroken = document.problems.some(({ severity }) => severity === 'error');
+  if (isBroken || !hybrid || count === undefined || count > MAX_WRITTEN) return undefined;
   if (span.end < hybrid.span.start || span.start > hybrid.span.end) return undefined;
   const written = new Set(keysOf(document.data, MIXTURE));
   const missing = Array.from({ length: count }, (_, index) => index + 1).filter(
