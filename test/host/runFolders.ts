@@ -1,5 +1,5 @@
 /** What searches that the editor started have written, read from their folders. */
-import { readdir, readFile, realpath, stat } from 'node:fs/promises';
+import { readdir, readFile, realpath } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunEvent, StepEvent } from '../../server/contract/events';
 import { isAlive, type ProcessIdentity } from '../../server/runs/processIdentity';
@@ -59,23 +59,17 @@ export async function ended(identity: ProcessIdentity): Promise<void> {
 }
 
 /**
- * Processes whose command line names a file below `folder`, such as the language server of one test's extension:
- * folders of tests are their own, so nobody else's process is found.
+ * Language servers of the extension in a folder: the processes that node runs `dist/lsp.js` in, but for those that it
+ * reads the disk in. Folders of tests are their own, so nobody else's process is found.
  */
-export async function processesOf(file: string): Promise<number[]> {
+export async function languageServersOf(extension: string): Promise<number[]> {
+  const file = path.join(extension, 'dist', 'lsp.js');
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
   const found: number[] = [];
   for (const pid of pids) {
     const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
-    if (line.split('\0').includes(file)) found.push(Number(pid));
+    const words = line.split('\0');
+    if (words.includes(file) && words.includes('--node-ipc')) found.push(Number(pid));
   }
   return found;
-}
-
-/** Whether a folder is there. */
-export async function isThere(folder: string): Promise<boolean> {
-  return stat(folder).then(
-    () => true,
-    () => false,
-  );
 }

@@ -10,10 +10,10 @@ import { changeConfig, configName, longSearch } from './quickstart';
 import {
   ended,
   eventOf,
+  languageServersOf,
   lastStep,
   newestRun,
   processOf,
-  processesOf,
   stepBeyond,
 } from './runFolders';
 import { inVsCode } from './scene';
@@ -35,13 +35,13 @@ inVsCode('a user’s path', { installed: true, isPath: true }, (scene) => {
   let weights: Weights;
 
   it('opens the quickstart into a folder', async () => {
-    folder = scene().path('Mischung 混合 & más');
+    folder = scene().path('Größe λ ещё & más');
     config = path.join(folder, configName);
     await mkdir(folder, { recursive: true });
     const { workbench } = scene();
     await workbench.open(folder);
     await workbench.run('Manticore: Open Quickstart');
-    await workbench.choose('In Mischung');
+    await workbench.choose('In Größe');
     await workbench.page.locator('.tab', { hasText: configName }).waitFor();
     for (const file of ['models/tiny-neox/model.safetensors', 'data/train.txt']) {
       const laid = await readFile(path.join(folder, file));
@@ -104,7 +104,7 @@ inVsCode('a user’s path', { installed: true, isPath: true }, (scene) => {
     await weights.key(2, 1, 'p');
     const pin = await eventOf(run, 'control', ({ action }) => action === 'pin');
     assert.equal(pin.block, 2);
-    assert.deepEqual(pin.weights, { mamba: 1 });
+    assert.deepEqual(pin.weights, [0, 1]);
     const next = await stepBeyond(run, pin.step);
     assert.deepEqual(next.alphas?.[1], [0, 1]);
     const steps = ofType(await rawEvents(run), 'step');
@@ -147,13 +147,12 @@ inVsCode('a user’s path', { installed: true, isPath: true }, (scene) => {
   it('loses its language server, and goes on', async () => {
     const { workbench } = scene();
     const extension = await installedExtension(scene().server.folder);
-    const file = path.join(extension, 'dist', 'lsp.js');
-    const [pid, ...others] = await processesOf(file);
+    const [pid, ...others] = await languageServersOf(extension);
     assert.ok(pid !== undefined && others.length === 0, 'one language server');
     const search = await processOf(run);
     process.kill(pid, 'SIGKILL');
     await eventually('another language server', async () =>
-      (await processesOf(file)).some((each) => each !== pid) ? true : undefined,
+      (await languageServersOf(extension)).some((each) => each !== pid) ? true : undefined,
     );
     assert.ok(search && (await isAlive(search)), 'the search never stopped');
     await weights.movesBeyond((await lastStep(run))!.step);
@@ -205,8 +204,8 @@ inVsCode('a user’s path', { installed: true, isPath: true }, (scene) => {
     const { workbench } = scene();
     await workbench.run('Manticore: Open Report');
     await workbench.page.locator('.tab.active', { hasText: 'Report' }).waitFor();
-    const page = workbench.panel.locator('body');
-    await page.getByText('neox').first().waitFor();
+    await workbench.panel.getByRole('heading', { level: 1 }).first().waitFor();
+    await workbench.panel.locator('svg').first().waitFor();
     await scene().picture('report');
   });
 

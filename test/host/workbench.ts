@@ -16,9 +16,11 @@ export class Workbench {
     await this.ready();
   }
 
-  /** Loads the window again, as "Developer: Reload Window" does. */
+  /** Loads the window again; the editor keeps what is open by its own way down. */
   async reload(): Promise<void> {
-    await this.page.reload();
+    const loaded = this.page.waitForEvent('load');
+    await this.run('Developer: Reload Window');
+    await loaded;
     await this.ready();
   }
 
@@ -47,10 +49,11 @@ export class Workbench {
     return this.quickInput.locator('.quick-input-list .monaco-list-row');
   }
 
-  /** Opens a file of the folder by the start of its name. */
+  /** Opens a file of the folder in the first group, by its name. */
   async openFile(name: string): Promise<void> {
+    await this.page.keyboard.press('Control+1');
     await this.pick('', name, this.choices.filter({ hasText: name }).first());
-    await this.page.locator('.tab.active', { hasText: name }).waitFor();
+    await this.page.locator('.tab.active', { hasText: name }).first().waitFor();
     await this.editor.locator('.view-lines .view-line').first().waitFor();
   }
 
@@ -159,9 +162,16 @@ export class Workbench {
 
   /** Puts the cursor behind `text` in the active editor, which must hold it once. */
   async putCursorBehind(text: string): Promise<void> {
-    await this.editor.locator('.view-lines').click({ position: { x: 5, y: 5 } });
-    await this.page.keyboard.press('Control+F');
     const find = this.page.locator('.find-widget.visible');
+    await eventually('the find widget', async () => {
+      // The first group's editor, whatever has the focus now.
+      await this.page.keyboard.press('Control+1');
+      await this.page.keyboard.press('Control+F');
+      return find.waitFor({ timeout: 3_000 }).then(
+        () => true,
+        () => undefined,
+      );
+    });
     await find.locator('textarea.input').first().fill(text);
     await find.locator('.matchesCount', { hasText: '1 of 1' }).waitFor();
     await this.page.keyboard.press('Escape');

@@ -1,7 +1,7 @@
 /** The extension in a window without a folder. */
 import assert from 'node:assert/strict';
-import { commands, extensions, workspace, type CodeLens } from 'vscode';
-import { codeOf, diagnosticsWhen, extensionId, provided, shown } from './editorText';
+import { commands, extensions, workspace } from 'vscode';
+import { codeOf, diagnosticsWhen, extensionId, shown } from './editorText';
 import { runInside } from './runInside';
 
 /** What VS Code calls to run the tests. */
@@ -23,16 +23,6 @@ export function run(): Promise<void> {
         await shown(document.uri);
         const found = await diagnosticsWhen(document.uri, 'problems', (all) => all.length > 0);
         assert.ok(found.map(codeOf).includes('unknown-key'));
-      });
-
-      it('offers a lens on it that runs it', async () => {
-        const document = await workspace.openTextDocument({
-          language: 'manticore',
-          content: 'manticore: 1\n',
-        });
-        await shown(document.uri);
-        const lenses = await provided<CodeLens>('vscode.executeCodeLensProvider', document.uri, 10);
-        assert.ok(lenses.some(({ command }) => command?.command === 'manticore.runSearch'));
       });
     });
   });
