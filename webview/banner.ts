@@ -10,6 +10,8 @@ export interface Banner {
   readonly tone: 'wait' | 'plain' | 'bad';
   readonly title: string;
   readonly lines: readonly string[];
+  /** There is nothing else on the page. */
+  readonly alone?: true;
 }
 
 const lostWords: UserError = {
@@ -26,9 +28,10 @@ export function bannerOf(model: PanelModel): Banner | undefined {
       tone: 'bad',
       title: 'There is nothing to show',
       lines: [unavailable.message, unavailable.hint],
+      alone: true,
     };
   }
-  if (!run) return { tone: 'wait', title: 'Reading the run…', lines: [] };
+  if (!run) return { tone: 'wait', title: 'Reading the run…', lines: [], alone: true };
   return runBanner(run);
 }
 
@@ -104,16 +107,16 @@ export class BannerView {
   }
 }
 
-function makeBanner({ tone, title, lines }: Banner): HTMLElement {
+function makeBanner({ tone, title, lines, alone }: Banner): HTMLElement {
   const icon = toneIcon[tone];
   return make(
     'section',
-    { class: `banner ${tone}`, 'aria-label': title },
+    { class: `banner ${tone}${alone ? ' alone' : ''}`, 'aria-label': title },
     icon ? makeIcon(icon) : makeProgressRing(),
     make(
       'div',
       {},
-      make('h2', {}, title),
+      make(alone ? 'h1' : 'h2', {}, title),
       ...lines.filter((line) => line !== '').map((line) => make('p', {}, line)),
     ),
   );

@@ -30,6 +30,7 @@ interface Action {
 const going: readonly RunState[] = ['starting', 'running', 'paused'];
 const ended: readonly RunState[] = ['done', 'stopped', 'failed', 'lost'];
 const always: readonly RunState[] = [...going, ...ended];
+const begun = always.filter((state) => state !== 'starting');
 
 const actions: readonly Action[] = [
   {
@@ -70,21 +71,21 @@ const tools: readonly Action[] = [
     text: 'Open Report',
     icon: 'report',
     title: 'Results, curves and statistics of this run on one page',
-    when: always,
+    when: begun,
   },
   {
     command: 'generate',
     text: 'Generate…',
     icon: 'generate',
     title: 'Let the hybrid go on with a text',
-    when: always,
+    when: begun,
   },
   {
     command: 'writeToConfig',
     text: 'Write to Config',
     icon: 'write',
     title: 'Put this run’s pins and prunings into the config: an edit that can be undone',
-    when: always,
+    when: begun,
   },
   {
     command: 'openConfig',

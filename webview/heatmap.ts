@@ -99,6 +99,7 @@ export class Heatmap {
     };
     this.root.style.setProperty('--columns', String(components.length));
     this.root.classList.toggle('compact', blocks > 12);
+    this.root.classList.toggle('narrow', components.length > 4);
     this.root.setAttribute('aria-rowcount', String(blocks + 1));
     this.root.setAttribute('aria-colcount', String(components.length + 1));
     this.#rows = Array.from({ length: blocks }, (_, block) => makeRow(components, block));
@@ -266,7 +267,7 @@ function makeCell(component: Component, block: number, m: number): Cell {
   const value = make('span', { class: 'value' });
   const mark = make('span', { class: 'fill', 'aria-hidden': 'true' });
   const layers = component.layers[block];
-  const range = layers ? layerRange(layers.first, layers.last) : undefined;
+  const range = layers && rangeWords(layers.first, layers.last);
   const root = make(
     'div',
     {
@@ -279,9 +280,15 @@ function makeCell(component: Component, block: number, m: number): Cell {
     },
     mark,
     value,
-    range === undefined ? undefined : make('span', { class: 'layers' }, range),
+    range && make('span', { class: 'layers' }, ...range),
   );
   return { root, value, mark, shown: -2 };
+}
+
+/** `layers 1–2`, of which a narrow column leaves the word out. */
+function rangeWords(first: number, last: number): (Node | string)[] {
+  const [word, numbers] = layerRange(first, last).split(' ') as [string, string];
+  return [make('span', { class: 'word' }, `${word} `), numbers];
 }
 
 /** Writes a cell where its number differs in what is seen of it. */

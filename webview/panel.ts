@@ -155,6 +155,7 @@ export class Panel {
     this.#viewBar.update(model, run);
     this.#weights.update(model, run, scene, block);
     this.#columns.classList.toggle('as-table', asTable);
+    this.#columns.classList.toggle('wide', components.length > 6);
     this.#balance(blockCount(run));
     setHidden(this.#tables, !asTable || scene.kind === 'none');
     const job = scene.kind === 'job' ? scene.job : undefined;

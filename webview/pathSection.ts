@@ -22,6 +22,7 @@ export class PathSection {
   #drawn: readonly unknown[] = [];
   #hover: number | undefined;
   #step = 0;
+  #top = 1;
 
   constructor(handlers: PathHandlers) {
     this.#plot = new Plot(180, {
@@ -61,7 +62,7 @@ export class PathSection {
     this.#plot.update({
       lines: this.#lines,
       range: [job.frameSteps[0]!, Math.max(job.frameSteps.at(-1)!, job.frameSteps[0]! + 1)],
-      values: [0, 1],
+      values: [0, this.#top],
       logarithmic: false,
       step: scene.step,
     });
@@ -86,6 +87,7 @@ export class PathSection {
         ? []
         : [{ key: String(m), ...pathOf(job, block, m), style: componentStyle(m) }],
     );
+    this.#top = topOf(this.#lines);
     const words = components.map(({ name }, m) => {
       const { values } = pathOf(job, block, m);
       return `${name} from ${formatAlpha(values[0]!)} to ${formatAlpha(values.at(-1)!)}`;
@@ -100,4 +102,11 @@ export class PathSection {
       this.#legend.setValue(key, formatAlpha(value ?? Number.NaN));
     }
   }
+}
+
+/** Top of the axis: 1, or less where many components share it. */
+function topOf(lines: readonly PlotLine[]): number {
+  let most = 0;
+  for (const { values } of lines) for (const value of values) most = Math.max(most, value ?? 0);
+  return most <= 0.25 ? 0.25 : most <= 0.5 ? 0.5 : 1;
 }

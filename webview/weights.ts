@@ -85,14 +85,11 @@ export class WeightsSection {
   }
 
   update(model: PanelModel, run: RunData, scene: Scene, chosen: number): void {
+    setHidden(this.root, scene.kind === 'none');
     setText(this.#caption, captionOf(scene));
     this.#updateNotice(model);
     this.#updateTimeline(run, scene);
-    if (scene.kind === 'none') {
-      setHidden(this.heatmap.root, true);
-      return;
-    }
-    setHidden(this.heatmap.root, false);
+    if (scene.kind === 'none') return;
     this.heatmap.update({
       components: componentsOf(run),
       blocks: blockCount(run),
@@ -224,6 +221,6 @@ function captionOf(scene: Scene): string {
     case 'plan':
       return 'As the config starts them; no step was taken yet.';
     case 'none':
-      return 'The run hasn’t told its weights yet.';
+      return '';
   }
 }
