@@ -205,7 +205,11 @@ export interface EditorRequests {
   ];
   /** Open Report: made again from the run's data; a stored one is never opened. */
   'manticore/buildReport': [
-    { readonly dir: string },
+    {
+      readonly dir: string;
+      /** The theme it is shown in; default `auto`, the reader's system's. */
+      readonly appearance?: 'auto' | 'light' | 'dark';
+    },
     Outcome<{ readonly html: string; readonly headline: string }>,
   ];
   /** The text of a run's `compute.log`, its end only where it is long. */
