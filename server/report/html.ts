@@ -13,7 +13,7 @@ import {
   resultSection,
   warningSection,
 } from './htmlSections';
-import { reportStyle } from './htmlStyle';
+import { reportStyle, type Appearance } from './htmlStyle';
 import type { ReportModel } from './modelTypes';
 import { displayText, escapeMarkup } from './text';
 
@@ -47,8 +47,8 @@ function pageData(model: ReportModel): string {
 const sha256 = (text: string): string =>
   `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 
-export function reportHtml(model: ReportModel): string {
-  const style = reportStyle();
+export function reportHtml(model: ReportModel, appearance: Appearance = 'auto'): string {
+  const style = reportStyle(appearance);
   const script = reportScript();
   const policy = [
     "default-src 'none'",
@@ -64,7 +64,7 @@ export function reportHtml(model: ReportModel): string {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
+<meta name="color-scheme" content="${appearance === 'auto' ? 'light dark' : appearance}">
 <title>${escapeMarkup(displayText(model.run.name))} · Manticore report</title>
 <style>${style}</style>
 </head>

@@ -81,9 +81,24 @@ ${[0, 1, 2, 3, 4, 5].map((index) => `.c-s${index}{--c:var(--s${index})}`).join('
 @media (max-width:560px){main{padding:32px 18px 48px}h1{font-size:25px}section{margin-top:40px}ol.log li{grid-template-columns:minmax(0,1fr);gap:0}dl.pairs{gap:2px 14px}}
 `;
 
+/** Where the page is shown: `auto` follows the reader's system, the others follow an editor's theme. */
+export type Appearance = 'auto' | 'light' | 'dark';
+
+function themes(appearance: Appearance): string {
+  switch (appearance) {
+    case 'auto':
+      return `:root{${variables(lightTheme)}}
+@media (prefers-color-scheme:dark){:root{${variables(darkTheme)}}}`;
+    case 'light':
+      return `:root{${variables(lightTheme)}}`;
+    case 'dark':
+      return `:root{${variables(darkTheme)}}`;
+  }
+}
+
 /** The whole style sheet. On paper the light theme holds, and what only a pointer can use is left out. */
-export function reportStyle(): string {
+export function reportStyle(appearance: Appearance = 'auto'): string {
   const paper = `@media print{:root{${variables(lightTheme)}}html{color-scheme:light}body{font-size:10.5pt}main{max-width:none;padding:0}h1{font-size:20pt}section{margin-top:22pt;padding-top:10pt}.slider,#readout{display:none}.figure,.table,pre{overflow:visible}pre{white-space:pre-wrap}svg.wide{min-width:0}table{font-size:8.2pt}th,td{padding-left:8pt}section,tr,figure{break-inside:avoid}h2,h3{break-after:avoid}@page{margin:16mm}}`;
-  return `:root{${variables(lightTheme)}}
-@media (prefers-color-scheme:dark){:root{${variables(darkTheme)}}}${layout}${paper}`;
+  const scheme = appearance === 'auto' ? '' : `html{color-scheme:${appearance}}`;
+  return `${themes(appearance)}${layout}${scheme}${paper}`;
 }

@@ -61,7 +61,9 @@ export const paramsSchemas: { readonly [M in RunMethod]: z.ZodType<Params<M>> } 
     toStep: count,
     maxPoints: z.number().int().min(2).max(20_000),
   }),
-  'manticore/buildReport': ofRun,
+  'manticore/buildReport': ofRun.extend({
+    appearance: z.enum(['auto', 'light', 'dark']).default('auto'),
+  }),
   'manticore/computeLog': ofRun,
   'manticore/engines': z.object({ job }),
   'manticore/installEngine': z.object({ job, name }),

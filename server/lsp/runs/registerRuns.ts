@@ -121,7 +121,7 @@ class Runs implements RunsService {
         requests.alphasAt(dir, where, steps),
       ),
       this.answer('manticore/lossBetween', (params) => requests.lossBetween(params)),
-      this.answer('manticore/buildReport', ({ dir }) => requests.report(dir)),
+      this.answer('manticore/buildReport', (params) => requests.report(params)),
       this.answer('manticore/computeLog', ({ dir }) => requests.computeLog(dir)),
       this.answer('manticore/engines', ({ job }, signal) => jobs.engines(job, signal)),
       this.answer('manticore/installEngine', ({ job, name }, signal) =>

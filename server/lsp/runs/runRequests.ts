@@ -101,13 +101,16 @@ export class RunRequests {
   }
 
   /** From the run's data: a stored page is never opened. */
-  async report(folder: string): Promise<{ readonly html: string; readonly headline: string }> {
+  async report({ dir: folder, appearance }: Params<'manticore/buildReport'>): Promise<{
+    readonly html: string;
+    readonly headline: string;
+  }> {
     const { dir } = await this.runOf(folder);
     // Rarely asked for: an idle server doesn't hold it.
     const { readReportModel } = await import('../../report/write');
     const { reportHtml } = await import('../../report/html');
     const model = await readReportModel(dir);
-    return { html: reportHtml(model), headline: model.headline.sentence };
+    return { html: reportHtml(model, appearance), headline: model.headline.sentence };
   }
 
   async computeLog(folder: string): Promise<string> {
