@@ -7,6 +7,7 @@ import {
   window,
   workspace,
   type DecorationOptions,
+  type TextDocument,
   type TextEditor,
   type TextEditorDecorationType,
 } from 'vscode';
@@ -52,7 +53,11 @@ export class BlockDecorations implements Disposable {
     );
     this.owned.add(
       workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration('manticore.decorations')) {
+        if (
+          event.affectsConfiguration('manticore.decorations') ||
+          event.affectsConfiguration('manticore.inlayHints') ||
+          event.affectsConfiguration('editor.inlayHints')
+        ) {
           window.visibleTextEditors.forEach((editor) => this.draw(editor));
         }
       }),
@@ -81,9 +86,10 @@ export class BlockDecorations implements Disposable {
       ({ line }) => line >= 0 && line < document.lineCount,
     );
     const at = (block: BlockWeights): Range => document.lineAt(block.line).range;
+    const hints = showsHints(document);
     const texts: DecorationOptions[] = [];
     for (const block of blocks) {
-      const contentText = decorationText(block);
+      const contentText = decorationText(block, hints);
       if (contentText === '' || shown === undefined) continue;
       const { end } = at(block);
       texts.push({
@@ -105,6 +111,13 @@ export class BlockDecorations implements Disposable {
     this.told.clear();
     this.owned.dispose();
   }
+}
+
+/** Whether inlay hints stand in the text without a key being held. */
+function showsHints(document: TextDocument): boolean {
+  const editor = workspace.getConfiguration('editor', document);
+  const shown = editor.get<string>('inlayHints.enabled', 'on');
+  return setting('inlayHints.enabled', true) && (shown === 'on' || shown === 'onUnlessPressed');
 }
 
 function gutterType(extensionUri: Uri, mark: 'pinned' | 'pruned'): TextEditorDecorationType {

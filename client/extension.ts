@@ -23,6 +23,7 @@ export interface ClientSettings extends EditorSettings {
   readonly progress: 'statusBar' | 'notification';
   readonly 'statusBar.enabled': boolean;
   readonly 'decorations.enabled': boolean;
+  readonly 'inlayHints.enabled': boolean;
 }
 
 /** A setting's value; `package.json` holds the defaults. */

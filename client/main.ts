@@ -48,7 +48,7 @@ export function activate(context: ExtensionContext): void {
     server,
     runs,
     panels,
-    reports: owned.add(new Reports(context.globalStorageUri, icons)),
+    reports: owned.add(new Reports({ server, log, storage: context.globalStorageUri, icons })),
     texts: owned.add(new TextDocuments()),
   };
   owned.add(registerCommands(extension));
@@ -61,7 +61,8 @@ export function activate(context: ExtensionContext): void {
   owned.add(
     window.createTreeView('manticore.runs', { treeDataProvider: tree, showCollapseAll: true }),
   );
-  server.start();
+  // After activation: a process that starts takes longer than all of this.
+  setImmediate(() => connection.start());
   logged(log, showPendingQuickstart(context));
   log.info(`Activated in ${(performance.now() - began).toFixed(0)} ms.`);
 }

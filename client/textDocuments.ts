@@ -15,7 +15,6 @@ export const textScheme = 'manticore-text';
 
 export interface GrowingText {
   append(text: string): void;
-  replace(text: string): void;
 }
 
 export class TextDocuments implements TextDocumentContentProvider, Disposable {
@@ -48,32 +47,30 @@ export class TextDocuments implements TextDocumentContentProvider, Disposable {
     });
   }
 
-  /** A document that grows as it is written, under a name of its own. At most ten changes a second are shown. */
-  async grow(name: string, ending: string): Promise<GrowingText & Disposable> {
+  /**
+   * A document that grows as it is written, under a name of its own. It opens with its first words; at most ten changes
+   * a second are shown.
+   */
+  grow(name: string, ending: string, beginning: string): GrowingText & Disposable {
     this.made += 1;
     const uri = Uri.from({
       scheme: textScheme,
       path: `/${safeFileName(`${name}-${this.made}`, 'text')}${ending}`,
     });
-    this.put(uri, '');
-    await window.showTextDocument(await workspace.openTextDocument(uri), { preview: false });
-    let text = '';
+    let text = beginning;
+    let shown = false;
     let timer: NodeJS.Timeout | undefined;
     const flush = (): void => {
       timer = undefined;
       this.put(uri, text);
-    };
-    const later = (): void => {
-      timer ??= setTimeout(flush, 100);
+      if (shown) return;
+      shown = true;
+      void window.showTextDocument(uri, { preview: false });
     };
     return {
       append: (part) => {
         text += part;
-        later();
-      },
-      replace: (whole) => {
-        text = whole;
-        later();
+        timer ??= setTimeout(flush, 100);
       },
       dispose: () => {
         if (timer === undefined) return;

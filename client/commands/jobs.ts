@@ -33,8 +33,7 @@ export async function generateText(extension: Extension, argument: unknown): Pro
   });
   if (prompt === undefined || prompt === '') return;
   await extension.context.workspaceState.update('prompt', prompt);
-  const growing = await extension.texts.grow('generated', '.txt');
-  growing.append(prompt);
+  const growing = extension.texts.grow('generated', '.txt', prompt);
   try {
     const done = await runJob(
       extension,
@@ -50,7 +49,8 @@ export async function generateText(extension: Extension, argument: unknown): Pro
       },
     );
     if (done === undefined) return;
-    growing.append(`\n\n— ${done.tokens} tokens, ${done.tokensPerSecond.toFixed(0)} a second\n`);
+    const rate = done.tokensPerSecond.toFixed(0);
+    growing.append(`\n\n— ${done.tokens} tokens, ${rate} a second\n`);
   } finally {
     growing.dispose();
   }

@@ -13,10 +13,7 @@ export async function openWeights(extension: Extension, argument: unknown): Prom
 
 export async function openReport(extension: Extension, argument: unknown): Promise<void> {
   const run = await chooseRun(extension, argument, 'any', 'Open Report');
-  if (run === undefined) return;
-  const outcome = await extension.server.request('manticore/buildReport', { dir: run.dir });
-  if (outcome.ok) extension.reports.show(run.dir, run.name, outcome.value.html);
-  else await tellError(outcome.error);
+  if (run !== undefined) await extension.reports.show(run.dir, run.name);
 }
 
 /** The config that a run began with, where it still is. The path stands in the run's folder, so only a config's is followed. */

@@ -114,10 +114,10 @@ export function panelMessage(value: unknown): PanelToHost | undefined {
 function lossMessage(value: Fields): PanelToHost | undefined {
   const where = whereOf(value['where']);
   const { fromStep, toStep, maxPoints } = value;
-  if (!where || !isCount(fromStep, 0) || !isCount(toStep, 0) || !isCount(maxPoints, 1)) {
+  if (!where || !isCount(fromStep, 0) || !isCount(toStep, 0) || !isCount(maxPoints, 2)) {
     return undefined;
   }
-  if (fromStep > toStep || maxPoints > 100_000) return undefined;
+  if (fromStep > toStep || maxPoints > 20_000) return undefined;
   return { type: 'loss', where, fromStep, toStep, maxPoints };
 }
 

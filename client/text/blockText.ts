@@ -9,24 +9,39 @@ const still = 0.005;
 export function trendText(trend: number | undefined): string {
   if (trend === undefined || !Number.isFinite(trend)) return '';
   if (Math.abs(trend) < still) return '→';
-  return trend > 0 ? `↗ +${trend.toFixed(2)}` : `↘ −${Math.abs(trend).toFixed(2)}`;
+  return `${trend > 0 ? '↗' : '↘'} ${signed(trend)}`;
 }
 
-/** The line's end; empty where there is nothing that the inlay hint's numbers don't say. */
-export function decorationText(block: BlockWeights): string {
-  const marks: string[] = [];
-  if (block.pinned) marks.push('pinned');
-  const pruned = block.components.filter((component) => component.pruned).map(({ name }) => name);
-  if (pruned.length > 0)
-    marks.push(`${pruned.map((name) => plainText(name, 40)).join(', ')} pruned`);
-  if (block.pinned) return marks.join(' · ');
-  const trends = block.components
-    .filter((component) => !component.pruned && trendText(component.trend) !== '')
+/** `Δ neox +0.04 · mamba −0.04`; empty where nothing moved. */
+function changeText(block: BlockWeights): string {
+  const changes = block.components
+    .filter(({ trend, pruned }) => !pruned && trend !== undefined && Math.abs(trend) >= still)
+    .map(({ name, trend = 0 }) => `${plainText(name, 40)} ${signed(trend)}`);
+  return changes.length === 0 || block.pinned ? '' : `Δ ${changes.join(' · ')}`;
+}
+
+const signed = (trend: number): string => `${trend < 0 ? '−' : '+'}${Math.abs(trend).toFixed(2)}`;
+
+/**
+ * The line's end. `besideHints`: inlay hints stand there too, with α, its direction and the marks, so that only the
+ * amounts are added; without them all of it is said here.
+ */
+export function decorationText(block: BlockWeights, besideHints: boolean): string {
+  if (besideHints) return changeText(block);
+  if (block.pinned) return 'pinned';
+  const live = block.components.filter(({ pruned }) => !pruned);
+  const pruned = block.components.filter((component) => component.pruned);
+  const moved = live.some(({ trend }) => trend !== undefined && Math.abs(trend) >= still);
+  const known = live.some(({ trend }) => trend !== undefined);
+  const trends = live
+    .filter(({ trend }) => trendText(trend) !== '')
     .map(({ name, trend }) => `${plainText(name, 40)} ${trendText(trend)}`);
-  const moved = block.components.some(
-    ({ trend }) => trend !== undefined && Math.abs(trend) >= still,
-  );
-  return [...marks, ...(moved ? trends : trends.length > 0 ? ['→ unchanged'] : [])].join(' · ');
+  return [
+    ...(pruned.length === 0
+      ? []
+      : [`${pruned.map(({ name }) => plainText(name, 40)).join(', ')} pruned`]),
+    ...(moved ? trends : known ? ['→ unchanged'] : []),
+  ].join(' · ');
 }
 
 /** Which icon stands in the gutter. */

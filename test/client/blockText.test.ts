@@ -19,22 +19,33 @@ const block = (components: readonly Component[], pinned = false): BlockWeights =
   pinned,
 });
 
-describe('the mark after a block’s line', () => {
-  it('says how α moved since the last checkpoint, not what it is', () => {
+describe('the mark after a block’s line, beside inlay hints', () => {
+  it('says by how much α moved since the last checkpoint, and nothing that the hint says', () => {
     const text = decorationText(
       block([component('neox', { trend: 0.042 }), component('mamba', { trend: -0.042 })]),
+      true,
     );
-    assert.equal(text, 'neox ↗ +0.04 · mamba ↘ −0.04');
-    assert.doesNotMatch(text, /0\.5/u);
+    assert.equal(text, 'Δ neox +0.04 · mamba −0.04');
+  });
+
+  it('is empty where nothing moved, before a checkpoint, and of a pinned block', () => {
+    const moved = [component('neox', { trend: 0.3 }), component('mamba', { trend: -0.3 })];
+    const still = [component('neox', { trend: 0.001 }), component('mamba', { trend: -0.001 })];
+    assert.equal(decorationText(block(still), true), '');
+    assert.equal(decorationText(block([component('neox'), component('mamba')]), true), '');
+    assert.equal(decorationText(block(moved, true), true), '');
+  });
+});
+
+describe('the mark after a block’s line, without inlay hints', () => {
+  it('says which way each went', () => {
+    const moved = [component('neox', { trend: 0.042 }), component('mamba', { trend: -0.042 })];
+    assert.equal(decorationText(block(moved), false), 'neox ↗ +0.04 · mamba ↘ −0.04');
   });
 
   it('says once that nothing moved', () => {
     const still = [component('neox', { trend: 0.001 }), component('mamba', { trend: -0.001 })];
-    assert.equal(decorationText(block(still)), '→ unchanged');
-  });
-
-  it('is empty before there was a checkpoint', () => {
-    assert.equal(decorationText(block([component('neox'), component('mamba')])), '');
+    assert.equal(decorationText(block(still), false), '→ unchanged');
   });
 
   it('names what is pruned, and tells no trend of it', () => {
@@ -42,7 +53,7 @@ describe('the mark after a block’s line', () => {
       component('neox', { trend: 0.2 }),
       component('mamba', { trend: -0.2, pruned: true }),
     ];
-    assert.equal(decorationText(block(components)), 'mamba pruned · neox ↗ +0.20');
+    assert.equal(decorationText(block(components), false), 'mamba pruned · neox ↗ +0.20');
     assert.equal(gutterMark(block(components)), 'pruned');
   });
 
@@ -51,7 +62,7 @@ describe('the mark after a block’s line', () => {
       component('neox', { alpha: 1, trend: 0.3 }),
       component('mamba', { trend: -0.3 }),
     ];
-    assert.equal(decorationText(block(components, true)), 'pinned');
+    assert.equal(decorationText(block(components, true), false), 'pinned');
     assert.equal(gutterMark(block(components, true)), 'pinned');
   });
 
