@@ -9,6 +9,9 @@ import { openInside, writeAtomic } from './safeFiles';
 import { lowerBound, sameWhere, type EvaluationPoint } from './stepTable';
 import path from 'node:path';
 
+/** Lines of the log that are read at once: their α are small, waiting for each alone is not. */
+const readsAtOnce = 32;
+
 /** Points of a curve, by position. */
 export interface Curve {
   readonly steps: number[];
@@ -163,10 +166,13 @@ export class RunIndex {
     const { handle } = await openInside(this.index.dir, logName, maximumLogBytes);
     try {
       const path: (Alphas | undefined)[] = [];
-      for (const step of steps) {
-        const at = lowerBound(columns.step, columns.length, step);
-        const known = at < columns.length && columns.step[at] === step;
-        path.push(known ? (await stepAt(handle, columns, at))?.alphas : undefined);
+      for (let from = 0; from < steps.length; from += readsAtOnce) {
+        const some = steps.slice(from, from + readsAtOnce).map(async (step) => {
+          const at = lowerBound(columns.step, columns.length, step);
+          const known = at < columns.length && columns.step[at] === step;
+          return known ? (await stepAt(handle, columns, at))?.alphas : undefined;
+        });
+        path.push(...(await Promise.all(some)));
       }
       return path;
     } finally {

@@ -67,7 +67,7 @@ export function decodeIndex(bytes: Buffer, take: (record: IndexRecord) => void):
   let wheres = 0;
   let position = headerBytes;
   for (; position + recordBytes <= bytes.length; position += recordBytes) {
-    const record = decodeRecord(bytes.subarray(position, position + recordBytes));
+    const record = decodeRecord(bytes, position);
     if (record === undefined) break;
     if (record.offset < end || record.seq <= seq || record.where > wheres) break;
     end = record.offset + record.length;
@@ -78,25 +78,22 @@ export function decodeIndex(bytes: Buffer, take: (record: IndexRecord) => void):
   return position;
 }
 
-function decodeRecord(bytes: Buffer): IndexRecord | undefined {
-  if (bytes.readUInt32LE(0) !== crc32(bytes.subarray(4))) return undefined;
-  const kind = kinds[bytes.readUInt8(6)];
-  const split = splits[bytes.readUInt8(7)];
-  const length = bytes.readUInt32LE(8);
-  const [step, offset, seq] = [12, 20, 28].map((at) => bytes.readDoubleLE(at));
-  const natural = [step, offset, seq].every((value) => Number.isSafeInteger(value) && value! >= 0);
-  if (kind === undefined || split === undefined || !natural || length === 0) return undefined;
-  return {
-    kind,
-    split,
-    length,
-    where: bytes.readUInt16LE(4),
-    step: step!,
-    offset: offset!,
-    seq: seq!,
-    value: bytes.readDoubleLE(36),
-  };
+/** A run has hundred thousands of them: nothing is made here but the record. */
+function decodeRecord(bytes: Buffer, at: number): IndexRecord | undefined {
+  if (bytes.readUInt32LE(at) !== crc32(bytes.subarray(at + 4, at + recordBytes))) return undefined;
+  const kind = kinds[bytes[at + 6]!];
+  const split = splits[bytes[at + 7]!];
+  const length = bytes.readUInt32LE(at + 8);
+  const step = bytes.readDoubleLE(at + 12);
+  const offset = bytes.readDoubleLE(at + 20);
+  const seq = bytes.readDoubleLE(at + 28);
+  if (!isNatural(step) || !isNatural(offset) || !isNatural(seq)) return undefined;
+  if (kind === undefined || split === undefined || length === 0) return undefined;
+  const where = bytes.readUInt16LE(at + 4);
+  return { kind, split, length, where, step, offset, seq, value: bytes.readDoubleLE(at + 36) };
 }
+
+const isNatural = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
 
 export function isIndexed(event: RunEvent): event is IndexedEvent {
   return (kinds as readonly string[]).includes(event.type);
