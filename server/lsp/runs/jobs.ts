@@ -164,6 +164,6 @@ async function resultOf(folder: string): Promise<string> {
   throw new CommandError(
     'no-result',
     `The run ${path.basename(run.dir)} has left no hybrid yet.`,
-    'A hybrid is kept when a search ends or is stopped with a checkpoint.',
+    'A hybrid is kept once its search and its fine-tuning have ended.',
   );
 }
