@@ -31,7 +31,8 @@ describe('lsp: diagnostics', () => {
     assert.equal(document.at(unknown!.range), 'hybird');
     assert.equal(unknown!.severity, DiagnosticSeverity.Error);
     assert.equal(unknown!.source, 'manticore');
-    assert.match(String(unknown!.message), /Did you mean `hybrid`/);
+    assert.ok(typeof unknown!.message === 'string');
+    assert.match(unknown!.message, /Did you mean `hybrid`/);
     await document.close();
   });
 
