@@ -1,4 +1,5 @@
 /** A model in Hugging Face layout: `config.json` and safetensors, in one file or in shards under an index. */
+import { createHash } from 'node:crypto';
 import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { safetensorsAlternative } from '../models/knownRepositories';
@@ -17,23 +18,22 @@ export const WEIGHTS_FILE = 'model.safetensors';
 export const INDEX_FILE = 'model.safetensors.index.json';
 const PICKLE = /\.(?:bin|pt|pth|ckpt|pkl|pickle)$/i;
 
-export interface ModelFolder {
-  readonly path: string;
-  /** `config.json`, parsed. */
-  readonly config: Readonly<Record<string, unknown>>;
+/** Weights of a folder without its config. */
+export interface ModelWeights {
   /** Every tensor by its name in the file, as its header describes it. */
   readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
-  readonly names: readonly string[];
   /** @throws WeightsError naming file and tensor when it is missing, of an unreadable dtype, or cut */
   readonly read: (name: string) => Promise<TensorData>;
+  /** SHA-256 over every file of weights, hexadecimal: other bytes give another. */
+  readonly digest: () => Promise<string>;
   readonly close: () => Promise<void>;
 }
 
-/** Weights of a folder without its config. */
-export interface ModelWeights {
-  readonly tensors: ReadonlyMap<string, SafetensorsTensor>;
-  readonly read: (name: string) => Promise<TensorData>;
-  readonly close: () => Promise<void>;
+export interface ModelFolder extends ModelWeights {
+  readonly path: string;
+  /** `config.json`, parsed. */
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly names: readonly string[];
 }
 
 /** The repository `owner/name` that a cache folder or a folder's name speaks of, where one can be told. */
@@ -132,6 +132,7 @@ async function openSingle(folder: string): Promise<ModelWeights> {
   return {
     tensors: new Map(file.header.tensors.map((tensor) => [tensor.name, tensor])),
     read: file.read,
+    digest: file.digest,
     close: file.close,
   };
 }
@@ -166,11 +167,24 @@ async function openSharded(folder: string): Promise<ModelWeights> {
       }
       tensors.set(tensor, header);
     }
-    return { tensors, close, read: (tensor) => readFromShards(tensor, map, shards, indexPath) };
+    return {
+      tensors,
+      close,
+      read: (tensor) => readFromShards(tensor, map, shards, indexPath),
+      digest: () => digestShards(shards),
+    };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+async function digestShards(shards: ReadonlyMap<string, SafetensorsFile>): Promise<string> {
+  const hash = createHash('sha256');
+  for (const [name, shard] of [...shards].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    hash.update(`${name}\0${await shard.digest()}\0`);
+  }
+  return hash.digest('hex');
 }
 
 async function readFromShards(

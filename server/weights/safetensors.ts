@@ -1,4 +1,5 @@
 /** Reads safetensors files tensor by tensor, by position: memory holds the header and what was asked for. */
+import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { isReadableDtype, READABLE_DTYPES, type ReadableDtype } from '../models/dtype';
@@ -12,7 +13,7 @@ import {
 import { quoteName } from '../models/strictJson';
 import { safetensorsDamaged, WeightsError } from './errors';
 import { bfloat16ToFloat32, float16ToFloat32 } from './halfPrecision';
-import { readFully } from '../files/regularFile';
+import { readFully, readRange } from '../files/regularFile';
 import { openModelFile, resolveInFolder } from './modelFiles';
 
 /** A tensor's numbers as float32, row-major. */
@@ -28,11 +29,15 @@ export interface SafetensorsFile {
   readonly header: SafetensorsHeader;
   /** @throws WeightsError when the tensor is missing, of an unreadable dtype, or the file was cut since it was opened */
   readonly read: (name: string) => Promise<TensorData>;
+  /** SHA-256 of the whole file as it is open here, hexadecimal. */
+  readonly digest: () => Promise<string>;
   readonly close: () => Promise<void>;
 }
 
 /** Elements widened at a time: 1 MiB of 16-bit numbers. */
 const CHUNK = 1 << 19;
+/** Bytes hashed at a time. */
+const DIGEST_CHUNK = 4 << 20;
 
 async function readHeader(
   handle: FileHandle,
@@ -95,6 +100,16 @@ async function readTensor(
   return { shape, dtype, data };
 }
 
+async function digestFile(handle: FileHandle): Promise<string> {
+  const hash = createHash('sha256');
+  for (let position = 0; ;) {
+    const bytes = await readRange(handle, position, DIGEST_CHUNK);
+    if (bytes.length === 0) return hash.digest('hex');
+    hash.update(bytes);
+    position += bytes.length;
+  }
+}
+
 /**
  * Opens `name` in `folder` and checks its whole header.
  * @throws WeightsError when it is missing, lies outside the folder, is no regular file, or is damaged
@@ -126,6 +141,7 @@ export async function openSafetensors(folder: string, name: string): Promise<Saf
       }
       return readTensor(handle, tensor, shown);
     },
+    digest: () => digestFile(handle),
     close: () => handle.close(),
   };
 }

@@ -57,6 +57,31 @@ describe('a model folder', () => {
     });
   });
 
+  it('has another digest when a byte of any file of weights is another', async () => {
+    await inTemporaryFolder(async (folder) => {
+      const digest = async (): Promise<string> => {
+        const model = await openModelFolder(folder);
+        try {
+          return await model.digest();
+        } finally {
+          await model.close();
+        }
+      };
+      await writeSharded(folder);
+      const whole = await digest();
+      assert.match(whole, /^[0-9a-f]{64}$/);
+      assert.equal(await digest(), whole);
+      await writeSafetensors(path.join(folder, 'model-2.safetensors'), [
+        one('b', 3.5),
+        one('extra', 4),
+      ]);
+      const second = await digest();
+      assert.notEqual(second, whole);
+      await writeSafetensors(path.join(folder, 'model.safetensors'), [one('a', 1, 2)]);
+      assert.notEqual(await digest(), second);
+    });
+  });
+
   it('names the shard that is missing, and the one that is cut', async () => {
     await inTemporaryFolder(async (folder) => {
       await writeSharded(folder);

@@ -134,6 +134,7 @@ class RunProcess {
         {
           plan,
           data,
+          weights: await files.digests(),
           buildModel: (live, seed, alone) => files.build(live, seed, alone),
           costs: planCosts(plan),
           emit,

@@ -7,6 +7,9 @@ import type { BuildOptions, ComponentSource, TensorSource } from '../hybrid/buil
 import { buildHybridModel, planAlone, type HybridModel } from '../search/hybridModel';
 import type { LiveTable } from '../search/model';
 
+/** No component's name: those have no dot. */
+const PROJECTORS_KEY = 'hybrid.projectors.from';
+
 /** Files of a run that stay open while it needs them. */
 export class ComponentFiles {
   private readonly tokenizers = new Map<string, Promise<Tokenizer>>();
@@ -25,6 +28,24 @@ export class ComponentFiles {
     const load = (component: number) => this.source(plan.components[component]!);
     if (alone !== undefined) return buildHybridModel(planAlone(plan, alone), live, seed, load);
     return buildHybridModel(plan, live, seed, load, await this.projectors());
+  }
+
+  /**
+   * Digests of all weights that the run starts from, by component; those of `hybrid.projectors.from` under that key. The
+   * files stay open, so that what is read later is what was hashed.
+   */
+  async digests(): Promise<Record<string, string>> {
+    const digests: Record<string, string> = {};
+    for (const component of this.plan.components) {
+      const folder = folderOf(component);
+      if (folder === undefined) continue;
+      digests[component.name] = await (await this.filesAt(folder)).digest();
+    }
+    const { from } = this.plan.config.hybrid.projectors;
+    if (from === undefined) return digests;
+    const folder = await resultFolder(path.resolve(this.plan.base, from));
+    digests[PROJECTORS_KEY] = await (await this.filesAt(folder)).digest();
+    return digests;
   }
 
   async close(): Promise<void> {
@@ -52,8 +73,12 @@ export class ComponentFiles {
     return once(this.tokenizers, folder, () => loadTokenizer(folder));
   }
 
+  private filesAt(folder: string): Promise<ModelWeights> {
+    return once(this.weights, folder, () => openModelWeights(folder));
+  }
+
   private async weightsAt(folder: string): Promise<TensorSource> {
-    const weights = await once(this.weights, folder, () => openModelWeights(folder));
+    const weights = await this.filesAt(folder);
     return { has: (name) => weights.tensors.has(name), read: (name) => weights.read(name) };
   }
 }

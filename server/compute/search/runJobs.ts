@@ -17,6 +17,7 @@ import { finishedEvent, reportedRuns, resultOf } from './results';
 import { JobStarter } from './jobStarter';
 import { phaseAt } from './jobPlan';
 import type { ResumeFrom, RunServices } from './services';
+import { changesSince } from './changes';
 import { checkSnapshot } from './snapshot';
 import type { FinishedJob, RunSnapshot } from './snapshot';
 import type { TrainingJob } from './trainingJob';
@@ -204,8 +205,9 @@ class Run {
 
   private snapshotAt(job: number): RunSnapshot {
     const { tick, finished, dataDigest: data } = this;
+    const { weights } = this.services;
     const nextSeq = this.services.nextSeq();
-    return { version: 1, job, tick, nextSeq, data, finished: [...finished] };
+    return { version: 1, job, tick, nextSeq, data, weights, finished: [...finished] };
   }
 
   /** @param snapshot `undefined`: no checkpoint is there, so nothing counts but `started` and the controls */
@@ -232,13 +234,9 @@ class Run {
       fromStep: snapshot.running?.progress.step ?? (over ? steps : 0),
       supersedesFromSeq: snapshot.nextSeq + (logged ? 1 : 0),
     });
-    if (snapshot.data === this.dataDigest) return;
-    this.emit({
-      type: 'warning',
-      code: 'data-changed',
-      message:
-        'The text or its tokenizer has changed since the checkpoint: the run goes on with the new tokens, and is not what it would have been uncut.',
-    });
+    for (const warning of changesSince(snapshot, this.dataDigest, this.services)) {
+      this.emit(warning);
+    }
   }
 
   private async loadRunning(

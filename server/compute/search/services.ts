@@ -26,6 +26,8 @@ export interface CostTable {
 export interface RunServices {
   readonly plan: Plan;
   readonly data: TextData;
+  /** Digest of the pretrained weights of each component, and of what else the hybrid starts from, by name. */
+  readonly weights: Readonly<Record<string, string>>;
   readonly buildModel: ModelBuilder;
   readonly costs: CostTable;
   /** Appends to the run's log; `seq` is the event's position there. */

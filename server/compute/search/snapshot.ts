@@ -88,6 +88,8 @@ export const snapshotSchema = z.strictObject({
   nextSeq: count,
   /** SHA-256 of the token ids that it was trained and evaluated on. */
   data: z.string().max(64),
+  /** SHA-256 of the weights that it starts from, by component: rewinds and baselines read them again. */
+  weights: z.record(z.string(), z.string().max(64)),
   /** The running job; absent between two jobs. */
   running: jobSnapshot.optional(),
   /** Between two jobs: the model that the next one goes on with. */

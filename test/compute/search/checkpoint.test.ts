@@ -18,6 +18,7 @@ const snapshot: RunSnapshot = {
   tick: 3,
   nextSeq: 9,
   data: 'a hash',
+  weights: { neox: 'another hash' },
   finished: [],
 };
 

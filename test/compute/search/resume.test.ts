@@ -214,6 +214,20 @@ describe('resume', () => {
     await bench.remove();
   });
 
+  it('says which component’s pretrained weights are not what they were', async () => {
+    const bench = await RunBench.make(runPlan());
+    assert.equal(await bench.run(atStep('search', 5)), 'cut');
+    const weights = { neox: 'a', mamba: 'another' };
+    assert.deepEqual(await bench.run({ weights }, true), { status: 'done' });
+    const warnings = (await bench.events()).filter((event) => event.type === 'warning');
+    assert.deepEqual(
+      warnings.map(({ code }) => code),
+      ['weights-changed'],
+    );
+    assert.match(warnings[0]!.message, /weights of mamba have changed/);
+    await bench.remove();
+  });
+
   it('leaves no tensor behind, however a run ends', async () => {
     const { numTensors } = tf.memory();
     await interrupted({ search: {}, finetune: { weights: 'keep' } }, [

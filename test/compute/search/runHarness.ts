@@ -131,6 +131,8 @@ export interface RunHooks {
   readonly memoryBytes?: () => number;
   readonly buildModel?: RunServices['buildModel'];
   readonly data?: TextData;
+  /** Digests of what the hybrid starts from. */
+  readonly weights?: RunServices['weights'];
 }
 
 /** A run folder that several attempts share, as processes do that are killed and resumed. */
@@ -165,6 +167,7 @@ export class RunBench {
     const services: RunServices = {
       plan: this.plan,
       data: hooks.data ?? someData(this.plan.config.search.schedule === 'bilevel'),
+      weights: hooks.weights ?? { neox: 'a', mamba: 'b' },
       buildModel: hooks.buildModel ?? ((live, seed) => buildTiny(this.plan, live, seed)),
       costs: planCosts(this.plan),
       emit: (event) =>
