@@ -7,6 +7,7 @@ import type { ModelReader } from '../models/modelReader';
 import type { NodeChoice } from '../runs/nodeBinary';
 import { readConfigSnapshot, readPlanFile } from '../runs/runFolder';
 import { stateOf } from '../runs/runState';
+import { findPublication } from '../runs/runtimeFolder';
 import { CommandError } from './commandError';
 import type { ComputeProgram } from './computeProgram';
 import { sendControl } from './sendControl';
@@ -45,6 +46,9 @@ export async function resumeRun(
       );
     case 'running':
     case 'starting':
+      // Whoever made the folder may have been killed before it had started a process. Should it yet start one, only the
+      // first of the two gets the run.
+      if (state === 'starting' && (await findPublication(run.dir)) === undefined) break;
       throw new CommandError(
         'already-running',
         `Run ${run.id} is ${state}.`,
@@ -53,10 +57,11 @@ export async function resumeRun(
     case 'stopped':
     case 'failed':
     case 'lost':
-      await checkPlan(run, reader);
-      await beforeLaunch();
-      return { kind: 'launched', node: await launchRun(run.dir, 'resume', program) };
+      break;
   }
+  await checkPlan(run, reader);
+  await beforeLaunch();
+  return { kind: 'launched', node: await launchRun(run.dir, 'resume', program) };
 }
 
 /**

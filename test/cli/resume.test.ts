@@ -256,6 +256,56 @@ describe('manticore resume', () => {
     ]);
   });
 
+  it('starts a run whose process was never started', async () => {
+    // The command line that made it was killed between the two.
+    const { dir } = await begin();
+    await kill(dir);
+    for (const name of ['events.jsonl', 'events.index', 'checkpoints', 'compute.log']) {
+      await rm(path.join(dir, name), { recursive: true, force: true });
+    }
+    const manifest = JSON.parse(await readFile(path.join(dir, 'run.json'), 'utf8')) as object;
+    const startedAt = new Date().toISOString();
+    const fresh = { ...manifest, pid: 0, state: 'starting', startedAt };
+    await writeFile(path.join(dir, 'run.json'), JSON.stringify(fresh));
+    assert.equal(await runState(dir), 'starting');
+    const { code, err } = await scene.run(['resume', dir, '--json']);
+    assert.equal(code, 0, err);
+    assert.deepEqual(await computed(dir), expected);
+  });
+
+  it('says so when a model’s weights were swapped for others of the same shapes', async () => {
+    const models = path.resolve('examples/models');
+    await cp(path.join(models, 'tiny-neox'), scene.path('swapped'), { recursive: true });
+    const swapping = await scene.config(
+      {
+        components: { neox: { source: './swapped' } },
+        // Longer than the test needs: both attempts are stopped.
+        'search.steps': 2000,
+        finetune: false,
+        baselines: false,
+      },
+      'swapping',
+    );
+    const stopped = scene.start(['search', swapping, '--json']);
+    const dir = await eventually('the run folder', async () =>
+      (await scene.runs()).find((made) => made.includes('swapping')),
+    );
+    await untilEvent(dir, atStep('search', 2));
+    assert.equal((await scene.run(['stop', dir, '--checkpoint'])).code, 0);
+    await stopped.ended;
+    const file = scene.path('swapped', 'model.safetensors');
+    const bytes = await readFile(file);
+    bytes[bytes.length - 1]! ^= 1;
+    await writeFile(file, bytes);
+    const again = scene.start(['resume', dir, '--json']);
+    await untilEvent(dir, ({ type }) => type === 'warning');
+    assert.equal((await scene.run(['stop', dir])).code, 0);
+    await again.ended;
+    const [warning] = ofType(await rawEvents(dir), 'warning');
+    assert.equal(warning?.code, 'weights-changed');
+    assert.match(warning!.message, /weights of neox have changed/);
+  });
+
   it('refuses a run that runs, is done, or is being resumed already', async () => {
     const { dir } = await begin();
     await untilEvent(dir, atStep('search', 2));
