@@ -2,6 +2,7 @@
 import {
   EventEmitter,
   Uri,
+  languages,
   window,
   workspace,
   type Event,
@@ -65,7 +66,10 @@ export class TextDocuments implements TextDocumentContentProvider, Disposable {
       this.put(uri, text);
       if (shown) return;
       shown = true;
-      void window.showTextDocument(uri, { preview: false });
+      showWrapped(uri).then(undefined, () => {
+        // Closed before it was shown: the text is kept, and nobody waits for it.
+        shown = false;
+      });
     };
     return {
       append: (part) => {
@@ -89,4 +93,11 @@ export class TextDocuments implements TextDocumentContentProvider, Disposable {
     this.owned.dispose();
     this.contents.clear();
   }
+}
+
+/** Prose in a text editor, its lines as long as it likes. */
+async function showWrapped(uri: Uri): Promise<void> {
+  const document = await workspace.openTextDocument(uri);
+  await languages.setTextDocumentLanguage(document, 'manticore-text');
+  await window.showTextDocument(document, { preview: false });
 }

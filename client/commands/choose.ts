@@ -30,6 +30,12 @@ export async function chooseRun(
   }
   if (!extension.runs.isKnown) await extension.runs.refresh();
   const candidates = extension.runs.runs.filter((run) => fits[need](run.state));
+  // A menu of a config's editor: the newest run of that config.
+  const own =
+    argument instanceof Uri
+      ? candidates.find(({ config }) => Uri.file(config).toString() === argument.toString())
+      : undefined;
+  if (own !== undefined) return own;
   const shown = candidates.find((run) => run.dir === extension.panels.activeDir);
   if (shown !== undefined) return shown;
   if (candidates.length === 0) {

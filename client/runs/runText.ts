@@ -35,6 +35,12 @@ const stateNames: Record<RunState, string> = {
   lost: 'lost',
 };
 
+/** A run's name without the date that folders begin with, for where the date stands beside it. */
+export function shortName(name: string): string {
+  const short = name.replace(/^\d{8}-\d{6}-/u, '');
+  return plainText(short === '' ? name : short, 120);
+}
+
 /** The icon and colour of a state: names of the editor's own icons and theme colours. */
 export function stateIcon(state: RunState): { readonly icon: string; readonly colour: string } {
   switch (state) {

@@ -13,7 +13,7 @@ import type { RunListEntry } from '../../server/contract/editor';
 import { DisposableList, type Disposable } from '../disposables';
 import { plainText } from '../text/escape';
 import type { RunList } from './runList';
-import { isActive, runDescription, runDetails, runTooltip, stateIcon } from './runText';
+import { isActive, runDescription, runDetails, runTooltip, shortName, stateIcon } from './runText';
 
 /** A row of the tree. Commands of a row's menu get it, and read `dir`. */
 export type RunNode =
@@ -57,7 +57,7 @@ export class RunTree implements TreeDataProvider<RunNode>, Disposable {
 
 function runItem(run: RunListEntry): TreeItem {
   const now = new Date();
-  const item = new TreeItem(plainText(run.name, 120), TreeItemCollapsibleState.Collapsed);
+  const item = new TreeItem(shortName(run.name), TreeItemCollapsibleState.Collapsed);
   const { icon, colour } = stateIcon(run.state);
   item.id = run.dir;
   item.description = runDescription(run, now);

@@ -11,6 +11,7 @@ import {
   runDescription,
   runDetails,
   runTooltip,
+  shortName,
   statusSpoken,
   statusText,
 } from '../../client/runs/runText';
@@ -98,6 +99,12 @@ describe('a run in words', () => {
       ...runDetails(run({ progress: odd }), now).map(({ value }) => value),
     ].join('\n');
     assert.doesNotMatch(written, /NaN|Infinity/u);
+  });
+
+  it('is named without its date where that stands beside it', () => {
+    assert.equal(shortName('20261112-103100-quickstart'), 'quickstart');
+    assert.equal(shortName('20261112-103100-'), '20261112-103100-');
+    assert.equal(shortName('mine'), 'mine');
   });
 
   it('says why it failed and what to do, first', () => {
