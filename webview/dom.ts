@@ -50,3 +50,6 @@ export function setAttribute(node: Element, name: string, value: string | undefi
     if (node.hasAttribute(name)) node.removeAttribute(name);
   } else if (node.getAttribute(name) !== value) node.setAttribute(name, value);
 }
+
+/** Where menus and dialogs stand: inside the page's landmark, for those who go by landmarks. */
+export const landmark = (): Element => document.querySelector('main') ?? document.body;

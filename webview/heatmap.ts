@@ -21,6 +21,8 @@ export interface HeatmapView {
   readonly pending: ReadonlyMap<number, string>;
   /** Block whose α are drawn as a path. */
   readonly chosen: number;
+  /** Whether paths are drawn beside the rows. */
+  readonly paths: boolean;
 }
 
 export interface HeatmapHandlers {
@@ -83,6 +85,7 @@ export class Heatmap {
       this.#shape = shape;
       this.#build(view);
     }
+    this.root.classList.toggle('no-paths', !view.paths);
     this.#rows.forEach((row, block) => this.#updateRow(row, view, block));
   }
 

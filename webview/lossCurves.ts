@@ -1,5 +1,6 @@
 /** Loss curves as they are drawn: what zooming brought put in, a trailing mean, evaluations. Pure. */
 import type { LossCurve } from '../server/contract/editor';
+import type { Where } from '../server/contract/events';
 import { countUpTo, sameWhere, whereKey, type Job } from './jobs';
 import type { PlotLine, PlotMark } from './plot';
 import { jobStyle } from './seriesStyle';
@@ -7,11 +8,15 @@ import type { RunData } from './state';
 
 export interface CurveOptions {
   readonly zoomed: Readonly<Record<string, LossCurve>>;
+  /** Groups that are not drawn. */
   readonly hidden: ReadonlySet<string>;
   /** Draws a trailing mean, with the losses as its pale ground. */
   readonly smooth: boolean;
   readonly logarithmic: boolean;
 }
+
+/** The same job of every seed: its lines look alike, and are shown and hidden together. */
+export const groupKey = ({ stage, subject }: Where): string => JSON.stringify([stage, subject]);
 
 interface Points {
   readonly steps: readonly number[];
@@ -75,7 +80,7 @@ export function curveLines(
 ): PlotLine[] {
   return run.jobs.flatMap((job): PlotLine[] => {
     const key = whereKey(job);
-    if (options.hidden.has(key) || job.steps.length === 0) return [];
+    if (options.hidden.has(groupKey(job)) || job.steps.length === 0) return [];
     const { steps, loss } = withStretch(job, options.zoomed[key]);
     const values = options.logarithmic ? loss.map(positive) : loss;
     const style = jobStyle(job, names);

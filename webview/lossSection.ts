@@ -2,8 +2,8 @@
 import type { Where } from '../server/contract/events';
 import { make, setHidden, setText } from './dom';
 import { formatCount, formatLoss, jobTitle } from './format';
-import { whereKey, type Job } from './jobs';
-import { curveLines, curveWords } from './lossCurves';
+import type { Job } from './jobs';
+import { curveLines, curveWords, groupKey } from './lossCurves';
 import { Plot, type PlotLine } from './plot';
 import { lossAt, type Component, type Scene } from './selectors';
 import { jobStyle, Legend } from './seriesStyle';
@@ -105,10 +105,10 @@ export class LossSection {
     const seeds = new Set(run.jobs.map(({ seed }) => seed)).size;
     const titled = run.jobs.filter(({ steps }) => steps.length > 0);
     this.#legend.update(
-      titled.map((job) => ({
-        key: whereKey(job),
-        text: jobTitle(job, seeds),
-        style: jobStyle(job, names),
+      [...grouped(titled)].map(([key, jobs]) => ({
+        key,
+        text: jobTitle(jobs[0]!, 1) + (jobs.length > 1 ? ` · ${jobs.length} seeds` : ''),
+        style: jobStyle(jobs[0]!, names),
       })),
       this.#hidden,
     );
@@ -155,7 +155,7 @@ export class LossSection {
     const last = Math.max(first + 2, Math.ceil(to));
     this.#zoom = [first, last];
     for (const job of this.#run?.jobs ?? []) {
-      if (!this.#hidden.has(whereKey(job)) && isThinned(job, first, last)) {
+      if (!this.#hidden.has(groupKey(job)) && isThinned(job, first, last)) {
         const { stage, subject, seed } = job;
         this.handlers.askLoss({ stage, subject, seed }, first, last, zoomPoints);
       }
@@ -170,12 +170,26 @@ export class LossSection {
     this.#again();
   }
 
+  /** Of several seeds the mean. */
   #showValues(): void {
-    for (const job of this.#run?.jobs ?? []) {
-      const loss = lossAt(job, this.#hover ?? this.#step ?? Infinity);
-      this.#legend.setValue(whereKey(job), formatLoss(loss));
+    const step = this.#hover ?? this.#step ?? Infinity;
+    for (const [key, jobs] of grouped(this.#run?.jobs ?? [])) {
+      const losses = jobs.map((job) => lossAt(job, step)).filter((loss) => loss !== null);
+      const sum = losses.reduce((all, loss) => all + loss, 0);
+      this.#legend.setValue(key, formatLoss(losses.length > 0 ? sum / losses.length : null));
     }
   }
+}
+
+function grouped(jobs: readonly Job[]): Map<string, Job[]> {
+  const groups = new Map<string, Job[]>();
+  for (const job of jobs) {
+    const key = groupKey(job);
+    const own = groups.get(key);
+    if (own) own.push(job);
+    else groups.set(key, [job]);
+  }
+  return groups;
 }
 
 const longest = (jobs: readonly Job[]): number =>

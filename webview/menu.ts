@@ -1,5 +1,5 @@
 /** A menu at a place of the page, by mouse and keyboard (WAI-ARIA menu pattern). One is open at a time. */
-import { make } from './dom';
+import { landmark, make } from './dom';
 import { makeIcon } from './icons';
 
 export interface MenuItem {
@@ -64,7 +64,7 @@ export function openMenu(
     event.stopPropagation();
     onMenuKey(event, items, dismiss);
   });
-  document.body.append(root);
+  landmark().append(root);
   placeMenu(root, at);
   close = shut;
   document.addEventListener('pointerdown', onOutside, true);

@@ -1,6 +1,6 @@
 /** A dialog that pins a block to weights that the user types: one field and one slider a component, sum 1. */
 import { pinWeights, type Ask, type CellContext } from './blockControls';
-import { make, setText } from './dom';
+import { landmark, make, setText } from './dom';
 import { controlRefusal } from './selectors';
 import { makeButton, makeNumberField, setDisabled, type NumberField } from './toolkit';
 
@@ -82,7 +82,7 @@ export function openPinDialog(
     dialog.remove();
     handlers.onClose();
   });
-  document.body.append(dialog);
+  landmark().append(dialog);
   check();
   dialog.showModal();
   lines[context.component]?.slider.focus();

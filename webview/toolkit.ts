@@ -129,7 +129,8 @@ export function makeNumberField(
   onInput: (value: string) => void,
 ): NumberField {
   const field = document.createElement('vscode-text-field') as unknown as Valued;
-  field.setAttribute('aria-label', label);
+  // The control names itself after its text, over any label that is set before; the style hides the text.
+  field.textContent = label;
   field.setAttribute('size', '6');
   field.value = value;
   field.addEventListener('input', () => onInput(field.value));

@@ -99,6 +99,7 @@ export class WeightsSection {
         model.pending.map(({ control }) => [control.block - 1, pendingWords(control)]),
       ),
       chosen,
+      paths: scene.kind === 'job',
     });
   }
 

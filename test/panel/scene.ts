@@ -147,7 +147,6 @@ export class Scene {
     await this.page.evaluate(readText('node_modules/axe-core/axe.min.js'));
     const found = await this.page.evaluate(() =>
       (globalThis as unknown as { axe: typeof axe }).axe.run(document, {
-        // The editor's webview gives the page its title and language elsewhere.
         resultTypes: ['violations'],
       }),
     );
@@ -156,9 +155,11 @@ export class Scene {
     );
   }
 
-  async shoot(name: string): Promise<void> {
+  /** A picture for people to look at: of the whole page, or of what stands in the window. */
+  async shoot(name: string, part: 'page' | 'window' = 'page'): Promise<void> {
     mkdirSync(shots, { recursive: true });
-    await this.page.screenshot({ path: path.join(shots, `panel-${name}.png`), fullPage: true });
+    const file = path.join(shots, `panel-${name}.png`);
+    await this.page.screenshot({ path: file, fullPage: part === 'page' });
   }
 }
 
