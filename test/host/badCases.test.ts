@@ -68,9 +68,7 @@ inVsCode('bad cases', { installed: true }, (scene) => {
     await mkdir(inside, { recursive: true });
     const outside = await layQuickstart(scene(), 'outside', shortSearch);
     await workbench().open(inside);
-    await workbench().run('File: Open File...');
-    await workbench().answer(path.join(outside, configName));
-    await workbench().page.locator('.tab.active', { hasText: configName }).waitFor();
+    await workbench().openOutside(outside, configName);
     await workbench().run(runSearch);
     const dir = await newestRun(outside);
     await weights().open();

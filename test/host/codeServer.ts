@@ -88,7 +88,7 @@ export class CodeServer {
     return `http://127.0.0.1:${this.port}`;
   }
 
-  /** Replaces the user's settings; an open window takes them over. */
+  /** Replaces the user's settings; a window takes them over when it is loaded again. */
   async writeSettings(settings: Readonly<Record<string, unknown>>): Promise<void> {
     await writeFile(
       path.join(this.folder, 'data', 'User', 'settings.json'),

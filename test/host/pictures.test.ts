@@ -40,6 +40,7 @@ inVsCode('pictures', { installed: true, isPath: true }, (scene) => {
     it(`in ${name}`, async () => {
       const { server, workbench } = scene();
       await server.writeSettings({ 'workbench.colorTheme': id });
+      await workbench.reload();
       await workbench.page.locator(`.monaco-workbench.${kind}`).waitFor();
       await weights.open();
       assert.ok((await weights.numbers()).includes('pruned'));
@@ -48,8 +49,7 @@ inVsCode('pictures', { installed: true, isPath: true }, (scene) => {
   }
 
   it('waits (numbers, no test of them)', async () => {
-    const { server, workbench } = scene();
-    await server.writeSettings({});
+    const { workbench } = scene();
     await workbench.run('Developer: Show Running Extensions');
     const row = workbench.page
       .locator('.runtime-extensions-editor .extension')

@@ -20,7 +20,7 @@ export const longSearch: Changes = {
   engine: { name: 'wasm', threads: 1 },
 };
 
-/** Done in seconds, fine-tuning and baselines included. */
+/** Done in seconds, fine-tuning included. */
 export const shortSearch: Changes = {
   ...longSearch,
   'search.steps': 12,
@@ -28,6 +28,7 @@ export const shortSearch: Changes = {
   'search.checkpointEvery': 6,
   'finetune.steps': 6,
   'finetune.evalEvery': 6,
+  baselines: false,
 };
 
 /** Lays the packaged quickstart into a folder below the scene's; its config takes the changes. */

@@ -99,10 +99,13 @@ export class Workbench {
     await this.choices.filter({ hasText: text }).first().click();
   }
 
-  /** Answers an open input box, or a path question of a simple file dialog. */
-  async answer(text: string): Promise<void> {
-    await this.quickInput.locator('input[type=text]').fill(text);
-    await this.page.keyboard.press('Enter');
+  /** Opens a file from anywhere on the disk. */
+  async openOutside(folder: string, name: string): Promise<void> {
+    await this.run('File: Open File...');
+    // The dialog looks into a folder once its path is whole.
+    await this.quickInput.locator('input[type=text]').fill(`${folder}/`);
+    await this.choose(name);
+    await this.page.locator('.tab.active', { hasText: name }).first().waitFor();
   }
 
   /** A notification that holds `text`. */
