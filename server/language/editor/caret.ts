@@ -154,13 +154,16 @@ function siblingsOf(
   }
   if (role === 'value') return [];
   const others = keys.filter((key) => samePath(key.parent, path) && key.start !== at);
-  if (!inFlow && others.some((key) => !key.inFlow && key.column !== column)) return undefined;
-  return others.map(({ name }) => name);
+  if (inFlow) return others.map(({ name }) => name);
+  // Deeper ones belong to the key that is being typed.
+  const aligned = others.filter((key) => key.column <= column);
+  return aligned.some((key) => key.column < column) ? undefined : aligned.map(({ name }) => name);
 }
 
 /** Lines end at `\n`; the `\r` before it belongs to their end. */
 export function lineStartOf(text: string, offset: number): number {
-  return text.lastIndexOf('\n', offset - 1) + 1;
+  // A start below zero would count as zero, and find a line end at the very beginning.
+  return offset <= 0 ? 0 : text.lastIndexOf('\n', offset - 1) + 1;
 }
 
 export function lineEndOf(text: string, offset: number): number {

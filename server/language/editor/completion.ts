@@ -23,7 +23,14 @@ export async function completionsAt(
   if (text.length > MAX_TEXT || offset < 0 || offset > text.length) return [];
   const caret = caretAt(text, offset);
   if (!caret) return [];
-  const scene: CompletionScene = { document, caret, components: namesIn(checked, caret), places };
+  const depths = checked.plan?.components.map(({ layers }) => layers) ?? [];
+  const scene: CompletionScene = {
+    document,
+    caret,
+    components: namesIn(checked, caret),
+    mostBlocks: depths.length > 0 ? Math.min(...depths) : undefined,
+    places,
+  };
   switch (caret.role) {
     case 'key':
       return takesKeys(caret) ? keyCompletions(scene) : valueOnItsOwnLine(scene);

@@ -36,5 +36,7 @@ export interface CompletionScene {
   readonly caret: Caret;
   /** Valid names of the config's components, in its order. */
   readonly components: readonly string[];
+  /** Layers of the shallowest component, where a plan knows it. */
+  readonly mostBlocks: number | undefined;
   readonly places: CompletionPlaces;
 }

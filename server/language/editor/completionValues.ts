@@ -3,11 +3,11 @@ import type { Path } from '../configDocument';
 import { configSchema } from '../schema';
 import { schemasAt, valuesAt } from '../schemaWalk';
 import type { Completion, CompletionScene } from './completionTypes';
-import { dataAt, fits } from './entries';
+import { dataAt, fits, keysOf } from './entries';
 import { defaultAt } from './keyDocs';
 import { code } from './markdown';
 import { meaningOf } from './meanings';
-import { namesComponent } from './names';
+import { keysNameComponents, namesComponent } from './names';
 import { dataFiles, modelSources } from './completionPaths';
 import { choice, weightsSnippet } from './snippets';
 
@@ -18,7 +18,7 @@ export async function valueCompletions(scene: CompletionScene): Promise<readonly
   return [
     ...componentValues(scene, path),
     ...schemaValues(scene),
-    ...defaultValue(scene),
+    ...numbers(scene),
     ...mappings(scene),
   ];
 }
@@ -81,13 +81,33 @@ function schemaValues(scene: CompletionScene): readonly Completion[] {
   });
 }
 
-/** The default of a number, as a start. */
-function defaultValue(scene: CompletionScene): readonly Completion[] {
+/** A number to start from: the default, or one that what is written tells. */
+function numbers(scene: CompletionScene): readonly Completion[] {
   const { path } = scene.caret;
+  const offer = (label: string, detail: string): readonly Completion[] => [
+    { label, kind: 'value', detail, ...placed(scene, label) },
+  ];
+  if (fits(path, ['hybrid', 'blocks'])) {
+    const { mostBlocks } = scene;
+    return mostBlocks === undefined ? [] : offer(String(mostBlocks), 'the most: one layer a block');
+  }
+  if (fits(path, ['engine', 'memoryLimit'])) return offer('4 GB', 'a size');
+  if (keysNameComponents(path.slice(0, -1))) {
+    const rest = remainder(scene);
+    return rest === undefined ? [] : offer(rest, 'what is left of 1');
+  }
   const usual = defaultAt(path);
   const isNumber = usual !== undefined && Number.isFinite(Number(usual));
-  if (!isNumber) return [];
-  return [{ label: usual, kind: 'value', detail: 'default', ...placed(scene, usual) }];
+  return isNumber ? offer(usual, 'default') : [];
+}
+
+/** What the other weights leave of 1. */
+function remainder({ document, caret }: CompletionScene): string | undefined {
+  const parent = caret.path.slice(0, -1);
+  const others = keysOf(document.data, parent).filter((key) => key !== caret.path.at(-1));
+  const weights = others.map((key) => dataAt(document.data, [...parent, key]));
+  const sum = weights.reduce<number>((total, weight) => total + (Number(weight) || 0), 0);
+  return sum >= 0 && sum < 1 ? String(Number((1 - sum).toFixed(6))) : undefined;
 }
 
 /** Mappings on one line, where one may stand. */

@@ -4,8 +4,7 @@
  */
 import { Parser } from 'yaml';
 import type { TextEdit } from '../../contract/problem';
-import { readDocument } from '../configDocument';
-import { parseConfig } from '../parseConfig';
+import { parseConfig, type ParsedConfig } from '../parseConfig';
 import { applied, commentSpans, eolOf, merged } from './textEdits';
 import { LayoutReader, type Layout } from './layout';
 
@@ -14,7 +13,8 @@ import { LayoutReader, type Layout } from './layout';
  * finds.
  */
 export function formatConfig(text: string): readonly TextEdit[] {
-  if (!isWhole(text)) return [];
+  const before = parseConfig(text);
+  if (!isWhole(before)) return [];
   const reader = new LayoutReader(text);
   for (const token of new Parser().parse(text)) reader.token(token);
   const edits = merged([
@@ -22,11 +22,10 @@ export function formatConfig(text: string): readonly TextEdit[] {
     ...reader.layout.gaps,
     ...atEnd(text, reader.layout),
   ]);
-  return saysTheSame(text, applied(text, edits)) ? edits : [];
+  return edits.length > 0 && saysTheSame(before, parseConfig(applied(text, edits))) ? edits : [];
 }
 
-function isWhole(text: string): boolean {
-  const { yaml, problems } = readDocument(text);
+function isWhole({ document: { yaml, problems } }: ParsedConfig): boolean {
   return yaml !== undefined && yaml.errors.length === 0 && !problems.some(isOfSyntax);
 }
 
@@ -34,14 +33,13 @@ const isOfSyntax = ({ code }: { readonly code: string }) =>
   ['yaml-syntax', 'tab-indent', 'several-documents'].includes(code);
 
 /** Whether both texts hold the same data, comments and problems. */
-function saysTheSame(before: string, after: string): boolean {
-  const [a, b] = [parseConfig(before), parseConfig(after)];
-  const codes = (parsed: typeof a) => parsed.problems.map(({ code }) => code).join();
-  const comments = (text: string) =>
+function saysTheSame(before: ParsedConfig, after: ParsedConfig): boolean {
+  const codes = ({ problems }: ParsedConfig) => problems.map(({ code }) => code).join();
+  const comments = ({ document: { text } }: ParsedConfig) =>
     commentSpans(text).map(({ start, end }) => text.slice(start, end).trimEnd());
   return (
-    codes(a) === codes(b) &&
-    JSON.stringify(a.document.data) === JSON.stringify(b.document.data) &&
+    codes(before) === codes(after) &&
+    JSON.stringify(before.document.data) === JSON.stringify(after.document.data) &&
     comments(before).join('\n') === comments(after).join('\n')
   );
 }

@@ -4,10 +4,10 @@ import type { CheckedConfig } from '../checkConfig';
 import type { Path } from '../configDocument';
 import { entriesOf, fits, type Entry } from './entries';
 import { keyDocumentation } from './keyDocs';
-import { code } from './markdown';
+import { code, escaped } from './markdown';
 import { meaningOf } from './meanings';
 import { componentNameAt } from './names';
-import { blockText, componentText } from './planHover';
+import { blockText, componentText, stageText } from './planHover';
 import type { RunWeights } from './runWeights';
 
 export interface Hover {
@@ -30,7 +30,9 @@ export function hoverAt(
   if (!found) return undefined;
   const { path, span, part, text } = found;
   const markdown =
-    part === 'key' ? keyText(checked, path, weights) : valueText(path, text(document.text));
+    part === 'key'
+      ? keyText(checked, path, weights)
+      : valueText(checked, path, text(document.text));
   return markdown === undefined ? undefined : { span, markdown };
 }
 
@@ -62,11 +64,14 @@ function keyText(
 ): string | undefined {
   if (fits(path, ['hybrid', 'mixture', '*'])) return blockText(checked, Number(path[2]), weights);
   const documentation = keyDocumentation(path);
-  return documentation === undefined ? undefined : `**${path.at(-1)!}**\n\n${documentation}`;
+  if (documentation === undefined) return undefined;
+  const stage = path.length === 1 ? stageText(checked, path[0]!) : undefined;
+  return [`**${escaped(path.at(-1)!)}**`, documentation, ...(stage ? [stage] : [])].join('\n\n');
 }
 
-/** A value's own meaning, then its key's. */
-function valueText(path: Path, value: string): string | undefined {
+/** A value's own meaning; of a source, the component that it brings. */
+function valueText(checked: CheckedConfig, path: Path, value: string): string | undefined {
+  if (fits(path, ['components', '*', 'source'])) return componentText(checked, path[1]!);
   const meaning = meaningOf(path, value);
   return meaning === undefined ? undefined : `${code(value)}: ${meaning}`;
 }

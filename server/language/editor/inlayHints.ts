@@ -25,11 +25,10 @@ export function inlayHints(checked: CheckedConfig, weights: RunWeights): readonl
   const lines = new Map<number, number>();
   for (const { line } of anchors) lines.set(line, (lines.get(line) ?? 0) + 1);
   return anchors.flatMap((anchor) => {
-    const blocks = weights.alphas.map((_, index) => index);
     const meant =
       anchor.block === undefined
-        ? blocks.filter((index) => !written.has(index + 1))
-        : blocks.filter((index) => index + 1 === anchor.block);
+        ? weights.alphas.flatMap((_, index) => (written.has(index + 1) ? [] : [index]))
+        : [anchor.block - 1].filter((index) => index < weights.alphas.length);
     if (meant.length === 0) return [];
     const rows = rowsOf(weights, meant);
     const prefix = (lines.get(anchor.line) ?? 0) > 1 ? `${anchor.block ?? 'other'}: ` : '';

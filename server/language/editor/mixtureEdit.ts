@@ -23,7 +23,7 @@ import {
   writtenState,
   type BlockState,
 } from './mixtureState';
-import { MIXTURE, MixtureText, type NewBlock } from './mixtureText';
+import { MIXTURE, mixtureTextOf, type MixtureText, type NewBlock } from './mixtureText';
 import { applied, difference, eolOf, merged } from './textEdits';
 
 export type { BlockState } from './mixtureState';
@@ -119,7 +119,7 @@ function stepwise(document: ConfigDocument, wanted: Wanted): readonly TextEdit[]
   const changed = [...wanted].filter(
     ([block, state]) => !isSameState(writtenState(document, block), state),
   );
-  const edits = new MixtureWriter(new MixtureText(document), document).edits(changed);
+  const edits = new MixtureWriter(mixtureTextOf(document), document).edits(changed);
   return edits && merged(edits);
 }
 

@@ -23,8 +23,20 @@ export interface NewBlock {
   readonly text: string;
 }
 
+export type { MixtureText };
+
+const remembered = new WeakMap<ConfigDocument, MixtureText>();
+
+export function mixtureTextOf(document: ConfigDocument): MixtureText {
+  const known = remembered.get(document);
+  if (known) return known;
+  const mixture = new MixtureText(document);
+  remembered.set(document, mixture);
+  return mixture;
+}
+
 /** Every method that edits gives `undefined` where a style is met that it doesn't know. */
-export class MixtureText {
+class MixtureText {
   readonly whole: EditedText;
   private readonly eol: string;
   private readonly children = new Map<string, Entry[]>();

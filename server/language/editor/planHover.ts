@@ -1,7 +1,7 @@
 /** What the plan says of a component or of a block, as Markdown. */
 import type { Plan, PlanBlock, PlanComponent } from '../../contract/plan';
 import type { CheckedConfig } from '../checkConfig';
-import { formatCount } from '../format';
+import { formatBytes, formatCount } from '../format';
 import { blockCount } from './blocks';
 import { dataAt } from './entries';
 import { rowsOf, weightTable } from './inlayHints';
@@ -108,4 +108,42 @@ function runText(weights: RunWeights | undefined, index: number): readonly strin
   if (!weights || weights.alphas[index] === undefined) return [];
   const title = weights.source === 'live' ? 'The run that is going on' : 'The last run';
   return [`${title}:`, weightTable(rowsOf(weights, [index]))];
+}
+
+/** What a section of the config comes to: the hybrid's size and cost, or the jobs of a stage. */
+export function stageText({ plan }: CheckedConfig, section: string): string | undefined {
+  if (!plan) return undefined;
+  if (section === 'hybrid') return hybridText(plan);
+  const stage = { search: 'search', finetune: 'finetune', baselines: 'baseline' }[section];
+  const jobs = plan.jobs.filter((job) => job.stage === stage);
+  if (jobs.length === 0) return undefined;
+  const rows = jobs
+    .slice(0, MAX_JOBS)
+    .map(
+      ({ subject, seed, steps, tokens, flopsPerToken }) =>
+        `| ${codeCell(subject)} | ${seed} | ${steps} | ${formatCount(tokens)} | ${formatCount(flopsPerToken)} |`,
+    );
+  const more = jobs.length > MAX_JOBS ? [`\nand ${jobs.length - MAX_JOBS} more`] : [];
+  return [
+    '| subject | seed | steps | tokens | FLOPs a token |',
+    '|---|--:|--:|--:|--:|',
+    ...rows,
+    ...more,
+  ].join('\n');
+}
+
+const MAX_JOBS = 12;
+
+function hybridText(plan: Plan): string {
+  const { blocks, components, parameters, flopsPerToken, memory, width, context } = plan;
+  return [
+    '| | |',
+    '|---|---|',
+    `| blocks | ${blocks.length} of ${components.length} components |`,
+    `| width | ${width} |`,
+    `| context | ${context} |`,
+    `| parameters | ${formatCount(parameters)} |`,
+    `| FLOPs a token | ${formatCount(flopsPerToken)} |`,
+    `| predicted peak | ${formatBytes(memory.peak)} on wasm |`,
+  ].join('\n');
 }

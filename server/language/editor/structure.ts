@@ -125,8 +125,8 @@ class StructureReader {
   /** A scalar in several lines counts as one a line: only so is a half-typed key above another told from it. */
   private scalar(source: string, start: number): void {
     this.settle();
-    const isPlain = !/^["']/.test(source);
-    const lines = isPlain ? source.split(/(?<=\n)/) : [source];
+    const isPlain = !source.startsWith('"') && !source.startsWith("'");
+    const lines = isPlain && source.includes('\n') ? source.split(/(?<=\n)/) : [source];
     let at = start;
     lines.forEach((line, index) => {
       if (index > 0) {
@@ -300,5 +300,7 @@ function kindOf(type: TokenType): LastWord['kind'] {
 }
 
 function unquoted(text: string): string {
-  return /^(["'])(.*)\1$/s.exec(text)?.[2] ?? text;
+  const quote = text[0];
+  if (quote !== '"' && quote !== "'") return text;
+  return text.length > 1 && text.endsWith(quote) ? text.slice(1, -1) : text;
 }

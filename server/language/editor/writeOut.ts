@@ -4,7 +4,7 @@ import type { CheckedConfig } from '../checkConfig';
 import { blockCount } from './blocks';
 import type { Refactoring } from './codeActions';
 import { entryAt, keysOf } from './entries';
-import { MIXTURE, MixtureText } from './mixtureText';
+import { MIXTURE, mixtureTextOf } from './mixtureText';
 import { merged } from './textEdits';
 
 /** Most blocks that are written out. */
@@ -22,7 +22,7 @@ export function writeOutBlocks(checked: CheckedConfig, span: TextSpan): Refactor
     (block) => !written.has(String(block)),
   );
   const added = missing.map((block) => ({ block, text: '{}' }));
-  const edits = new MixtureText(document).editBlocks(new Set(), added);
+  const edits = mixtureTextOf(document).editBlocks(new Set(), added);
   return edits && edits.length > 0
     ? { title: 'Write out every block', edits: merged(edits) }
     : undefined;

@@ -1,7 +1,7 @@
 /** Completion, in whole and in half-typed configs. */
 import assert from 'node:assert/strict';
 import { quickConfig } from '../marked';
-import { complete, labels, somePlaces, taken } from './scene';
+import { complete, labels, taken } from './scene';
 
 const topLevel = ['finetune', 'baselines', 'engine'];
 
@@ -235,74 +235,17 @@ describe('completion of values', () => {
   });
 });
 
-describe('completion of places', () => {
-  const source = (value: string) => `components:\n  a:\n    source: ${value}\n`;
-
-  it('of model folders', async () => {
-    assert.deepEqual(await labels(source('./models/|'), somePlaces), ['tiny-neox', 'tiny mamba']);
-    assert.deepEqual(await labels(source('|'), somePlaces), [
-      'models/',
-      'hf:EleutherAI/pythia-160m',
-      'hf:',
-    ]);
-    assert.equal(await taken(source('|'), 'models/', somePlaces), source('./models/'));
-    assert.equal(
-      await taken(source('./models/ti|ny-n'), 'tiny-neox', somePlaces),
-      source('./models/tiny-neox'),
-    );
-    assert.equal(
-      await taken(source('./models/|'), 'tiny mamba', somePlaces),
-      source('"./models/tiny mamba"'),
-    );
-    assert.equal(
-      await taken(source("'./models/|'"), 'tiny mamba', somePlaces),
-      source("'./models/tiny mamba'"),
-    );
+describe('completion of numbers', () => {
+  it('offers what is left of 1 to the last weight', async () => {
+    const weights = (text: string) =>
+      quickConfig({ hybrid: `  blocks: 1\n  mixture:\n    1: ${text}` });
+    assert.deepEqual(await labels(weights('{ pin: { neox: 0.7, mamba: | } }')), ['0.3']);
+    assert.deepEqual(await labels(weights('{ init: { neox: |, mamba: 0.1 } }')), ['0.9']);
+    assert.deepEqual(await labels(weights('{ pin: { neox: 1, mamba: | } }')), []);
   });
 
-  it('of models in the cache', async () => {
-    assert.deepEqual(await labels(source('hf:|'), somePlaces), ['hf:EleutherAI/pythia-160m']);
-    assert.equal(
-      await taken(source('hf:Eleu|'), 'hf:EleutherAI/pythia-160m', somePlaces),
-      source('hf:EleutherAI/pythia-160m'),
-    );
-    assert.deepEqual(await labels('components: { a: { source: hf:| } }', somePlaces), [
-      'hf:EleutherAI/pythia-160m',
-    ]);
-  });
-
-  it('of data files', async () => {
-    const train = (value: string) => `data:\n  train: { ${value} }\n`;
-    assert.deepEqual(await labels(train('text: ./data/|'), somePlaces), [
-      'train.txt',
-      'train.jsonl',
-    ]);
-    const [first] = (await complete(train('jsonl: ./data/|'), somePlaces)).toSorted((a, b) =>
-      a.sortText! < b.sortText! ? -1 : 1,
-    );
-    assert.equal(first?.label, 'train.jsonl');
-  });
-});
-
-describe('snippets', () => {
-  it('a whole config in an empty document', async () => {
-    for (const text of ['|', '# a comment\n|', 'man|']) {
-      const found = await complete(text);
-      assert.ok(found.some(({ label, snippet }) => label === 'manticore config' && snippet));
-    }
-    const found = await complete('manticore: 1\n|');
-    assert.ok(!found.some(({ label }) => label === 'manticore config'));
-  });
-
-  it('components', async () => {
-    const found = await complete('components:\n  |');
-    assert.deepEqual(
-      found.map(({ label }) => label),
-      ['component from a folder', 'component from the hub', 'component from scratch'],
-    );
-    assert.equal(
-      await taken('components:\n  |', 'component from a folder'),
-      'components:\n  ${1:name}:\n    source: ${0:./models/some-model}',
-    );
+  it('offers as many blocks as the shallowest component has layers', async () => {
+    assert.deepEqual(await labels(quickConfig({ hybrid: '  blocks: |2' })), ['4']);
+    assert.deepEqual(await labels('hybrid:\n  blocks: |'), []);
   });
 });

@@ -109,6 +109,25 @@ describe('hover', () => {
     );
   });
 
+  it('shows what the hybrid and a stage come to', async () => {
+    const hybrid = await hovered(quickConfig().replace('hybrid:', 'hyb|rid:'));
+    assert.match(hybrid!.markdown, /What is built of the components/);
+    assert.match(hybrid!.markdown, /\| blocks \| 2 of 2 components \|\n\| width \| 24 \|/);
+    assert.match(hybrid!.markdown, /\| predicted peak \| [\d.]+ [KM]B on wasm \|/);
+    const search = await hovered(quickConfig().replace('search:', 'sear|ch:'));
+    assert.match(search!.markdown, /\| `hybrid` \| 1 \| 30 \| 3\.84 K \|/);
+    const broken = await hovered('hyb|rid:\n  blocks: 1\n');
+    assert.ok(!broken!.markdown.includes('width'));
+  });
+
+  it('shows the component that a source brings', async () => {
+    const found = await hovered(
+      quickConfig({ components: '  neox: { source: ./ne|ox }\n  mamba: { source: ./mamba }' }),
+    );
+    assert.equal(found?.word, './neox');
+    assert.match(found.markdown, /\| family \| `gptNeox` \|/);
+  });
+
   it('is none where there is nothing to say', async () => {
     for (const marked of [
       '|',
