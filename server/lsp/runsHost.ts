@@ -26,6 +26,7 @@ export function runsHostOf({
     openConfigs: () => documents.paths,
     onOpenConfigs: (listener) => openConfigs.event(listener),
     settings: () => settings.current,
+    settingsPulled: () => settings.pulled(),
     onSettings: (listener) => settings.onChange(listener),
     isTrusted: () => workspace.isTrusted,
     onTrusted: (listener) => workspace.onTrusted(listener),

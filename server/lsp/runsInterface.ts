@@ -15,6 +15,8 @@ export interface RunsHost {
   readonly onOpenConfigs: (listener: () => void) => Disposable;
   /** As last pulled; every value valid. */
   readonly settings: () => EditorSettings;
+  /** Resolves when no newer ones are on their way. */
+  readonly settingsPulled: () => Promise<void>;
   readonly onSettings: (listener: () => void) => Disposable;
   readonly isTrusted: () => boolean;
   /** Trust is only ever granted, never withdrawn. */

@@ -29,6 +29,7 @@ export function readSettings(value: unknown): EditorSettings {
 export class Settings {
   private readonly changed = new Emitter<void>();
   private values = readSettings(undefined);
+  private pulling: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly connection: Connection,
@@ -36,7 +37,7 @@ export class Settings {
     private readonly canPull: () => boolean,
   ) {
     connection.onDidChangeConfiguration(({ settings }: { settings: unknown }) => {
-      if (this.canPull()) void this.pull();
+      if (this.canPull()) this.pulling = this.pull();
       else this.take(isSection(settings) ? settings.manticore : undefined);
     });
   }
@@ -50,7 +51,17 @@ export class Settings {
   }
 
   /** After `initialized`. @param canRegister whether the client takes the registration */
-  async start(canRegister: boolean): Promise<void> {
+  start(canRegister: boolean): Promise<void> {
+    this.pulling = this.registerAndPull(canRegister);
+    return this.pulling;
+  }
+
+  /** Resolves when what was being pulled is here: for what must not go by older settings. */
+  async pulled(): Promise<void> {
+    await this.pulling;
+  }
+
+  private async registerAndPull(canRegister: boolean): Promise<void> {
     if (canRegister) {
       await this.connection.client.register(DidChangeConfigurationNotification.type, {
         section: 'manticore',

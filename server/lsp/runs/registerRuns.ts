@@ -156,7 +156,10 @@ class Runs implements RunsService {
         const controller = new AbortController();
         const cancellation = token.onCancellationRequested(() => controller.abort());
         try {
-          const outcome = await this.outcome(method, () => handle(params.data, controller.signal));
+          const outcome = await this.outcome(method, async () => {
+            await this.host.settingsPulled();
+            return handle(params.data, controller.signal);
+          });
           if (token.isCancellationRequested) throw cancelled();
           return outcome;
         } finally {

@@ -6,7 +6,6 @@ import { describeNode } from '../../commands/computeProgram';
 import { resumeRun } from '../../commands/resumeRun';
 import { isRunnable, startRun } from '../../commands/startRun';
 import type { RunRef } from '../../contract/editor';
-import { applyOverrides } from '../../language/override';
 import type { ListedRun } from '../../runs/listRuns';
 import { listPublications } from '../../runs/runtimeFolder';
 import type { RunsHost } from '../runsInterface';
@@ -63,10 +62,11 @@ export class Starting {
     const reader = this.host.modelReader(file);
     const open = this.host.textOf(uri)?.text;
     const { engine } = this.host.settings();
-    if (open === undefined) {
-      return loadConfig(file, reader, engine === 'config' ? [] : [`engine=${engine}`]);
-    }
-    return checkConfigText(file, open, reader, engineOverride(open, engine));
+    // Threads and memory limit stay as the config has them.
+    const overrides = engine === 'config' ? [] : [`engine.name=${engine}`];
+    return open === undefined
+      ? loadConfig(file, reader, overrides)
+      : checkConfigText(file, open, reader, overrides);
   }
 
   #inTurn<T>(body: () => Promise<T>): Promise<T> {
@@ -74,13 +74,6 @@ export class Starting {
     this.#last = next.catch(() => undefined);
     return next;
   }
-}
-
-/** The setting names the engine; threads and memory limit stay as the config has them. */
-function engineOverride(text: string, engine: string): string[] {
-  if (engine === 'config') return [];
-  const name = `engine.name=${engine}`;
-  return [applyOverrides(text, [name]).problems.length === 0 ? name : `engine=${engine}`];
 }
 
 function noFile(uri: string): CommandError {
