@@ -27,7 +27,7 @@ export async function runSearch(extension: Extension, argument: unknown): Promis
   const uri = await chooseConfig(argument, 'Run Manticore Search');
   const saved = uri === undefined ? undefined : await savedConfig(uri);
   if (saved === undefined) return;
-  if (showErrors(saved)) return;
+  if (await showErrors(saved)) return;
   const started = await start(extension, saved, false);
   if (started !== undefined) await runStarted(extension, started);
 }
@@ -74,19 +74,18 @@ function errorsOf(uri: Uri): readonly Diagnostic[] {
     .toSorted((a, b) => a.range.start.compareTo(b.range.start));
 }
 
-/** Shows the first error and the Problems view where the config has errors; answers whether it has. */
-function showErrors(document: TextDocument): boolean {
+/** Shows the first error, with the cursor on it, and the Problems view; answers whether there is one. */
+async function showErrors(document: TextDocument): Promise<boolean> {
   const errors = errorsOf(document.uri);
   const first = errors[0];
   if (first === undefined) return false;
+  const { start } = first.range;
   const count = errors.length === 1 ? 'an error' : `${errors.length} errors`;
-  void window.showTextDocument(document, {
-    selection: new Range(first.range.start, first.range.start),
-  });
-  void commands.executeCommand('workbench.actions.view.problems');
   void window.showWarningMessage(
-    `The config has ${count}, so it was not run. Line ${first.range.start.line + 1}: ${first.message}`,
+    `The config has ${count}, so it was not run. Line ${start.line + 1}: ${first.message}`,
   );
+  await commands.executeCommand('workbench.actions.view.problems');
+  await window.showTextDocument(document, { selection: new Range(start, start) });
   return true;
 }
 
@@ -133,7 +132,7 @@ async function startRefused(
     return undefined;
   }
   // The server checks by itself, also what the editor has not told yet.
-  if (showErrors(document)) return undefined;
+  if (await showErrors(document)) return undefined;
   const log = 'Show Log';
   if ((await tellError(error, log)) === log) extension.log.show();
   return undefined;
