@@ -6,7 +6,7 @@ import {
   type Diagnostic,
 } from 'vscode-languageserver-protocol';
 import { quickstart, sceneFor } from './scene';
-import type { EditedDocument } from './session';
+import type { EditedDocument } from './editedDocument';
 
 async function fixesAt(document: EditedDocument, piece: string): Promise<readonly CodeAction[]> {
   const range = document.rangeOf(piece);

@@ -11,7 +11,8 @@ import type {
   UserError,
 } from '../../../server/contract/editor';
 import type { RunEvent } from '../../../server/contract/events';
-import { Session, type EditedDocument, type SessionOptions } from '../session';
+import type { EditedDocument } from '../editedDocument';
+import { Session, type SessionOptions } from '../session';
 
 type Value<M extends keyof EditorRequests> =
   EditorRequests[M][1] extends Outcome<infer T> ? T : EditorRequests[M][1];
