@@ -13,12 +13,15 @@ const same = (left: Question, right: Question): boolean =>
 export class AlphaRequests {
   #asked: Question | undefined;
   #waiting: Question | undefined;
+  /** The log has no α for it: asking again would change nothing. */
+  #unknown: Question | undefined;
 
   constructor(private readonly ask: (where: Where, step: number) => void) {}
 
   /** α of this step are wanted, and no other's. */
   want(where: Where, step: number): void {
     const question = { where, step };
+    if (this.#unknown && same(this.#unknown, question)) return;
     if (!this.#asked) this.#send(question);
     else this.#waiting = same(this.#asked, question) ? undefined : question;
   }
@@ -28,8 +31,10 @@ export class AlphaRequests {
     this.#waiting = undefined;
   }
 
-  answered(where: Where, step: number): void {
+  /** @param known whether the answer has α */
+  answered(where: Where, step: number, known: boolean): void {
     if (!this.#asked || !same(this.#asked, { where, step })) return;
+    if (!known) this.#unknown = this.#asked;
     this.#asked = undefined;
     const next = this.#waiting;
     this.#waiting = undefined;
@@ -40,6 +45,7 @@ export class AlphaRequests {
   reset(): void {
     this.#asked = undefined;
     this.#waiting = undefined;
+    this.#unknown = undefined;
   }
 
   #send(question: Question): void {

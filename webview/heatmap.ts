@@ -58,6 +58,7 @@ export class Heatmap {
   });
   #rows: Row[] = [];
   #shape = '';
+  #built: Pick<HeatmapView, 'components' | 'blocks'> | undefined;
   #active: CellPlace = { block: 0, component: 0 };
 
   constructor(private readonly handlers: HeatmapHandlers) {
@@ -80,10 +81,13 @@ export class Heatmap {
   }
 
   update(view: HeatmapView): void {
-    const shape = JSON.stringify([view.components, view.blocks]);
-    if (shape !== this.#shape) {
+    const before = this.#built;
+    if (before?.components !== view.components || before.blocks !== view.blocks) {
+      this.#built = { components: view.components, blocks: view.blocks };
+      // A list that is new may say the same: rebuilding would take the focus away.
+      const shape = JSON.stringify(this.#built);
+      if (shape !== this.#shape) this.#build(view);
       this.#shape = shape;
-      this.#build(view);
     }
     this.root.classList.toggle('no-paths', !view.paths);
     this.#rows.forEach((row, block) => this.#updateRow(row, view, block));

@@ -1,4 +1,4 @@
-/** Loss curves as they are drawn: what zooming brought put in, a trailing mean, evaluations. Pure. */
+/** Loss curves as they are drawn: what zooming brought put in, a centred mean, evaluations. Pure. */
 import type { LossCurve } from '../server/contract/editor';
 import type { Where } from '../server/contract/events';
 import { countUpTo, sameWhere, whereKey, type Job } from './jobs';
@@ -10,7 +10,7 @@ export interface CurveOptions {
   readonly zoomed: Readonly<Record<string, LossCurve>>;
   /** Groups that are not drawn. */
   readonly hidden: ReadonlySet<string>;
-  /** Draws a trailing mean, with the losses as its pale ground. */
+  /** Draws a centred mean, with the losses as its pale ground. */
   readonly smooth: boolean;
   readonly logarithmic: boolean;
 }
@@ -34,27 +34,23 @@ export function withStretch(curve: Points, stretch: Points | undefined): Points 
   };
 }
 
-/** Mean of the last `window` numbers at each position (of fewer at the start); null where there is none. */
-export function trailingMean(
-  values: readonly (number | null)[],
-  window: number,
-): (number | null)[] {
-  const means: (number | null)[] = [];
-  let sum = 0;
-  let count = 0;
-  values.forEach((value, at) => {
-    if (value !== null) {
-      sum += value;
-      count += 1;
-    }
-    const left = at >= window ? values[at - window] : null;
-    if (left !== null && left !== undefined) {
-      sum -= left;
-      count -= 1;
-    }
-    means.push(value === null || count === 0 ? null : sum / count);
+/**
+ * Mean of each number and of up to `half` neighbours on either side, as many on both, so that a falling curve isn't
+ * lifted; null where there is no number.
+ */
+export function centredMean(values: readonly (number | null)[], half: number): (number | null)[] {
+  const sums = [0];
+  const counts = [0];
+  for (const value of values) {
+    sums.push(sums.at(-1)! + (value ?? 0));
+    counts.push(counts.at(-1)! + (value === null ? 0 : 1));
+  }
+  return values.map((value, at) => {
+    const reach = Math.min(half, at, values.length - 1 - at);
+    const from = at - reach;
+    const end = at + reach + 1;
+    return value === null ? null : (sums[end]! - sums[from]!) / (counts[end]! - counts[from]!);
   });
-  return means;
 }
 
 /** Evaluations of a job: dots for validation (and train), diamonds for the test. */
@@ -85,11 +81,11 @@ export function curveLines(
     const values = options.logarithmic ? loss.map(positive) : loss;
     const style = jobStyle(job, names);
     const marks = evaluationsOf(run, job);
-    const window = Math.round(steps.length / 30);
-    if (!options.smooth || window < 2) return [{ key, steps, values, style, marks }];
+    const half = Math.round(steps.length / 60);
+    if (!options.smooth || half < 1) return [{ key, steps, values, style, marks }];
     return [
       { key: `${key} ground`, steps, values, style, faint: true },
-      { key, steps, values: trailingMean(values, window), style, marks },
+      { key, steps, values: centredMean(values, half), style, marks },
     ];
   });
 }

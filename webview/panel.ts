@@ -47,7 +47,11 @@ export class Panel {
     private readonly host: Host,
     dir: string,
   ) {
-    this.#store = new Store(initialModel(host.saved, dir), (model) => this.#draw(model));
+    this.#store = new Store(
+      // An answer to a page before this one must not be taken for an answer to this.
+      initialModel(host.saved, dir, Math.floor(performance.timeOrigin)),
+      (model) => this.#draw(model),
+    );
     const goTo = (step: number): void => this.#store.dispatch({ type: 'goTo', step });
     this.#header = new Header({
       onCommand: (command) => host.post({ type: 'command', command }),
@@ -107,7 +111,10 @@ export class Panel {
     this.#store.dispatch({ type: 'host', message });
     const after = this.#store.model;
     if (message.type === 'snapshot') this.#weights.requests.reset();
-    if (message.type === 'alphas') this.#weights.requests.answered(message.where, message.step);
+    if (message.type === 'alphas') {
+      const { where, step, alphas } = message;
+      this.#weights.requests.answered(where, step, alphas !== null);
+    }
     if (after.outcome && after.outcome !== before.outcome) this.#say(outcomeWords(after.outcome));
     if (after.run && before.run && after.run.state !== before.run.state) this.#sayState(after.run);
     if (after.gap && !before.gap) this.host.post({ type: 'ready' });

@@ -139,7 +139,7 @@ export class Plot {
     return {
       width,
       height: this.height,
-      padding: [8, 16, 0, 0],
+      padding: [8, 24, 0, 0],
       legend: { show: false },
       cursor: {
         y: false,

@@ -11,8 +11,17 @@ export interface Component {
   readonly layers: readonly { readonly first: number; readonly last: number }[];
 }
 
-/** Of the plan, else of the log. */
+const known = new WeakMap<object, readonly Component[]>();
+
+/** Of the plan, else of the log; the same list as long as those are the same. */
 export function componentsOf(run: RunData): readonly Component[] {
+  const source = run.plan ?? run.events;
+  const found = known.get(source) ?? readComponents(run);
+  known.set(source, found);
+  return found;
+}
+
+function readComponents(run: RunData): readonly Component[] {
   if (run.plan) {
     return run.plan.components.map(({ name, family, parameters, groups }) => ({
       name,

@@ -54,8 +54,15 @@ export type PanelAction =
   | { readonly type: 'dismiss' }
   | { readonly type: 'unzoom' };
 
-/** @param saved what an earlier page kept; of another run it counts for nothing */
-export function initialModel(saved: PanelState | undefined, dir: string): PanelModel {
+/**
+ * @param saved what an earlier page kept; of another run it counts for nothing
+ * @param firstRequest number of the first control: one that no earlier page of this panel used
+ */
+export function initialModel(
+  saved: PanelState | undefined,
+  dir: string,
+  firstRequest = 1,
+): PanelModel {
   const kept = saved && (dir === '' || saved.dir === dir) ? saved : undefined;
   return {
     run: undefined,
@@ -68,7 +75,7 @@ export function initialModel(saved: PanelState | undefined, dir: string): PanelM
     zoomed: {},
     pending: [],
     outcome: undefined,
-    nextRequest: 1,
+    nextRequest: firstRequest,
     gap: false,
   };
 }
@@ -148,8 +155,6 @@ function takeSnapshot(model: PanelModel, snapshot: RunSnapshot): PanelModel {
     step: sameRun ? model.step : undefined,
     exact: undefined,
     zoomed: {},
-    // The page may have been hidden, and an answer gone with it: what was done stands in the events.
-    pending: [],
     gap: false,
   };
 }

@@ -13,6 +13,7 @@ import {
 } from './blockControls';
 import { cellMenu } from './cellMenu';
 import { make, setHidden, setText } from './dom';
+import { formatCount } from './format';
 import { Heatmap, type CellPlace } from './heatmap';
 import { makeKeys } from './keys';
 import { openMenu } from './menu';
@@ -150,7 +151,7 @@ export class WeightsSection {
     if (scene.kind === 'none') return { weights: [], words: '' };
     const weights = scene.alphas[block] ?? [];
     const past = scene.kind === 'job' && !scene.following && scene.step < scene.lastStep;
-    return { weights, words: past ? `step ${scene.step}` : 'now' };
+    return { weights, words: past ? `step ${formatCount(scene.step)}` : 'now' };
   }
 
   #openDialog(place: CellPlace): void {
@@ -212,8 +213,8 @@ function captionOf(scene: Scene): string {
       const past = scene.step < scene.lastStep;
       if (scene.step === 0) return 'Before the first step, as the config starts them.';
       return past
-        ? `After step ${scene.step}, looking back.`
-        : `After step ${scene.step}, the latest.`;
+        ? `After step ${formatCount(scene.step)}, looking back.`
+        : `After step ${formatCount(scene.step)}, the latest.`;
     }
     case 'mean':
       return scene.seeds > 1

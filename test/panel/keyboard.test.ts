@@ -28,6 +28,8 @@ describe('by keyboard', function () {
     });
   const live = (): Promise<string> => scene.page.locator('[aria-live=polite]').innerText();
   const controls = async () => (await scene.sent('control')).map(({ control }) => control);
+  /** Number of the newest control. */
+  const asked = async (): Promise<number> => (await scene.sent('control')).at(-1)!.request;
   const slider = () => scene.page.getByRole('slider', { name: 'Step of the search' });
 
   it('the grid is one stop of the Tab key', async () => {
@@ -72,7 +74,7 @@ describe('by keyboard', function () {
       events: [{ ...event!, ...pin, type: 'control', stage: 'search', subject: 'hybrid', seed: 1 }],
       state: 'running',
     });
-    await scene.host({ type: 'control', request: 1, state: 'applied', step: 54 });
+    await scene.host({ type: 'control', request: await asked(), state: 'applied', step: 54 });
     assert.equal(await busy.count(), 0);
     assert.equal(await live(), 'Block 3 is pinned to mamba, after step 54.');
     assert.match(await scene.cell(3, 1).innerText(), /^1\.00/);
@@ -92,7 +94,7 @@ describe('by keyboard', function () {
       { action: 'restore', block: 4, component: 'mamba' },
     ]);
     const requests = (await scene.sent('control')).map(({ request }) => request);
-    assert.deepEqual(requests, [1, 2, 3]);
+    assert.deepEqual(requests, [requests[0], requests[0]! + 1, requests[0]! + 2]);
   });
 
   it('what makes no sense is refused at once, in words', async () => {
@@ -110,7 +112,7 @@ describe('by keyboard', function () {
       message: 'The search is between two stages.',
       hint: 'Try again.',
     };
-    await scene.host({ type: 'control', request: 1, state: 'refused', error });
+    await scene.host({ type: 'control', request: await asked(), state: 'refused', error });
     const notice = scene.page.locator('.notice');
     assert.match(await notice.innerText(), /Block 3 stays as it is\. The search is between/);
     assert.match(await live(), /Block 3 stays as it is/);

@@ -158,8 +158,15 @@ export class Scene {
   /** A picture for people to look at: of the whole page, or of what stands in the window. */
   async shoot(name: string, part: 'page' | 'window' = 'page'): Promise<void> {
     mkdirSync(shots, { recursive: true });
-    const file = path.join(shots, `panel-${name}.png`);
-    await this.page.screenshot({ path: file, fullPage: part === 'page' });
+    const window = this.page.viewportSize()!;
+    if (part === 'page') {
+      // As high as the page: what sticks to the window's edge would else stand in its middle.
+      const height = await this.page.evaluate(() => document.documentElement.scrollHeight);
+      await this.page.setViewportSize({ width: window.width, height: Math.max(400, height) });
+      await this.settled();
+    }
+    await this.page.screenshot({ path: path.join(shots, `panel-${name}.png`) });
+    await this.page.setViewportSize(window);
   }
 }
 

@@ -208,7 +208,9 @@ describe('the panel', function () {
       await scene.settled();
       assert.deepEqual(await scene.violations(), [], 'pending');
       const refusal = { code: 'no', message: 'Not now.', hint: 'Later.' };
-      await scene.host({ type: 'control', request: 1, state: 'refused', error: refusal });
+      const { request } = (await scene.sent('control'))[0]!;
+      await scene.host({ type: 'control', request, state: 'refused', error: refusal });
+      assert.equal(await scene.page.locator('.notice').isVisible(), true);
       assert.deepEqual(await scene.violations(), [], 'refusal');
       await scene.page.getByRole('button', { name: 'Tables' }).click();
       await scene.settled();

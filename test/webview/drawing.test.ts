@@ -15,7 +15,7 @@ import { heatRgb, inkOn, luminance } from '../../webview/colour';
 import { alphasCsv, frameCsv } from '../../webview/csv';
 import { formatBytes, formatDuration, formatLoss, formatShort } from '../../webview/format';
 import { addSteps, maximumFrames, nearestPosition, type Job } from '../../webview/jobs';
-import { trailingMean, withStretch } from '../../webview/lossCurves';
+import { centredMean, withStretch } from '../../webview/lossCurves';
 import { escapeMarkup, heatmapSvg } from '../../webview/pictures';
 import type { BlockMarks, Component } from '../../webview/selectors';
 import type { RunData } from '../../webview/state';
@@ -59,9 +59,9 @@ describe('questions for exact α', () => {
     const requests = new AlphaRequests((_, step) => asked.push(step));
     for (const step of [5, 6, 7, 8]) requests.want(where, step);
     assert.deepEqual(asked, [5]);
-    requests.answered(where, 5);
+    requests.answered(where, 5, true);
     assert.deepEqual(asked, [5, 8]);
-    requests.answered(where, 8);
+    requests.answered(where, 8, true);
     assert.deepEqual(asked, [5, 8]);
   });
 
@@ -71,8 +71,18 @@ describe('questions for exact α', () => {
     requests.want(where, 5);
     requests.want(where, 6);
     requests.satisfied();
-    requests.answered(where, 5);
+    requests.answered(where, 5, true);
     assert.deepEqual(asked, [5]);
+  });
+
+  it('are not asked again where the log has none', () => {
+    const asked: number[] = [];
+    const requests = new AlphaRequests((_, step) => asked.push(step));
+    requests.want(where, 5);
+    requests.answered(where, 5, false);
+    requests.want(where, 5);
+    requests.want(where, 6);
+    assert.deepEqual(asked, [5, 6]);
   });
 
   it('are asked again after a snapshot, whose page may never have got the answer', () => {
@@ -132,7 +142,7 @@ describe('loss curves', () => {
   });
 
   it('are smoothed by a mean that leaves gaps where they are', () => {
-    assert.deepEqual(trailingMean([2, 4, null, 6], 2), [2, 3, null, 6]);
+    assert.deepEqual(centredMean([2, 4, null, 9, 1], 1), [2, 3, null, 5, 1]);
   });
 });
 

@@ -77,11 +77,7 @@ describe('a message of the host', () => {
       { type: 'alphas', where: { stage: 'lunch', subject: 'x', seed: 1 }, step: 1, alphas: null },
       { type: 'control', request: 1.5, state: 'applied' },
     ]) {
-      assert.equal(
-        parseHostMessage(message),
-        undefined,
-        String(JSON.stringify(message)).slice(0, 80),
-      );
+      assert.equal(parseHostMessage(message), undefined);
     }
   });
 
