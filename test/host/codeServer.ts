@@ -50,7 +50,6 @@ export class CodeServer {
     readonly folder: string,
     readonly port: number,
     private readonly child: ChildProcess,
-    private readonly wish: ServerWish,
   ) {}
 
   /** Installs the extension if wished, starts the server and waits until it answers. */
@@ -58,7 +57,10 @@ export class CodeServer {
     const folder = temporaryFolder();
     // This process looks for runs where the server's children publish them.
     process.env['MANTICORE_RUNTIME_DIR'] = path.join(folder, 'r');
-    await mkdir(path.join(folder, 'data', 'User'), { recursive: true });
+    const user = path.join(folder, 'data', 'User');
+    await mkdir(user, { recursive: true });
+    const settings = { ...quietSettings, ...wish.settings };
+    await writeFile(path.join(user, 'settings.json'), JSON.stringify(settings, null, 2));
     const environment = { ...process.env, ...homeIn(folder), ...wish.environment };
     const common = commonArguments(folder);
     if (wish.installed) await installPackage(folder);
@@ -78,22 +80,13 @@ export class CodeServer {
       { env: environment, stdio: ['ignore', log, log], detached: true },
     );
     closeSync(log);
-    const server = new CodeServer(folder, port, child, wish);
-    await server.writeSettings({});
+    const server = new CodeServer(folder, port, child);
     await server.answers();
     return server;
   }
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`;
-  }
-
-  /** Replaces the user's settings; a window takes them over when it is loaded again. */
-  async writeSettings(settings: Readonly<Record<string, unknown>>): Promise<void> {
-    await writeFile(
-      path.join(this.folder, 'data', 'User', 'settings.json'),
-      JSON.stringify({ ...quietSettings, ...this.wish.settings, ...settings }, null, 2),
-    );
   }
 
   private async answers(): Promise<void> {

@@ -6,10 +6,10 @@ import { inVsCode } from './scene';
 import { Weights } from './weights';
 
 const themes = [
-  { name: 'dark', id: 'Dark Modern', kind: 'vs-dark' },
-  { name: 'light', id: 'Light Modern', kind: 'vs' },
-  { name: 'hc-dark', id: 'Default High Contrast', kind: 'hc-black' },
-  { name: 'hc-light', id: 'Default High Contrast Light', kind: 'hc-light' },
+  { name: 'dark', label: 'Dark Modern', kind: 'vs-dark' },
+  { name: 'light', label: 'Light Modern', kind: 'vs' },
+  { name: 'hc-dark', label: 'Dark High Contrast', kind: 'hc-black' },
+  { name: 'hc-light', label: 'Light High Contrast', kind: 'hc-light' },
 ] as const;
 
 inVsCode('pictures', { installed: true, isPath: true }, (scene) => {
@@ -22,7 +22,9 @@ inVsCode('pictures', { installed: true, isPath: true }, (scene) => {
       'search.alphaLearningRate': 0.01,
     });
     weights = new Weights(workbench);
+    await workbench.page.setViewportSize({ width: 1680, height: 1050 });
     await workbench.open(folder);
+    await workbench.run('View: Toggle Primary Side Bar Visibility');
     await workbench.openFile(configName);
     await workbench.run('Manticore: Run Manticore Search');
     const run = await newestRun(folder);
@@ -36,11 +38,10 @@ inVsCode('pictures', { installed: true, isPath: true }, (scene) => {
     await weights.says(/paused/i);
   });
 
-  for (const { name, id, kind } of themes) {
+  for (const { name, label, kind } of themes) {
     it(`in ${name}`, async () => {
-      const { server, workbench } = scene();
-      await server.writeSettings({ 'workbench.colorTheme': id });
-      await workbench.reload();
+      const { workbench } = scene();
+      await workbench.chooseTheme(label);
       await workbench.page.locator(`.monaco-workbench.${kind}`).waitFor();
       await weights.open();
       assert.ok((await weights.numbers()).includes('pruned'));

@@ -53,6 +53,13 @@ inVsCode(
       await workbench.editor.locator('.squiggly-error').first().waitFor({ state: 'detached' });
     });
 
+    it('lists no run that it brought, and says why', async () => {
+      const { workbench } = scene();
+      await workbench.showRuns();
+      await workbench.page.getByText('This workspace is not trusted').first().waitFor();
+      assert.equal(await workbench.runRows(/evil|links/).count(), 0);
+    });
+
     it('refuses to run, with a sentence and the way to trust', async () => {
       const { workbench } = scene();
       await workbench.run('Manticore: Run Manticore Search');
@@ -62,20 +69,6 @@ inVsCode(
         .waitFor();
       assert.equal((await runsIn(folder)).length, present);
       await scene().picture('untrusted');
-    });
-
-    it('shows what a hostile run folder holds as text, and follows no link out of it', async () => {
-      const { workbench } = scene();
-      await workbench.showRuns();
-      await workbench.run('Manticore: Open Weights');
-      if (await workbench.quickInput.isVisible()) await workbench.choose('evil');
-      const weights = new Weights(workbench);
-      await weights.open();
-      for (const frame of workbench.page.frames()) {
-        assert.equal(await frame.evaluate(() => 'pwned' in window), false);
-      }
-      assert.doesNotMatch(await weights.words(), new RegExp(secret));
-      assert.match(await readFile(scene().path('secret.txt'), 'utf8'), new RegExp(secret));
     });
 
     it('runs once it is trusted', async () => {
@@ -91,6 +84,21 @@ inVsCode(
       await workbench.run('Manticore: Run Manticore Search');
       const run = await newestRun(folder, present + 1);
       assert.equal((await eventOf(run, 'finished')).status, 'done');
+    });
+
+    it('shows what a hostile run folder holds as text, and follows no link out of it', async () => {
+      const { workbench } = scene();
+      await workbench.showRuns();
+      await workbench.runRow(/evil/).click();
+      const weights = new Weights(workbench);
+      await weights.open();
+      await weights.says('evil');
+      for (const frame of workbench.page.frames()) {
+        assert.equal(await frame.evaluate(() => 'pwned' in window), false);
+      }
+      assert.doesNotMatch(await weights.words(), new RegExp(secret));
+      assert.equal(await workbench.runRows(secret).count(), 0);
+      assert.match(await readFile(scene().path('secret.txt'), 'utf8'), new RegExp(secret));
     });
   },
 );

@@ -99,6 +99,12 @@ export class Workbench {
     await this.choices.filter({ hasText: text }).first().click();
   }
 
+  async chooseTheme(label: string): Promise<void> {
+    await this.run('Preferences: Color Theme');
+    await this.quickInput.locator('input[type=text]').fill(label);
+    await this.choices.filter({ hasText: label }).first().click();
+  }
+
   /** Opens a file from anywhere on the disk. */
   async openOutside(folder: string, name: string): Promise<void> {
     await this.run('File: Open File...');
