@@ -5,7 +5,7 @@ import { build } from 'esbuild';
 import { ensureBuilt, ensureInstalled } from './ensure.mjs';
 
 ensureInstalled();
-ensureBuilt();
+ensureBuilt({ tests: false });
 const outfile = path.resolve('build/bench/panelBench.mjs');
 await build({
   entryPoints: ['test/bench/panelBench.ts'],

@@ -56,7 +56,7 @@ function runnablePlan(config: ConfigFile): NonNullable<ConfigFile['plan']> {
     );
   }
   if (config.plan !== undefined) return config.plan;
-  const missing = problems.find(({ code }) => code.startsWith('hub-'));
+  const missing = problems.find(({ code }) => code === 'not-cached');
   throw new CommandError(
     'config-incomplete',
     missing === undefined

@@ -71,6 +71,37 @@ describe('the choice of Node', function () {
       await assert.rejects(chooseNode(search), { code: 'node-missing' });
     }));
 
+  it('prefers what a setting names even to that, and blames the setting', () =>
+    inTemporaryFolder(async (root) => {
+      const own = path.join(root, 'own');
+      await fakeNode(own, 'v22.5.0');
+      const environment = { MANTICORE_NODE: path.join(root, 'none') };
+      const search = { ...linux, environment, baseFolder: path.join(root, 'a', 'b', 'c') };
+      const by = 'The setting `manticore.nodePath`';
+      const choice = await chooseNode({ ...search, named: { path: own, by } });
+      assert.deepEqual([choice.path, choice.why], [own, `${by} names it.`]);
+      await assert.rejects(chooseNode({ ...search, named: { path: root, by } }), {
+        code: 'node-missing',
+        message: `${by} names ${root}, which can't be run.`,
+      });
+    }));
+
+  it('takes a Node of the PATH that is new enough before the one that runs this', () =>
+    inTemporaryFolder(async (root) => {
+      await fakeNode(path.join(root, 'old', 'node'), 'v20.0.0');
+      await fakeNode(path.join(root, 'new', 'node'), 'v25.1.0');
+      const baseFolder = path.join(root, 'a', 'b', 'c');
+      const PATH = ['relative', path.join(root, 'none'), path.join(root, 'old')].join(':');
+      const older = await chooseNode({ ...linux, environment: { PATH }, baseFolder });
+      assert.equal(older.path, current.path);
+      assert.match(older.why, /on the PATH is v20\.0\.0, older than 24/);
+      const both = `${PATH}:${path.join(root, 'new')}`;
+      const choice = await chooseNode({ ...linux, environment: { PATH: both }, baseFolder });
+      assert.equal(choice.path, path.join(root, 'new', 'node'));
+      assert.equal(choice.version, 'v25.1.0');
+      assert.match(choice.why, /not installed.*on the PATH/);
+    }));
+
   const fallbacks: readonly [string, string | undefined, RegExp][] = [
     ['is not installed', undefined, /not installed/],
     ['is old', 'v22.1.0', /older than 24/],

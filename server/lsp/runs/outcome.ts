@@ -22,8 +22,14 @@ const hints: Readonly<Record<string, string>> = {
 export function editorError(error: unknown): UserError | undefined {
   const known = asUserError(error);
   if (known === undefined) return undefined;
-  return { ...known, hint: hints[known.code] ?? known.hint };
+  return inEditor(known);
 }
+
+/** An error with the editor's way out. */
+export const inEditor = (error: UserError): UserError => ({
+  ...error,
+  hint: hints[error.code] ?? error.hint,
+});
 
 export const untrusted: UserError = {
   code: 'untrusted',

@@ -95,7 +95,10 @@ class Runs implements RunsService {
 
   private follow(): Disposable[] {
     const { host } = this;
-    const look = (): void => void this.list.look();
+    const look = (): void => {
+      // A config that was opened shows α of its run, also when the list stays as it is.
+      void this.list.look().then(() => this.publishSoon());
+    };
     return [
       host.onTrusted(() => void this.list.start()),
       host.onOpenConfigs(look),

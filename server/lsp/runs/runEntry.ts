@@ -8,6 +8,7 @@ import { bestLoss, type ListedRun } from '../../runs/listRuns';
 import { RunError } from '../../runs/runErrors';
 import type { RunRecord } from '../../runs/runRecord';
 import { progressOf } from './progress';
+import { inEditor } from './outcome';
 import type { PlanView } from './planView';
 
 /** Whether a process works on it, or is about to. */
@@ -55,7 +56,7 @@ async function failureOf(
   if (state === 'failed') {
     const failed = record?.events.findLast((event) => event.type === 'failed');
     if (failed !== undefined) {
-      return { code: failed.code, message: failed.message, hint: failed.hint };
+      return inEditor({ code: failed.code, message: failed.message, hint: failed.hint });
     }
     return {
       code: 'failed',

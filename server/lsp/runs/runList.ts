@@ -33,7 +33,7 @@ export class RunList {
   readonly catalog: Catalog;
   #runs = new Map<string, ListedRun>();
   readonly #known = new Map<string, Known>();
-  readonly #watchers = new Map<string, FSWatcher>();
+  readonly #watchers = new Map<string, { readonly watcher: FSWatcher; readonly inode: string }>();
   #timer: NodeJS.Timeout | undefined;
   #looking: Promise<void> = Promise.resolve();
   #rescan = true;
@@ -67,9 +67,10 @@ export class RunList {
     return entry !== undefined && isActive(entry.state);
   }
 
-  /** The newest run of a config. */
+  /** The run of a config that goes on, else its newest. */
   runOf(configPath: string): RunListEntry | undefined {
-    return this.entries.find((entry) => samePath(entry.config, configPath));
+    const own = this.entries.filter((entry) => samePath(entry.config, configPath));
+    return own.find(({ state }) => isActive(state)) ?? own[0];
   }
 
   /** Begins to look, once; resolves when the first look is done. */
@@ -95,7 +96,7 @@ export class RunList {
   dispose(): void {
     this.#disposed = true;
     clearTimeout(this.#timer);
-    for (const watcher of this.#watchers.values()) watcher.close();
+    for (const { watcher } of this.#watchers.values()) watcher.close();
     this.#watchers.clear();
   }
 
@@ -131,7 +132,7 @@ export class RunList {
     for (const dir of this.#known.keys()) {
       if (!this.#runs.has(dir)) this.#forget(dir);
     }
-    this.#watchFolders();
+    await this.#watchFolders();
     let told = Date.now();
     for (const run of this.#runs.values()) {
       if (this.#disposed) return;
@@ -189,20 +190,23 @@ export class RunList {
     if (entry !== undefined) this.#known.set(run.dir, { run, log, entry, checkedAt });
   }
 
-  #watchFolders(): void {
+  async #watchFolders(): Promise<void> {
     const wanted = new Set(this.catalog.runsFolders().slice(0, maximumWatchers));
-    for (const [folder, watcher] of this.#watchers) {
-      if (wanted.has(folder)) continue;
+    for (const [folder, { watcher, inode }] of this.#watchers) {
+      // One that was deleted and made again is another folder.
+      if (wanted.has(folder) && (await inodeOf(folder)) === inode) continue;
       watcher.close();
       this.#watchers.delete(folder);
     }
     for (const folder of wanted) {
-      if (!this.#watchers.has(folder)) this.#watchFolder(folder);
+      if (this.#disposed || this.#watchers.has(folder)) continue;
+      const inode = await inodeOf(folder);
+      if (inode !== undefined) this.#watchFolder(folder, inode);
     }
   }
 
   /** A folder that can't be watched, or isn't there yet, is read again now and then. */
-  #watchFolder(folder: string): void {
+  #watchFolder(folder: string, inode: string): void {
     try {
       const watcher = watch(folder, { persistent: false }, () => {
         this.#rescan = true;
@@ -214,12 +218,16 @@ export class RunList {
         watcher.close();
         this.#watchers.delete(folder);
       });
-      this.#watchers.set(folder, watcher);
+      this.#watchers.set(folder, { watcher, inode });
     } catch {
       this.#watchers.delete(folder);
     }
   }
 }
+
+/** What tells a folder from one of the same name before; `undefined` when there is none. */
+const inodeOf = async (folder: string): Promise<string | undefined> =>
+  (await stampOf(folder))?.split(' ')[0];
 
 /** For one look: an ended run's record is not kept. */
 async function refreshed(dir: string): Promise<RunRecord> {

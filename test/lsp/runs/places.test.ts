@@ -146,5 +146,15 @@ describe('runs of the editor', () => {
       });
     });
     await client.close();
+    // Another server shows them as soon as the config is opened, though its list stays as it is.
+    client = await RunsClient.start({ folders: [scene.path('shown')] });
+    await client.runWhere(dir, 'the ended run', ({ state }) => state === 'done');
+    await client.openFile(config);
+    await client.session.until(
+      () => weights().at(-1)?.source === 'last',
+      () => 'weights of the last run again',
+    );
+    assert.deepEqual(weights().at(-1)!.blocks, blocks);
+    await client.close();
   });
 });
