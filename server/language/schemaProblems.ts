@@ -83,9 +83,9 @@ function meantBranch(
 function unknownKey(document: ConfigDocument, path: Path): SchemaFinding {
   const key = path.at(-1)!;
   const parent = path.slice(0, -1);
-  const siblings = Object.keys(valueAt(document.data, parent) ?? {});
+  const siblings = valueAt(document.data, parent) ?? {};
   const known = keysAt(configSchema, parent);
-  const free = known.filter((name) => !siblings.includes(name));
+  const free = known.filter((name) => !Object.hasOwn(siblings, name));
   const nearest = nearestName(key, free);
   const place = parent.length === 0 ? 'A config' : `\`${shown(parent.join('.'))}\``;
   const hint = nearest

@@ -32,7 +32,8 @@ export interface Caret {
 export function caretAt(text: string, offset: number): Caret | undefined {
   const before = structureOf(wordsBefore(text.slice(0, offset)));
   const word = wordAt(text, offset, before);
-  if (!word) return undefined;
+  // A lone carriage return ends a line for an editor, and is a letter for YAML.
+  if (!word || /[\r\n]/.test(text.slice(word.span.start, word.span.end))) return undefined;
   const place = placeOf(text, offset, before, word);
   if (!place) return undefined;
   const whole = structureOf(text);
@@ -108,7 +109,7 @@ function placeOf(
     return blockPlace([...before.open], column, inLine.includes('-'));
   }
   const isAfterKey = top?.kind === 'map' && top.key !== undefined && !top.hasValue;
-  if (!isAfterKey || !/(?::|[&!]\S*)[ \t]*$/.test(inLine)) return undefined;
+  if (!isAfterKey || !isBehindKey(inLine)) return undefined;
   return { role: 'value', path: valuePath(top), inFlow: false, isNew: false, column };
 }
 
@@ -119,6 +120,13 @@ function flowPlace(top: Frame, { last }: Structure, column: number): Place | und
   if (top.kind === 'list') return { ...place, role: 'item', path: top.path };
   if (top.key === undefined) return { ...place, role: 'key', path: top.path };
   return { ...place, role: 'value', path: valuePath(top) };
+}
+
+/** Whether a line so far ends with a colon, or with an anchor or a tag. */
+function isBehindKey(inLine: string): boolean {
+  const written = inLine.trimEnd();
+  const lastBlank = Math.max(written.lastIndexOf(' '), written.lastIndexOf('\t'));
+  return written.endsWith(':') || /[&!]/.test(written.charAt(lastBlank + 1));
 }
 
 /** A word that begins its line: its column tells what it belongs to. */

@@ -18,6 +18,8 @@ export interface Entry {
   readonly inFlow: boolean;
   /** The alias `*name` through which this was reached, outermost; its spans are then those of the anchored value. */
   readonly through: TextSpan | undefined;
+  /** The alias that stands for exactly this scalar. */
+  readonly alias: TextSpan | undefined;
 }
 
 /** Most entries that are looked at, and most aliases that are followed: the limits of `readDocument`. */
@@ -166,12 +168,15 @@ class EntryWalk {
   }
 
   /** Keeps the entry in its place before what lies inside it, and returns where it ends. */
-  private add(entry: Omit<Entry, 'span' | 'value'>, endOf: (valueEnd: number) => number): number {
+  private add(
+    entry: Omit<Entry, 'span' | 'value' | 'alias'>,
+    endOf: (valueEnd: number) => number,
+  ): number {
     const { path, key, node, inFlow, through } = entry;
     const behindKey = key?.end ?? 0;
     const place = this.entries.length;
     const empty = { start: behindKey, end: behindKey };
-    this.entries.push({ ...entry, value: empty, span: key ?? empty });
+    this.entries.push({ ...entry, value: empty, span: key ?? empty, alias: undefined });
     if (!node) return behindKey;
     const start = spanOfNode(node, this.text).start;
     const end = Math.max(start, this.visit({ path, node, inFlow, through }));
@@ -179,7 +184,7 @@ class EntryWalk {
     if (key && isScalar(node) && end === start) return behindKey;
     const value = { start, end };
     const span = { start: key?.start ?? start, end: endOf(end) };
-    this.entries[place] = { ...entry, value, span };
+    this.entries[place] = { ...entry, value, span, alias: undefined };
     return span.end;
   }
 
@@ -192,7 +197,7 @@ class EntryWalk {
       const value = spanOfNode(target, this.text);
       const { path } = visit;
       const none = { key: undefined, keyNode: undefined, inFlow: false };
-      this.entries.push({ path, ...none, value, node: target, span: value, through });
+      this.entries.push({ path, ...none, value, node: target, span: value, through, alias: span });
     } else {
       this.visit({ ...visit, node: target, through });
     }

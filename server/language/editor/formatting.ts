@@ -131,14 +131,13 @@ function shifted(line: Line, content: string, by: number, isLiteral: boolean): r
 }
 
 function withoutTrail(line: Line, content: string): readonly TextEdit[] {
-  const trail = /[ \t]+$/.exec(content)?.[0].length ?? 0;
-  // A line of blanks alone is emptied here, and has no indentation to change.
+  const trail = content.length - withoutBlanks(content, ' \t').length;
   return trail === 0 ? [] : [{ span: { start: line.end - trail, end: line.end }, text: '' }];
 }
 
 /** One line end behind the last word. */
 function atEnd(text: string, { lastLiteralEnd }: Layout): readonly TextEdit[] {
-  const content = text.trimEnd();
+  const content = withoutBlanks(text, ' \t\r\n');
   if (content === '' || lastLiteralEnd >= text.length) return [];
   const eol = eolOf(text);
   const rest = text.slice(content.length);
@@ -149,4 +148,11 @@ function atEnd(text: string, { lastLiteralEnd }: Layout): readonly TextEdit[] {
   }
   const start = content.length + trail;
   return [{ span: { start, end: text.length }, text: eol }];
+}
+
+/** Without those of `blanks` that stand at the end. */
+function withoutBlanks(text: string, blanks: string): string {
+  let end = text.length;
+  while (end > 0 && blanks.includes(text.charAt(end - 1))) end--;
+  return text.slice(0, end);
 }

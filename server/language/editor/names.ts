@@ -13,7 +13,7 @@ interface Occurrence {
   readonly isDefinition: boolean;
   /** The name itself, quotes left out: what a rename replaces. */
   readonly span: TextSpan;
-  /** What stands at the place that means it: `span`, or the alias through which it is reached. */
+  /** What stands at the place that means it: `span`, or the alias that stands for it. */
   readonly place: TextSpan;
 }
 
@@ -130,17 +130,17 @@ function occurrences(document: ConfigDocument): readonly Occurrence[] {
   if (known) return known;
   const { text } = document;
   const found: Occurrence[] = [];
-  const add = (node: Scalar, isDefinition: boolean, through: TextSpan | undefined) => {
+  const add = (node: Scalar, isDefinition: boolean, alias: TextSpan | undefined) => {
     if (!isWord(node)) return;
     const span = innerSpan(node, text);
-    found.push({ name: String(node.value), isDefinition, span, place: through ?? span });
+    found.push({ name: String(node.value), isDefinition, span, place: alias ?? span });
   };
-  for (const { path, keyNode, node, through } of entriesOf(document)) {
+  for (const { path, keyNode, node, alias } of entriesOf(document)) {
     const isDefinition = fits(path, DEFINITION);
     const isKey = isDefinition || KEYS.some((pattern) => fits(path, pattern));
-    if (isKey && keyNode) add(keyNode, isDefinition, through);
+    if (isKey && keyNode) add(keyNode, isDefinition, undefined);
     if (namesComponent(path) && isScalar(node) && typeof node.value === 'string') {
-      add(node, false, through);
+      add(node, false, alias);
     }
   }
   remembered.set(document, found);

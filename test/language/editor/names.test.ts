@@ -1,5 +1,6 @@
 /** A component's name: definition, uses, rename. */
 import assert from 'node:assert/strict';
+import fc from 'fast-check';
 import {
   definitionAt,
   referencesAt,
@@ -107,6 +108,13 @@ describe('the name of a component', () => {
     assert.equal(definitionAt(checked, offset)?.start, whole.indexOf('neox:'));
   });
 
+  it('is not what an alias of a whole block stands for', async () => {
+    const { checked, offset } = await scene(
+      quickConfig({ hybrid: '  blocks: 2\n  mixture:\n    1: &one { pin: neox }\n    2: *on|e' }),
+    );
+    assert.equal(renameRangeAt(checked, offset), undefined);
+  });
+
   it('can’t be one that is taken, reserved, or no name', async () => {
     const marked = uses('neox', { caret: 'n|eox' });
     assert.match(await refused(marked, 'mamba'), /There is a component `mamba` already/);
@@ -127,6 +135,26 @@ describe('the name of a component', () => {
     assert.equal(
       await renamed(marked, 'b'),
       marked.replace('|', '').replaceAll(/neox(?=:|\n)/g, 'b'),
+    );
+  });
+
+  it('stands in the same places whatever it is', async () => {
+    const names = fc.stringMatching(/^[A-Za-z][\w-]{0,8}$/);
+    await fc.assert(
+      fc.asyncProperty(names, names, async (before, after) => {
+        const taken = ['mamba', 'hybrid', 'uniform', 'true', 'false', 'null'];
+        const isOut = (name: string) => taken.includes(name.toLowerCase());
+        fc.pre(!isOut(before) && !isOut(after) && before !== after);
+        const text = uses(before);
+        const checked = await check(text);
+        const result = renameAt(checked, text.indexOf(`${before}:`), after);
+        assert.ok('edits' in result);
+        const edits = [...result.edits].sort((a, b) => a.span.start - b.span.start);
+        const renamedText = edited(text, edits);
+        assert.equal(renamedText, uses(after));
+        assert.equal((await check(renamedText)).problems.length, checked.problems.length);
+      }),
+      { numRuns: 60 },
     );
   });
 });
