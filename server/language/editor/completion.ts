@@ -49,9 +49,14 @@ function takesKeys({ path, isNew }: Caret): boolean {
   );
 }
 
-/** `algorithm:`, a line end, and the caret deeper than the key. */
-function valueOnItsOwnLine(scene: CompletionScene): Promise<readonly Completion[]> {
-  return valueCompletions({ ...scene, caret: { ...scene.caret, role: 'value' } });
+/** `algorithm:` or `prune:`, a line end, and the caret deeper than the key. */
+async function valueOnItsOwnLine(scene: CompletionScene): Promise<readonly Completion[]> {
+  const value: CompletionScene = { ...scene, caret: { ...scene.caret, role: 'value' } };
+  const items = itemCompletions(scene).map((item) => ({
+    ...item,
+    edit: { ...item.edit, text: `- ${item.edit.text}` },
+  }));
+  return [...items, ...(await valueCompletions(value))];
 }
 
 /** Names that the language takes, as the text has them; where it is no YAML at all, as its words tell. */

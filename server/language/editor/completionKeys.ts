@@ -136,6 +136,7 @@ function weightKeys(scene: CompletionScene): readonly Completion[] {
       kind: 'component',
       ...replacing(scene, caret.hasColon ? name : `${name}: `, false),
       sortText: `1${String(index).padStart(3, '0')}`,
+      again: !caret.hasColon,
     }));
 }
 

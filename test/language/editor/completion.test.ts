@@ -201,6 +201,17 @@ describe('completion of values', () => {
     ]);
   });
 
+  it('of components as a list below its key', async () => {
+    const text = (line: string) =>
+      quickConfig({ hybrid: `  blocks: 2\n  mixture:\n    1:\n      prune:\n${line}` });
+    assert.deepEqual(await labels(text('        |')), ['neox', 'mamba']);
+    assert.equal(await taken(text('        |'), 'mamba'), text('        - mamba'));
+    assert.equal(
+      await taken(text('        - mamba\n        - n|'), 'neox'),
+      text('        - mamba\n        - neox'),
+    );
+  });
+
   it('nothing in comments, behind a whole value, in texts over several lines', async () => {
     for (const marked of [
       '# sea|',
