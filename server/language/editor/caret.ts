@@ -22,7 +22,7 @@ export interface Caret {
   readonly siblings: readonly string[];
   /** Column of the word. */
   readonly column: number;
-  /** A colon stands behind the word. */
+  /** A colon stands behind the word, or could stand only behind the quote: a key brings none. */
   readonly hasColon: boolean;
   /** The role is `key`, and nothing is written in the mapping yet. */
   readonly isNew: boolean;
@@ -37,7 +37,7 @@ export function caretAt(text: string, offset: number): Caret | undefined {
   const place = placeOf(text, offset, before, word);
   if (!place) return undefined;
   const whole = structureOf(text);
-  const siblings = siblingsOf(whole, place, word.span.start);
+  const siblings = siblingsOf(whole, place, word.span.start - word.quote.length);
   if (!siblings) return undefined;
   const lineStart = lineStartOf(text, offset);
   const rest = text.slice(word.span.end + word.quote.length);
@@ -48,7 +48,7 @@ export function caretAt(text: string, offset: number): Caret | undefined {
     quote: word.quote,
     siblings,
     column: word.span.start - word.quote.length - lineStart,
-    hasColon: /^[ \t]*:(?:\s|$)/.test(rest),
+    hasColon: word.quote !== '' || /^[ \t]*:(?:\s|$)/.test(rest),
   };
 }
 

@@ -74,6 +74,16 @@ describe('completion of keys', () => {
     assert.deepEqual(await labels(text(' |')), []);
   });
 
+  it('in quotes', async () => {
+    assert.ok((await labels('"sea|rch":\n  steps: 3\n')).includes('search'));
+    assert.equal(await taken('"sea|rch":\n  steps: 3', 'search'), '"search":\n  steps: 3');
+    assert.equal(await taken('manticore: 1\n"sea|', 'search'), 'manticore: 1\n"search');
+    const list = quickConfig({
+      hybrid: '  blocks: 2\n  mixture:\n    1: { prune: ["ne|ox", mamba] }',
+    });
+    assert.deepEqual(await labels(list), ['neox']);
+  });
+
   it('knows keys that stand below the caret', async () => {
     assert.deepEqual(await labels('data:\n  |\n  context: 3\n  train: { text: a }\n'), [
       'validation',
