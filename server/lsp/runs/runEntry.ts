@@ -45,7 +45,9 @@ async function progress(
 ): Promise<RunProgress | undefined> {
   if (!isActive(state)) return undefined;
   const latest = await record.index.latestStep();
-  return latest === undefined ? undefined : progressOf(latest, record.index, plan);
+  // A loss that is no number ends the run; until then there is nothing to show.
+  if (latest === undefined || !Number.isFinite(latest.loss)) return undefined;
+  return progressOf(latest, record.index, plan);
 }
 
 async function failureOf(
