@@ -56,6 +56,7 @@ export interface StepEvent extends EventBase, Where {
   readonly alphas?: Alphas;
   readonly tokensPerSecond: number;
   readonly etaSeconds: number;
+  /** Most bytes that the engine's tensors took since the step before. */
   readonly memoryBytes: number;
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
+import type { Plan } from '../../server/contract/plan';
 import { ofType, eventsIn } from './runFiles';
 import { Scene } from './scene';
 
@@ -44,6 +45,14 @@ describe('the quickstart', () => {
     assert.ok(search.at(-1)!.loss < 6, 'pretrained models are far below chance, ln 1024 = 6.93');
 
     const [dir] = await scene.runs(scene.path('runs'));
+    const { memory } = JSON.parse(await readFile(path.join(dir!, 'plan.json'), 'utf8')) as Plan;
+    const measured = Math.max(...steps.map(({ memoryBytes }) => memoryBytes));
+    const ratio = memory.peak / measured;
+    assert.ok(ratio > 0.8 && ratio < 1.2, `predicted / measured peak of the run = ${ratio}`);
+    const peakOf = (subject: string) =>
+      Math.max(...steps.filter((step) => step.subject === subject).map((step) => step.memoryBytes));
+    assert.ok(peakOf('neox') < 0.75 * measured, 'a baseline’s peak is its own');
+
     const page = await readFile(path.join(dir!, 'result', 'report.html'), 'utf8');
     assert.match(page, /neox alone/);
   });

@@ -4,6 +4,7 @@ import path from 'node:path';
 import type { NewRunEvent } from '../../contract/events';
 import type { Plan } from '../../contract/plan';
 import type { RunManifest, RunState } from '../../contract/run';
+import type { Engine } from '../engine/engine';
 import { writeReport } from '../../report/write';
 import { CheckpointStore } from '../../runs/checkpointStore';
 import { ControlServer } from '../../runs/controlServer';
@@ -148,7 +149,7 @@ class RunProcess {
             },
           },
           parkedFolder: path.join(this.dir, 'parked'),
-          memoryBytes: () => engine.memoryBytes(),
+          memoryBytes: () => takePeak(engine),
           now: () => performance.now(),
           // Every model of this run is made by `buildModel` above.
           keepResult: (model, alphas, job) =>
@@ -204,6 +205,13 @@ class RunProcess {
       console.error(`no report: ${String(error)}`),
     );
   }
+}
+
+/** Most bytes that tensors took since the last call. */
+function takePeak(engine: Engine): number {
+  const peak = engine.peakBytes();
+  engine.resetPeak();
+  return peak;
 }
 
 function summarizePlan(plan: Plan) {

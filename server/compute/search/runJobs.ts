@@ -101,6 +101,8 @@ class Run {
   /** Trains from where the job stands to its last step. @returns a stop, where one came */
   private async train(job: TrainingJob): Promise<StopRequest | undefined> {
     const { stage, subject, seed, steps } = job.design;
+    // What the job before took, evaluations included, is not this one's.
+    this.services.memoryBytes();
     for (;;) {
       const stop = await this.boundary.pass(job);
       if (stop || job.progress.step >= steps) return stop;

@@ -40,6 +40,7 @@ export interface RunServices {
   readonly checkpoints: CheckpointTarget;
   /** Folder for what is pruned in the run. */
   readonly parkedFolder: string;
+  /** Most bytes that tensors took since the last call. */
   readonly memoryBytes: () => number;
   /** Milliseconds. */
   readonly now: () => number;
