@@ -8,6 +8,7 @@ import { loadConfig } from '../commands/configFile';
 import type { EditorRequests, Outcome, TextChange, UserError } from '../contract/editor';
 import type { CheckedConfig } from '../language/checkConfig';
 import { mixtureEdit } from '../language/editor/mixtureEdit';
+import { mixtureObstacle } from '../language/editor/mixtureState';
 import { newConfigText, type NewConfigModel } from '../language/editor/newConfig';
 import { familyForConfig } from '../models/families';
 import type { ModelFinding } from '../models/modelReader';
@@ -155,6 +156,8 @@ async function mixture(
   const open = await context.checker.snapshot(uri);
   if (open) {
     const { version, lines, checked } = open;
+    const obstacle = mixtureObstacle(checked, marks.value);
+    if (obstacle !== undefined) return cantBeWritten(obstacle);
     return { ok: true, value: { version, changes: changesOf(checked, lines, marks.value) } };
   }
   const file = pathOf(uri);
@@ -165,9 +168,14 @@ async function mixture(
   const checked = await loadConfig(file, silentReader);
   const unread = checked.problems.find(({ code }) => code === 'unreadable-config');
   if (unread) return refusal('no-config', unread.message, 'Open the config, then write to it.');
+  const obstacle = mixtureObstacle(checked, marks.value);
+  if (obstacle !== undefined) return cantBeWritten(obstacle);
   const lines = TextDocument.create(uri, 'manticore', 0, checked.text);
   return { ok: true, value: { version: null, changes: changesOf(checked, lines, marks.value) } };
 }
+
+const cantBeWritten = (obstacle: string) =>
+  refusal('mixture-not-written', obstacle, 'Mend the config, then write to it again.');
 
 function changesOf(
   checked: CheckedConfig,

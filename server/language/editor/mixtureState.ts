@@ -1,6 +1,8 @@
 /** Pins and prunings of one block, as data and as text. */
-import type { ConfigDocument } from '../configDocument';
-import { dataAt } from './entries';
+import { isMap } from 'yaml';
+import type { CheckedConfig } from '../checkConfig';
+import { shown, type ConfigDocument } from '../configDocument';
+import { componentNames, dataAt, entryAt } from './entries';
 import { readsAsOther } from './names';
 
 export interface BlockState {
@@ -79,4 +81,20 @@ export function weightText(weight: number): string {
     if (Math.abs(short - weight) <= SAME) return String(short);
   }
   return String(weight);
+}
+
+/** Why a state can't be written into a config, as a sentence; `undefined` where it can. */
+export function mixtureObstacle(
+  { document }: Pick<CheckedConfig, 'document'>,
+  state: readonly BlockState[],
+): string | undefined {
+  const broken = document.problems.find(({ severity }) => severity === 'error');
+  if (broken) return `The config is no whole YAML. ${broken.message}`;
+  if (!isMap(entryAt(document, ['hybrid'])?.node)) return 'The config has no `hybrid` to write to.';
+  const known = new Set(componentNames(document));
+  const named = state.flatMap(({ pin, prune }) => [...Object.keys(pin ?? {}), ...prune]);
+  const missing = named.find((name) => !known.has(name));
+  return missing === undefined
+    ? undefined
+    : `The run pins or prunes \`${shown(missing)}\`, and the config has no component of that name.`;
 }

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { mixtureEdit, type BlockState } from '../../../server/language/editor/mixtureEdit';
+import { mixtureObstacle } from '../../../server/language/editor/mixtureState';
 import { commentSpans } from '../../../server/language/editor/textEdits';
 import { quickConfig } from '../marked';
 import { check, edited } from './scene';
@@ -183,6 +184,21 @@ describe('write to config', () => {
     assert.equal(
       await written('  blocks: 2', [pin({ 'x: {}\nevil': 1 }), pin({ neox: 1 }), pin({ neox: 1 })]),
       '  blocks: 2\n  mixture:\n    2: { pin: neox }',
+    );
+  });
+});
+
+describe('what stands in the way of writing', () => {
+  it('is said in a sentence', async () => {
+    const state = [pin({ neox: 1 }), prune('mamba')];
+    const obstacle = async (text: string) => mixtureObstacle(await check(text), state);
+    assert.equal(await obstacle(quickConfig()), undefined);
+    assert.equal(await obstacle(quickConfig({ search: '  stps: 3' })), undefined);
+    assert.match((await obstacle('hybrid: {'))!, /^The config is no whole YAML\. The indentation/);
+    assert.match((await obstacle('manticore: 1'))!, /no `hybrid`/);
+    assert.match(
+      (await obstacle(quickConfig({ components: '  neox: { source: ./neox }' })))!,
+      /prunes `mamba`, and the config has no component of that name/,
     );
   });
 });
