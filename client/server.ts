@@ -57,8 +57,8 @@ export class ServerConnection implements Disposable {
     const node = {
       module: serverModule,
       transport: TransportKind.ipc,
-      // A small nursery: each check leaves garbage, of which the default would keep tens of megabytes while idle.
-      options: { execArgv: ['--max-semi-space-size=2'] },
+      // Each check leaves garbage, of which the defaults would keep tens of megabytes while nobody types.
+      options: { execArgv: ['--max-semi-space-size=2', '--heap-growing-percent=50'] },
     };
     this.client = new LanguageClient(
       'manticore',

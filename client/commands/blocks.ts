@@ -5,9 +5,8 @@ import type { Extension } from '../extension';
 import { blockStates, blockSummary, parseWeights, type BlockState } from '../runs/blockState';
 import { escapeIcons } from '../text/escape';
 import { chooseRun } from './choose';
-import { refuseToRun } from './refusals';
 import { control } from './search';
-import { place, tellError, tellRefusal } from './tell';
+import { mayRun, tellError } from './tell';
 
 interface Action {
   readonly title: string;
@@ -64,8 +63,7 @@ export const restoreComponent = act(restore);
 
 function act(action: Action) {
   return async (extension: Extension, argument: unknown): Promise<void> => {
-    const refusal = refuseToRun('Controlling a search', place());
-    if (refusal !== undefined) return tellRefusal(refusal);
+    if (!(await mayRun('Controlling a search'))) return;
     const run = await chooseRun(extension, argument, 'active', action.title);
     if (run === undefined) return;
     const snapshot = await extension.server.request('manticore/runSnapshot', { dir: run.dir });

@@ -1,22 +1,13 @@
-/** Generate, Export, Download Model, Show Engines, Install Engine. */
+/** Generate Text, Export Hybrid, Download Model. */
 import { Uri, commands, env, window, workspace, type QuickPickItem } from 'vscode';
 import type { ExportType } from '../../server/contract/jobs';
 import type { Extension } from '../extension';
 import { escapeIcons, plainText } from '../text/escape';
-import { engineRows, engineText } from '../text/jobText';
 import { hubSource } from '../text/modelId';
 import { chooseRun } from './choose';
 import { freePath } from './files';
-import { refuseToRun } from './refusals';
 import { runJob } from './runJob';
-import { place, tellError, tellRefusal } from './tell';
-
-/** Whether this may run here; the user has been told where not. */
-async function mayRun(what: string): Promise<boolean> {
-  const refusal = refuseToRun(what, place());
-  if (refusal !== undefined) await tellRefusal(refusal);
-  return refusal === undefined;
-}
+import { mayRun, tellError } from './tell';
 
 /** Generate Text: the prompt and what follows grow in a read-only document. */
 export async function generateText(extension: Extension, argument: unknown): Promise<void> {
@@ -168,57 +159,4 @@ async function askSource(): Promise<string | undefined> {
   if (text === undefined) return undefined;
   const parsed = hubSource(text);
   return 'source' in parsed ? parsed.source : undefined;
-}
-
-/** Show Engines: what computes here and how fast; Enter shows it all as text. */
-export async function showEngines(extension: Extension): Promise<void> {
-  if (!(await mayRun('Measuring engines'))) return;
-  const engines = await runJob(extension, 'measuring engines', (job, token) =>
-    extension.server.request('manticore/engines', { job }, token),
-  );
-  if (engines === undefined) return;
-  type Choice = QuickPickItem & { install?: string };
-  const items: Choice[] = engineRows(engines).map(({ name, available, line }) => ({
-    label: `$(${available ? 'pass' : 'circle-slash'}) ${escapeIcons(name)}`,
-    detail: escapeIcons(line),
-    ...(available || !installable.some((engine) => engine.name === name)
-      ? {}
-      : { install: name, description: 'Enter installs it' }),
-  }));
-  const chosen = await window.showQuickPick(items, {
-    title: 'Engines on This Machine',
-    placeHolder: 'Enter shows the measures as text',
-    matchOnDetail: true,
-  });
-  if (chosen === undefined) return;
-  if (chosen.install !== undefined) await installEngine(extension, chosen.install);
-  else await extension.texts.show('engines.txt', engineText(engines));
-}
-
-const installable = [
-  { name: 'webgpu', what: 'GPU of any maker, through WebGPU' },
-  { name: 'tensorflow', what: 'NVIDIA GPU, through TensorFlow and CUDA' },
-] as const;
-
-/** Install Engine: a large engine, into the user's own cache folder. */
-export async function installEngine(extension: Extension, argument: unknown): Promise<void> {
-  if (!(await mayRun('Installing an engine'))) return;
-  const items = installable.map(({ name, what }) => ({
-    label: name,
-    description: what,
-    detail: 'a large download from the npm registry, into your own cache folder',
-    name,
-  }));
-  const chosen =
-    items.find(({ name }) => name === argument) ??
-    (await window.showQuickPick(items, { title: 'Install Engine', placeHolder: 'Which engine?' }));
-  if (chosen === undefined) return;
-  const done = await runJob(extension, `installing ${chosen.name}`, (job, token) =>
-    extension.server.request('manticore/installEngine', { job, name: chosen.name }, token),
-  );
-  if (done === undefined) return;
-  extension.log.info(`${chosen.name} is installed in ${done.where}.`);
-  const show = 'Show Engines';
-  const next = await window.showInformationMessage(`${chosen.name} is installed.`, show);
-  if (next === show) await showEngines(extension);
 }

@@ -7,7 +7,8 @@ import { pinBlock, pruneBlock, restoreComponent, unpinBlock } from './blocks';
 import { checkpointAndStop, pauseSearch, resumeSearch, runSearch, stopSearch } from './search';
 import { newConfig } from './newConfig';
 import { openQuickstart } from './quickstart';
-import { downloadModel, exportHybrid, generateText, installEngine, showEngines } from './jobs';
+import { installEngine, showEngines } from './engines';
+import { downloadModel, exportHybrid, generateText } from './jobs';
 import {
   copyRunPath,
   openConfig,

@@ -15,15 +15,14 @@ import type { ControlRequest } from '../../server/contract/control';
 import type { Outcome, RunRef, UserError } from '../../server/contract/editor';
 import { setting, type Extension } from '../extension';
 import { isActive } from '../runs/runText';
+import { plainText } from '../text/escape';
 import { chooseConfig, chooseRun } from './choose';
 import { cancellable } from './cancel';
-import { refuseToRun } from './refusals';
-import { place, tellError, tellRefusal } from './tell';
+import { mayRun, tellError } from './tell';
 
 /** Run Manticore Search: saves the config, starts it, and shows its weights. */
 export async function runSearch(extension: Extension, argument: unknown): Promise<void> {
-  const refusal = refuseToRun('Running a search', place());
-  if (refusal !== undefined) return tellRefusal(refusal);
+  if (!(await mayRun('Running a search'))) return;
   const uri = await chooseConfig(argument, 'Run Manticore Search');
   const saved = uri === undefined ? undefined : await savedConfig(uri);
   if (saved === undefined) return;
@@ -120,21 +119,31 @@ async function startRefused(
   document: TextDocument,
   error: UserError,
 ): Promise<RunRef | undefined> {
-  if (error.code === 'another-run') {
-    const anyway = 'Start Anyway';
-    const show = 'Show the Running One';
-    const chosen = await window.showWarningMessage(`${error.message} ${error.hint}`, anyway, show);
-    if (chosen === anyway) return start(extension, document, true);
-    const running = extension.runs.runs.find(({ state }) => isActive(state));
-    if (chosen === show && running !== undefined) {
-      extension.panels.show(running.dir, running.name, false);
-    }
-    return undefined;
-  }
+  if (error.code === 'another-run') return askBesides(extension, document, error);
   // The server checks by itself, also what the editor has not told yet.
   if (await showErrors(document)) return undefined;
   const log = 'Show Log';
   if ((await tellError(error, log)) === log) extension.log.show();
+  return undefined;
+}
+
+/** Two searches at once are the user's choice: they share the machine. */
+async function askBesides(
+  extension: Extension,
+  document: TextDocument,
+  error: UserError,
+): Promise<RunRef | undefined> {
+  const anyway = 'Start Anyway';
+  const show = 'Show the Running One';
+  // One of another window or of the command line is not in this window's list.
+  const running = extension.runs.runs.find(({ state }) => isActive(state));
+  const buttons = running === undefined ? [anyway] : [anyway, show];
+  const text = plainText(`${error.message} ${error.hint}`, 800);
+  const chosen = await window.showWarningMessage(text, ...buttons);
+  if (chosen === anyway) return start(extension, document, true);
+  if (chosen === show && running !== undefined) {
+    extension.panels.show(running.dir, running.name, false);
+  }
   return undefined;
 }
 
@@ -148,8 +157,7 @@ async function runStarted(extension: Extension, run: RunRef): Promise<void> {
 
 /** Resume Search: a paused run goes on, an ended one starts again at its last checkpoint. */
 export async function resumeSearch(extension: Extension, argument: unknown): Promise<void> {
-  const refusal = refuseToRun('Resuming a search', place());
-  if (refusal !== undefined) return tellRefusal(refusal);
+  if (!(await mayRun('Resuming a search'))) return;
   const run = await chooseRun(extension, argument, 'resumable', 'Resume Search');
   if (run === undefined) return;
   const outcome = await window.withProgress(
@@ -193,8 +201,7 @@ async function controlChosen(
   what: { readonly need: 'active' | 'running'; readonly title: string; readonly doing: string },
   request: ControlRequest,
 ): Promise<void> {
-  const refusal = refuseToRun('Controlling a search', place());
-  if (refusal !== undefined) return tellRefusal(refusal);
+  if (!(await mayRun('Controlling a search'))) return;
   const run = await chooseRun(extension, argument, what.need, what.title);
   if (run !== undefined) await control(extension, run.dir, request, `${what.doing} ${run.name}`);
 }

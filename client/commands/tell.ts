@@ -2,7 +2,7 @@
 import { commands, window, workspace } from 'vscode';
 import type { UserError } from '../../server/contract/editor';
 import { plainText } from '../text/escape';
-import type { Place, Refusal } from './refusals';
+import { refuseToRun, type Place, type Refusal } from './refusals';
 
 export function place(): Place {
   const folders = workspace.workspaceFolders ?? [];
@@ -21,6 +21,13 @@ export async function tellRefusal(refusal: Refusal): Promise<void> {
   }
   const chosen = await window.showInformationMessage(sentence, wayOut.title);
   if (chosen === wayOut.title) await commands.executeCommand(wayOut.command);
+}
+
+/** Whether this may run here; the user has been told where not. */
+export async function mayRun(what: string): Promise<boolean> {
+  const refusal = refuseToRun(what, place());
+  if (refusal !== undefined) await tellRefusal(refusal);
+  return refusal === undefined;
 }
 
 /** A user error of the server, with buttons; answers the one that was pressed. */

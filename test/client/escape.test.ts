@@ -74,7 +74,7 @@ describe('the weights panel’s page', () => {
     assert.equal(page.match(/<script/gu)?.length, 1);
     assert.match(page, /default-src &#39;none&#39;/u);
     assert.match(page, /script-src &#39;nonce-abc123&#39;;/u);
-    assert.doesNotMatch(page, /unsafe-eval|script-src[^;]*unsafe-inline/u);
+    assert.doesNotMatch(page, /unsafe-/u);
   });
 
   it('holds names as text', () => {
