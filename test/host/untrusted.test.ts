@@ -44,7 +44,7 @@ inVsCode(
 
     it('checks a config as it is typed', async () => {
       const { workbench } = scene();
-      await workbench.page.getByText('Restricted Mode').first().waitFor();
+      await workbench.statusBar.getByText('Restricted Mode').waitFor();
       await workbench.openFile(configName);
       await workbench.putCursorBehind('algorithm');
       await workbench.page.keyboard.press('Backspace');
@@ -79,7 +79,7 @@ inVsCode(
         .getByRole('button', { name: /^Trust$/ })
         .first()
         .click();
-      await workbench.page.getByText('Restricted Mode').first().waitFor({ state: 'detached' });
+      await workbench.statusBar.getByText('Restricted Mode').waitFor({ state: 'detached' });
       await workbench.openFile(configName);
       await workbench.run('Manticore: Run Manticore Search');
       const run = await newestRun(folder, present + 1);
