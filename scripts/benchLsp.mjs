@@ -96,8 +96,9 @@ const folder = mkdtempSync(path.join(tmpdir(), 'manticore-bench-'));
 for (const part of ['models', 'data']) {
   cpSync(path.join('examples', part), path.join(folder, part), { recursive: true });
 }
-// With the flag that client/server.ts gives it.
-const server = spawn(process.execPath, ['--max-semi-space-size=2', 'dist/lsp.js', '--stdio'], {
+// With the flags that client/server.ts gives it.
+const flags = ['--max-semi-space-size=2', '--heap-growing-percent=50'];
+const server = spawn(process.execPath, [...flags, 'dist/lsp.js', '--stdio'], {
   stdio: ['pipe', 'pipe', 'inherit'],
 });
 const connection = createMessageConnection(

@@ -7,7 +7,10 @@ import type { CheckedConfig } from '../language/checkConfig';
 
 type Message = ServerNotifications['manticore/blockWeights'];
 
-/** Every block once, in the order of the text: those without a line of their own at `hybrid.blocks`. */
+/**
+ * The blocks that have a line of their own, in the order of the text. Of the others `hybrid.blocks` shows one, if it is
+ * the only one: many would follow each other on one line, where the inlay hint says their mean.
+ */
 export function blockWeightsOf(
   checked: CheckedConfig,
   weights: RunWeights | undefined,
@@ -18,9 +21,10 @@ export function blockWeightsOf(
   if (count === undefined || names.length === 0) return { blocks: [], source };
   const anchors = blockAnchors(checked);
   const own = new Set(anchors.map(({ block }) => block));
-  const others = Array.from({ length: count }, (_, index) => index + 1).filter(
+  const rest = Array.from({ length: count }, (_, index) => index + 1).filter(
     (block) => !own.has(block),
   );
+  const others = rest.length === 1 ? rest : [];
   const blocks = anchors.flatMap(({ block, line }) =>
     (block === undefined ? others : [block]).map((number) => ({
       block: number,

@@ -17,7 +17,7 @@ describe('lsp: what the text shows of runs', () => {
 
   const mixed = quickstart.replace(
     'data:',
-    '  mixture:\n    1: { init: { neox: 0.6, mamba: 0.4 } } # first\ndata:',
+    '  mixture:\n    1: { init: { neox: 0.6, mamba: 0.4 } } # first\n    2:\n    3: {}\ndata:',
   );
 
   async function openAt(name: string, text: string): Promise<EditedDocument> {
@@ -70,7 +70,10 @@ describe('lsp: what the text shows of runs', () => {
     const { blocks, source, version } = await weightsWhere(document, () => true);
     assert.equal(source, 'config');
     assert.equal(version, 1);
-    assert.deepEqual(blocks.map(({ block }) => block).sort(), [1, 2, 3, 4]);
+    assert.deepEqual(
+      blocks.map(({ block }) => block),
+      [4, 1, 2, 3],
+    );
     const first = blocks.find(({ block }) => block === 1)!;
     assert.equal(first.line, document.rangeOf('1: {').start.line);
     assert.deepEqual(
@@ -80,7 +83,7 @@ describe('lsp: what the text shows of runs', () => {
         ['mamba', undefined, true],
       ],
     );
-    const other = blocks.find(({ block }) => block === 2)!;
+    const other = blocks.find(({ block }) => block === 4)!;
     assert.equal(other.line, document.rangeOf('blocks: 4').start.line);
     await document.close();
   });
@@ -123,6 +126,13 @@ describe('lsp: what the text shows of runs', () => {
       position: document.rangeOf('1: {').start,
     });
     assert.match(markdownOf(hover), /0\.75/);
+    await document.close();
+  });
+
+  it('many blocks without lines of their own: none of them, since the hint says their mean', async () => {
+    const document = await openAt('short.manticore.yaml', quickstart);
+    const { blocks } = await weightsWhere(document, () => true);
+    assert.deepEqual(blocks, []);
     await document.close();
   });
 
