@@ -4,7 +4,6 @@ import { make } from './dom';
 import { makeIcon, type IconName } from './icons';
 import { progressOf } from './selectors';
 import type { PanelModel, RunData } from './state';
-import { makeProgressRing } from './toolkit';
 
 export interface Banner {
   readonly tone: 'wait' | 'plain' | 'bad';
@@ -112,7 +111,8 @@ function makeBanner({ tone, title, lines, alone }: Banner): HTMLElement {
   return make(
     'section',
     { class: `banner ${tone}${alone ? ' alone' : ''}`, 'aria-label': title },
-    icon ? makeIcon(icon) : makeProgressRing(),
+    // Not the toolkit's ring: its template holds a style attribute, which the page's policy forbids.
+    icon ? makeIcon(icon) : make('span', { class: 'spinner', 'aria-hidden': 'true' }),
     make(
       'div',
       {},

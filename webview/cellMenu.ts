@@ -10,6 +10,7 @@ import {
 } from './blockControls';
 import { formatAlpha } from './format';
 import type { MenuEntry } from './menu';
+import { controlRefusal } from './selectors';
 
 export interface CellMenuHandlers {
   readonly control: (ask: Ask) => void;
@@ -34,7 +35,12 @@ export function cellMenu(
   const toName = pinTo(context);
   const few = shown.weights.length > 0 && shown.weights.length <= 4;
   const pruned = context.marks.pruned.includes(context.component);
+  // Where nothing can be done, why stands first.
+  const refusal = controlRefusal(context.run);
+  const why: MenuEntry[] =
+    refusal === undefined ? [] : [{ text: refusal, refusal, onChoose: () => undefined }, 'line'];
   return [
+    ...why,
     entry(`Pin ${block} to ${name}`, toName, 'P'),
     entry(
       `Pin ${block} to α ${shown.words}${few ? `: ${current}` : ''}`,

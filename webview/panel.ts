@@ -122,6 +122,7 @@ export class Panel {
 
   #control(ask: Ask): void {
     if ('refusal' in ask) {
+      this.#store.dispatch({ type: 'refuse', words: ask.refusal });
       this.#say(ask.refusal);
       return;
     }
@@ -138,8 +139,10 @@ export class Panel {
     );
   }
 
+  /** Said again, the same words have to differ to be read out. */
   #say(words: string): void {
-    setText(this.#live, words);
+    const again = this.#live.textContent === words;
+    setText(this.#live, again ? `${words}\u00a0` : words);
   }
 
   #draw(model: PanelModel): void {

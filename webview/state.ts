@@ -40,6 +40,8 @@ export interface PanelModel {
   readonly zoomed: Readonly<Record<string, LossCurve>>;
   readonly pending: readonly PendingControl[];
   readonly outcome: ControlOutcome | undefined;
+  /** Why the panel itself didn't ask: in words. */
+  readonly refusal: string | undefined;
   readonly nextRequest: number;
   /** Events are missing: the host is to be asked for a snapshot. */
   readonly gap: boolean;
@@ -51,6 +53,7 @@ export type PanelAction =
   | { readonly type: 'goTo'; readonly step: number | undefined }
   | { readonly type: 'view'; readonly view: PanelState['view'] }
   | { readonly type: 'control'; readonly control: BlockControl }
+  | { readonly type: 'refuse'; readonly words: string }
   | { readonly type: 'dismiss' }
   | { readonly type: 'unzoom' };
 
@@ -75,6 +78,7 @@ export function initialModel(
     zoomed: {},
     pending: [],
     outcome: undefined,
+    refusal: undefined,
     nextRequest: firstRequest,
     gap: false,
   };
@@ -105,10 +109,13 @@ export function reduce(model: PanelModel, action: PanelAction): PanelModel {
         nextRequest: model.nextRequest + 1,
         pending: [...model.pending, pending],
         outcome: undefined,
+        refusal: undefined,
       };
     }
+    case 'refuse':
+      return { ...model, outcome: undefined, refusal: action.words };
     case 'dismiss':
-      return { ...model, outcome: undefined };
+      return { ...model, outcome: undefined, refusal: undefined };
     case 'unzoom':
       return { ...model, zoomed: {} };
   }

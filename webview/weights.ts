@@ -104,9 +104,10 @@ export class WeightsSection {
     });
   }
 
-  #updateNotice({ outcome }: PanelModel): void {
-    setHidden(this.#notice, outcome?.error === undefined);
-    if (outcome?.error) setText(this.#noticeText, outcomeWords(outcome));
+  #updateNotice({ outcome, refusal }: PanelModel): void {
+    const words = outcome?.error ? outcomeWords(outcome) : refusal;
+    setHidden(this.#notice, words === undefined);
+    if (words !== undefined) setText(this.#noticeText, words);
   }
 
   #updateTimeline(run: RunData, scene: Scene): void {

@@ -102,6 +102,8 @@ describe('by keyboard', function () {
     assert.match(await live(), /neox is the last component of block 4/);
     await scene.cell(1, 0).press('u');
     assert.match(await live(), /Block 1 isn’t pinned/);
+    await scene.settled();
+    assert.match(await scene.page.locator('.notice').innerText(), /Block 1 isn’t pinned/);
     assert.deepEqual(await controls(), []);
   });
 
@@ -126,6 +128,10 @@ describe('by keyboard', function () {
     await scene.cell(1, 0).press('p');
     assert.match(await live(), /The run has ended/);
     assert.deepEqual(await controls(), []);
+    await scene.cell(1, 0).press('Enter');
+    const items = scene.page.getByRole('menuitem');
+    assert.match(await items.first().innerText(), /The run has ended/);
+    assert.deepEqual(await scene.violations(), []);
   });
 
   it('Enter opens the cell’s menu; Escape closes it, and the focus is back', async () => {
