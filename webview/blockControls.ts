@@ -1,6 +1,7 @@
 /** Pin, unpin, prune and restore of one cell: what can be done, its words, and what it asks of the search. Pure. */
 import type { BlockControl } from '../server/contract/control';
-import { controlRefusal, type BlockMarks, type Component } from './selectors';
+import type { BlockMarks } from './marks';
+import { controlRefusal, type Component } from './selectors';
 import type { ControlOutcome, RunData } from './state';
 import { formatAlpha } from './format';
 

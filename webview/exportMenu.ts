@@ -4,7 +4,8 @@ import { alphasCsv, frameCsv, lossesCsv } from './csv';
 import { formatCount, jobTitle } from './format';
 import type { MenuEntry } from './menu';
 import { heatmapSvg, pngOf } from './pictures';
-import { componentsOf, marksOf, sceneOf } from './selectors';
+import { marksOf } from './marks';
+import { componentsOf, sceneOf } from './selectors';
 import type { PanelModel } from './state';
 
 export interface ExportHandlers {

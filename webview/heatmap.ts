@@ -4,7 +4,8 @@ import { heat } from './colour';
 import { make, setAttribute, setText } from './dom';
 import { formatAlpha, layerRange } from './format';
 import { makePinIcon } from './icons';
-import type { BlockMarks, Component } from './selectors';
+import type { BlockMarks } from './marks';
+import type { Component } from './selectors';
 
 export interface CellPlace {
   /** From 0. */

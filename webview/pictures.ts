@@ -1,7 +1,8 @@
 /** The heatmap as a file: SVG, and PNG made of it. Names are escaped; colours are those of paper. */
 import { heat } from './colour';
 import { formatAlpha, layerRange } from './format';
-import type { BlockMarks, Component } from './selectors';
+import type { BlockMarks } from './marks';
+import type { Component } from './selectors';
 
 export interface Picture {
   readonly title: string;

@@ -3,14 +3,8 @@ import type { RunResult } from '../server/contract/events';
 import { make } from './dom';
 import { formatAlpha, formatCount, formatLoss, formatShort, jobTitle, layerRange } from './format';
 import { whereKey } from './jobs';
-import {
-  componentsOf,
-  finishedOf,
-  lossAt,
-  type BlockMarks,
-  type Component,
-  type Scene,
-} from './selectors';
+import type { BlockMarks } from './marks';
+import { componentsOf, finishedOf, lossAt, type Component, type Scene } from './selectors';
 import type { RunData } from './state';
 
 interface Column {

@@ -18,14 +18,8 @@ import { Heatmap, type CellPlace } from './heatmap';
 import { makeKeys } from './keys';
 import { openMenu } from './menu';
 import { openPinDialog } from './pinDialog';
-import {
-  blockCount,
-  componentsOf,
-  marksOf,
-  sceneOf,
-  type BlockMarks,
-  type Scene,
-} from './selectors';
+import { marksOf, type BlockMarks } from './marks';
+import { blockCount, componentsOf, sceneOf, type Scene } from './selectors';
 import type { PanelModel, RunData } from './state';
 import type { Store } from './store';
 import { Timeline, type TimelineView } from './timeline';

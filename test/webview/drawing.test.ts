@@ -17,7 +17,8 @@ import { formatBytes, formatDuration, formatLoss, formatShort } from '../../webv
 import { addSteps, maximumFrames, nearestPosition, type Job } from '../../webview/jobs';
 import { centredMean, withStretch } from '../../webview/lossCurves';
 import { escapeMarkup, heatmapSvg } from '../../webview/pictures';
-import type { BlockMarks, Component } from '../../webview/selectors';
+import type { BlockMarks } from '../../webview/marks';
+import type { Component } from '../../webview/selectors';
 import type { RunData } from '../../webview/state';
 
 const component = (name: string): Component => ({

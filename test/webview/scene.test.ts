@@ -1,10 +1,10 @@
 /** What is drawn for a state: which search, which step, which marks, how far. */
 import { strict as assert } from 'node:assert';
 import type { ControlEvent, RunEvent, StepEvent } from '../../server/contract/events';
+import { marksOf } from '../../webview/marks';
 import {
   controlRefusal,
   finishedOf,
-  marksOf,
   progressOf,
   sceneOf,
   type Scene,
