@@ -88,14 +88,6 @@ export class Checker {
     return snapshot;
   }
 
-  /** The same with what the disk holds now, however long that takes. */
-  async settled(uri: string): Promise<CheckedConfig | undefined> {
-    const document = this.documents.get(uri);
-    if (!document) return undefined;
-    const place = this.workspace.placeOf(uri);
-    return (await this.check(document, place, this.readerFor(place))).checked;
-  }
-
   /** The disk as it is, for a config at this place. */
   readerFor(place: ConfigPlace): ModelReader {
     return guarded(place, () => directReader(this.disk, place.within));

@@ -32,7 +32,6 @@ export function runsHostOf({
     onTrusted: (listener) => workspace.onTrusted(listener),
     workspaceFolders: () => workspace.folders,
     onWorkspaceFolders: (listener) => workspace.onFolders(listener),
-    checkedOf: (uri) => checker.settled(uri),
     modelReader: (configPath) => checker.readerFor(workspace.placeOfPath(configPath)),
     modelsChanged: () => checker.refresh(),
     log: (message) => connection.console.log(message),

@@ -1,7 +1,6 @@
 /** Between the language (`server/lsp`) and the runs (`server/lsp/runs`): neither reaches into the other's files. */
 import type { Connection, Disposable } from 'vscode-languageserver';
 import type { EditorSettings, Outcome, RunListEntry } from '../contract/editor';
-import type { CheckedConfig } from '../language/checkConfig';
 import type { RunWeights } from '../language/editor/runWeights';
 import type { ModelReader } from '../models/modelReader';
 
@@ -24,8 +23,6 @@ export interface RunsHost {
   /** Absolute paths. */
   readonly workspaceFolders: () => readonly string[];
   readonly onWorkspaceFolders: (listener: () => void) => Disposable;
-  /** An open config, checked as it stands now against what the disk holds now; `undefined` when it isn't open. */
-  readonly checkedOf: (uri: string) => Promise<CheckedConfig | undefined>;
   /** The disk as it is, for a config at this path: no answer is older than its question, none is guessed. */
   readonly modelReader: (configPath: string) => ModelReader;
   /** A model was downloaded or exported: open configs are checked again. */
