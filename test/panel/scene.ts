@@ -37,8 +37,11 @@ export const quickstartPlan = JSON.parse(
 ) as NonNullable<RunSnapshot['plan']>;
 
 let browser: Browser | undefined;
+/** As built when the tests began: a build beside them would else be read half-written. */
+let built: { readonly script: string; readonly style: string } | undefined;
 
 export async function startBrowser(): Promise<void> {
+  built ??= { script: readText('dist/webview.js'), style: readText('dist/webview.css') };
   browser = await chromium.launch({
     executablePath: process.env['CHROMIUM'] ?? 'chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--no-first-run'],
@@ -175,9 +178,9 @@ function answer(url: string): { contentType: string; body: string; status?: numb
     case '/':
       return { contentType: 'text/html', body: page() };
     case '/webview.js':
-      return { contentType: 'text/javascript', body: readText('dist/webview.js') };
+      return { contentType: 'text/javascript', body: built?.script ?? '' };
     case '/webview.css':
-      return { contentType: 'text/css', body: readText('dist/webview.css') };
+      return { contentType: 'text/css', body: built?.style ?? '' };
     default:
       return { status: 404, contentType: 'text/plain', body: '' };
   }
