@@ -1,9 +1,9 @@
 /** A run folder as somebody else's repository could bring it: names that are code, links that lead out, a broken log. */
-import { appendFile, cp, mkdir, symlink, writeFile } from 'node:fs/promises';
+import { appendFile, cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 
 /** Sets `window.pwned` wherever a name is taken for HTML. */
-const evilName =
+export const evilName =
   '<img src=x onerror="window.pwned=1;top.pwned=1">[x](command:workbench.action.quit)';
 
 /** Makes one below `folder/.manticore/runs` out of a run that was made in order. */
@@ -11,8 +11,15 @@ export async function layHostileRun(folder: string, model: string): Promise<stri
   const dir = path.join(folder, '.manticore', 'runs', '20260101-000000-evil');
   await mkdir(path.dirname(dir), { recursive: true });
   await cp(model, dir, { recursive: true });
+  for (const name of ['plan.json', 'events.jsonl']) await rename(path.join(dir, name));
   await poison(path.join(dir, 'events.jsonl'));
   return dir;
+}
+
+/** Gives a component the name that is code, wherever a file names it. */
+async function rename(file: string): Promise<void> {
+  const text = await readFile(file, 'utf8');
+  await writeFile(file, text.replaceAll('"neox"', JSON.stringify(evilName)));
 }
 
 async function poison(log: string): Promise<void> {

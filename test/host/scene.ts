@@ -47,14 +47,16 @@ export class HostScene {
   async keepEvidence(title: string): Promise<string> {
     const folder = path.join(shots, `failed-${title.replace(/[^\w]+/g, '-').slice(0, 80)}`);
     await mkdir(folder, { recursive: true });
-    await writeFile(path.join(folder, 'console.txt'), this.browser.console.join('\n'));
-    await writeFile(path.join(folder, 'server.log'), await this.server.log());
-    await cp(path.join(this.server.folder, 'data', 'logs'), path.join(folder, 'logs'), {
-      recursive: true,
-      force: true,
-    });
-    await this.keepComputeLogs(folder);
-    await this.browser.page.screenshot({ path: path.join(folder, 'window.png') });
+    const logs = path.join(this.server.folder, 'data', 'logs');
+    // Whatever can't be had is left out: a window that is gone has no picture, but its logs tell why.
+    const kept = await Promise.allSettled([
+      this.browser.page.screenshot({ path: path.join(folder, 'window.png') }),
+      writeFile(path.join(folder, 'console.txt'), this.browser.console.join('\n')),
+      this.server.log().then((text) => writeFile(path.join(folder, 'server.log'), text)),
+      cp(logs, path.join(folder, 'logs'), { recursive: true, force: true }),
+      this.keepComputeLogs(folder),
+    ]);
+    for (const each of kept) if (each.status === 'rejected') console.log(`      ${each.reason}`);
     return folder;
   }
 

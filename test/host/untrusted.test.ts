@@ -5,7 +5,7 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { installedExtension } from './codeServer';
-import { layHostileRun, layLinkedRun } from './hostileRun';
+import { evilName, layHostileRun, layLinkedRun } from './hostileRun';
 import { place } from './place';
 import { configName, layQuickstart, shortSearch } from './quickstart';
 import { eventOf, newestRun, runsIn } from './runFolders';
@@ -92,7 +92,7 @@ inVsCode(
       await workbench.runRow(/evil/).click();
       const weights = new Weights(workbench);
       await weights.open();
-      await weights.says('evil');
+      await weights.says(evilName);
       for (const frame of workbench.page.frames()) {
         assert.equal(await frame.evaluate(() => 'pwned' in window), false);
       }
