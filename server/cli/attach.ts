@@ -6,6 +6,7 @@ import { followRun, type RunEnd } from '../runs/followRun';
 import { findRun, runBases } from '../runs/listRuns';
 import { systemCode } from '../files/systemErrors';
 import { RunError } from '../runs/runErrors';
+import { readEvents } from '../runs/readEvents';
 import { readPlanFile } from '../runs/runFolder';
 import { tellError } from './control';
 import { exitCode, type Io } from './io';
@@ -54,7 +55,11 @@ export async function showRun(
     const onEvent = (event: RunEvent): void => io.out(`${formatEventLine(event)}\n`);
     return followRun(dir, { signal: io.signal, fromSeq, onEvent });
   }
-  const view = createView(io, { plan: await planOf(dir) });
+  const past = fromSeq === 0 ? [] : (await readEvents(dir)).events;
+  const view = createView(io, {
+    plan: await planOf(dir),
+    past: past.filter(({ seq }) => seq < fromSeq),
+  });
   onView(view);
   try {
     const onEvent = (event: RunEvent): void => view.update(event);

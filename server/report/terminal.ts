@@ -32,6 +32,8 @@ export interface TerminalIo {
 export interface TerminalOptions {
   /** `plan.json`: with it a stage is `stage 2 of 8`. */
   readonly plan?: unknown;
+  /** What stands in the log before the first event that is shown: a resumed run has a past. */
+  readonly past?: readonly RunEvent[];
   /** Default: unless `NO_COLOR` is set to something. */
   readonly colour?: boolean;
   /** Milliseconds; for tests. */
@@ -66,6 +68,8 @@ class View implements TerminalView {
   /** All but the steps: what marks and the summary are made from. */
   readonly #kept: RunEvent[] = [];
   readonly #stages: string[] = [];
+  /** The job that the last step belongs to. */
+  #current = '';
   #step: StepEvent | undefined;
   #evaluation = '';
   #marks: readonly BlockMarks[] = [];
@@ -88,6 +92,7 @@ class View implements TerminalView {
     this.#paint = io.isTTY && wanted ? ansi : plain;
     this.#now = options.now ?? Date.now;
     this.#plan = wellFormedPlan(options.plan);
+    this.#remember(options.past ?? []);
     if (io.isTTY) {
       io.out(hideCursor);
       process.once('exit', this.#restore);
@@ -102,6 +107,21 @@ class View implements TerminalView {
     else {
       this.#kept.push(checked);
       this.#take(checked);
+    }
+  }
+
+  /** Names of components, finished stages and their results, without a word said. */
+  #remember(past: readonly RunEvent[]): void {
+    for (const event of past) {
+      const checked = wellFormedEvent(event);
+      if (checked?.type === 'step') {
+        const key = jobKey(checked);
+        if (!this.#stages.includes(key)) this.#stages.push(key);
+        this.#lastSteps.set(key, checked);
+      } else if (checked && checked.type !== 'finished' && checked.type !== 'failed') {
+        // An end that was none: the run goes on.
+        this.#kept.push(checked);
+      }
     }
   }
 
@@ -146,8 +166,9 @@ class View implements TerminalView {
   /** The first event of a job says its name. */
   #enter(event: StepEvent): void {
     const key = jobKey(event);
-    if (this.#stages.at(-1) === key || this.#stages.includes(key)) return;
-    this.#stages.push(key);
+    if (this.#current === key) return;
+    this.#current = key;
+    if (!this.#stages.includes(key)) this.#stages.push(key);
     this.#tenth = 0;
     this.#evaluation = '';
     this.#marks = this.#modelOf(event.seed, event).alphas.marks;

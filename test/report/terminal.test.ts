@@ -84,6 +84,24 @@ function screen(written: readonly string[]): string[] {
 }
 
 describe('a run on a pipe', () => {
+  it('sums up a resumed run as a whole, from its past, and names the stage that it is in', () => {
+    const events = syntheticRun(small);
+    const plan = syntheticPlan(small);
+    const cut = events.findIndex((event) => event.type === 'step' && event.stage === 'baseline');
+    assert.ok(cut > 0);
+    const past = [
+      ...events.slice(0, cut),
+      { ...events.at(-1)!, type: 'finished', status: 'stopped' } as RunEvent,
+    ];
+    const whole = show(events, { plan }).join('');
+    const rest = show(events.slice(cut), { plan, past }).join('');
+    const summary = (text: string): string => text.slice(text.indexOf('\nThe hybrid'));
+    assert.equal(summary(rest), summary(whole));
+    const stage = /^Stage \d+ of \d+: .*$/mu.exec(rest)?.[0];
+    assert.ok(stage !== undefined && whole.includes(stage), stage);
+    assert.doesNotMatch(stage, /^Stage 1 /);
+  });
+
   it('is plain lines: stages, tenths, evaluations, controls, and the summary', () => {
     const text = show(syntheticRun(small), { plan: syntheticPlan(small) }).join('');
     assert.doesNotMatch(text, escapes);
