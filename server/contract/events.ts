@@ -131,6 +131,8 @@ export interface RunResult {
   readonly updates: number;
   /** Training tokens that these weights saw. */
   readonly tokens: number;
+  /** Of all their training, forward once and backward twice. Absent in older logs. */
+  readonly trainingFlops?: number;
   readonly seconds: number;
 }
 

@@ -47,11 +47,13 @@ export function buildBudgets(
 ): { rows: BudgetRow[]; sentences: string[] } {
   const rows: BudgetRow[] = [];
   const have = new Set<string>();
-  for (const { subject, stage, updates, tokens, flopsPerToken, seconds, final } of summaries) {
+  for (const summary of summaries) {
+    const { subject, stage, updates, tokens, flopsPerToken, seconds, final } = summary;
     const key = `${stage} ${subject}`;
     if (!final || have.has(key)) continue;
     have.add(key);
-    const flops = trainingFlops(flopsPerToken, tokens);
+    // Weights that went through a search cost more a token there than the hybrid that was kept does.
+    const flops = summary.trainingFlops ?? trainingFlops(flopsPerToken, tokens);
     rows.push({ subject, stage, updates, tokens, flopsPerToken, trainingFlops: flops, seconds });
   }
   rows.push(...searchRows(curves, plan, have));

@@ -119,6 +119,8 @@ export interface ResultRow {
   readonly flopsPerToken: number | null;
   readonly updates: number | null;
   readonly tokens: number | null;
+  /** As the run counted them; null where the log is older. */
+  readonly trainingFlops: number | null;
   readonly seconds: number | null;
 }
 
@@ -144,6 +146,7 @@ export interface ResultSummary {
   /** Means over seeds. */
   readonly updates: number | null;
   readonly tokens: number | null;
+  readonly trainingFlops: number | null;
   readonly seconds: number | null;
   readonly versusBest: Difference | null;
   /** `one seed: no interval`, or the interval in words. */
@@ -167,7 +170,7 @@ export interface BudgetRow {
   readonly updates: number | null;
   readonly tokens: number | null;
   readonly flopsPerToken: number | null;
-  /** 3 × forward FLOPs a token × tokens: the usual estimate of a training run. */
+  /** Of all training that these weights went through; from an older log 3 × forward FLOPs a token × tokens. */
   readonly trainingFlops: number | null;
   readonly seconds: number | null;
 }

@@ -20,6 +20,7 @@ export function buildRows(
   const rows = (finished?.results ?? []).map((result): ResultRow => ({
     ...result,
     accuracy: result.accuracy ?? null,
+    trainingFlops: result.trainingFlops ?? null,
     final: true,
   }));
   const have = new Set(rows.map((row) => jobKey(row)));
@@ -38,6 +39,7 @@ function latest(curve: LossCurve, plan: ReportPlan | undefined): ResultRow[] {
       flopsPerToken: job?.flopsPerToken ?? null,
       updates: null,
       tokens: null,
+      trainingFlops: null,
       seconds: null,
     };
     return [{ stage, subject, seed, split, final: false, loss, perplexity, accuracy, ...cost }];
@@ -46,7 +48,7 @@ function latest(curve: LossCurve, plan: ReportPlan | undefined): ResultRow[] {
 
 const meanOf = (
   rows: readonly ResultRow[],
-  key: 'updates' | 'tokens' | 'seconds',
+  key: 'updates' | 'tokens' | 'trainingFlops' | 'seconds',
 ): number | null => {
   const values = rows.map((row) => row[key]).filter((value) => value !== null);
   return values.length > 0 ? mean(values) : null;
@@ -138,6 +140,7 @@ export function summarise(
       flopsPerToken,
       updates: meanOf(group, 'updates'),
       tokens: meanOf(group, 'tokens'),
+      trainingFlops: meanOf(group, 'trainingFlops'),
       seconds: meanOf(group, 'seconds'),
       versusBest: versusBest(group, best),
       interval: loss.interval

@@ -30,6 +30,7 @@ const result = z.object({
   flopsPerToken: measured,
   updates: z.number(),
   tokens: z.number(),
+  trainingFlops: measured.optional(),
   seconds: measured,
 });
 

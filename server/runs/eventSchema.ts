@@ -55,6 +55,7 @@ const result = z.object({
   flopsPerToken: measured,
   updates: count,
   tokens: count,
+  trainingFlops: measured.exactOptional(),
   seconds: measured,
 });
 

@@ -241,6 +241,18 @@ describe('budgets', () => {
     );
   });
 
+  it('takes the training’s cost as the run counted it, not as the last model’s would be', () => {
+    const counted = 9e12;
+    const events = syntheticRun().map((event) =>
+      event.type === 'finished'
+        ? { ...event, results: event.results.map((r) => ({ ...r, trainingFlops: counted })) }
+        : event,
+    );
+    const { rows, sentences } = buildReportModel(events, syntheticPlan()).budgets;
+    assert.equal(rows.find((row) => row.stage === 'finetune')!.trainingFlops, counted);
+    assert.ok(sentences.some((s) => s.includes('took 1.00 times the floating-point operations')));
+  });
+
   it('says by how much they differ when they do', () => {
     const events = syntheticRun().map((event) =>
       event.type === 'finished'

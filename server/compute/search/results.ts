@@ -89,6 +89,7 @@ export function resultOf(
     flopsPerToken: costs.flopsPerToken(alphas),
     updates: sum(({ weightUpdates }) => weightUpdates),
     tokens: sum(({ tokens }) => tokens),
+    trainingFlops: 3 * sum(({ flops }) => flops),
     seconds: sum(({ seconds }) => seconds),
   };
 }

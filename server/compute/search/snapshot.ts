@@ -68,6 +68,7 @@ const result = z.strictObject({
   flopsPerToken: z.number().min(0),
   updates: count,
   tokens: count,
+  trainingFlops: z.number().min(0).exactOptional(),
   seconds: z.number().min(0),
 });
 

@@ -110,5 +110,20 @@ describe('after the search of a run', () => {
         assert.ok(updates > 4);
       }
     });
+
+    it('flops: as many as cost search and fine-tuning, where the weights were kept', async () => {
+      const { finished } = await done({
+        finetune: { weights: 'keep', alphas: 'argmax' },
+        baselines: { ...baselines, match: 'flops' },
+      });
+      const [search, hybrid, , ...components] = finished.results;
+      // Half of what was searched is gone, and its cost with it: a token of the search cost more.
+      assert.ok(hybrid!.flopsPerToken < search!.flopsPerToken);
+      assert.ok(hybrid!.trainingFlops! > 3 * hybrid!.flopsPerToken * hybrid!.tokens);
+      for (const { updates, trainingFlops } of components) {
+        const ratio = trainingFlops! / hybrid!.trainingFlops!;
+        assert.ok(Math.abs(ratio - 1) <= 1 / updates, `${ratio} after ${updates} updates`);
+      }
+    });
   });
 });
