@@ -57,10 +57,14 @@ export function buildBudgets(
     rows.push({ subject, stage, updates, tokens, flopsPerToken, trainingFlops: flops, seconds });
   }
   rows.push(...searchRows(curves, plan, have));
-  return { rows, sentences: sentences(rows, components) };
+  return { rows, sentences: sentences(rows, components, plan) };
 }
 
-function sentences(rows: readonly BudgetRow[], components: readonly string[]): string[] {
+function sentences(
+  rows: readonly BudgetRow[],
+  components: readonly string[],
+  plan: ReportPlan | undefined,
+): string[] {
   const find = (stage: string): BudgetRow | undefined =>
     rows.find((row) => row.stage === stage && row.subject === 'hybrid');
   const tuned = find('finetune') ?? find('search');
@@ -76,8 +80,14 @@ function sentences(rows: readonly BudgetRow[], components: readonly string[]): s
     );
   }
   if (search?.tokens && search !== tuned && baselines.length > 0) {
+    const tuning = plan?.jobs.find((job) => job.stage === 'finetune' && job.subject === 'hybrid');
+    // More tokens than the fine-tuning has: the weights were kept, and the baselines' budget holds the search's too.
+    const kept = tuning !== undefined && tuned?.tokens != null && tuned.tokens > tuning.tokens;
+    const read = `The search read ${formatCount(search.tokens)} tokens to find α`;
     said.push(
-      `The search read ${formatCount(search.tokens)} tokens to find α; the baselines got nothing for them.`,
+      kept
+        ? `${read}; they are among the hybrid's, and in the baselines' budget.`
+        : `${read}; the baselines got nothing for them.`,
     );
   }
   return said;

@@ -253,6 +253,16 @@ describe('budgets', () => {
     assert.ok(sentences.some((s) => s.includes('took 1.00 times the floating-point operations')));
   });
 
+  it('counts the search into the budget of baselines where its weights were kept', () => {
+    const events = syntheticRun().map((event) =>
+      event.type === 'finished'
+        ? { ...event, results: event.results.map((r) => ({ ...r, tokens: r.tokens + 153_600 })) }
+        : event,
+    );
+    const { sentences } = buildReportModel(events, syntheticPlan()).budgets;
+    assert.match(sentences.at(-1)!, /search read .*in the baselines' budget\.$/);
+  });
+
   it('says by how much they differ when they do', () => {
     const events = syntheticRun().map((event) =>
       event.type === 'finished'
