@@ -2,7 +2,7 @@
 import type { ResolvedConfig } from '../contract/config';
 import type { FamilyTable } from '../models/architecture';
 import { familyForConfig, supportedModelTypes } from '../models/families';
-import { safetensorsAlternative } from '../models/knownRepositories';
+import { hubSourceMeant, safetensorsAlternative } from '../models/knownRepositories';
 import type { ModelFinding, TokenizerFinding } from '../models/modelReader';
 import { shown } from './configDocument';
 import type { ComponentHeaders, DataSplit, Headers } from './headers';
@@ -23,6 +23,7 @@ function checkComponent(report: Report, config: ResolvedConfig, component: Compo
   if (model) {
     const finding =
       pickleRepository(report, [...at, 'source'], model) ??
+      hubWithoutPrefix(report, [...at, 'source'], model, config.components[name]!.source!) ??
       modelFinding(model, config.components[name]!.source!);
     if (finding) report.add([...at, 'source'], finding);
   }
@@ -84,6 +85,23 @@ function pickleRepository(
     code: 'pickle-only',
     message: `This repository has its weights as pickles, which can run any code and are never read. Use \`${other}\`.`,
     ...report.replacing(at, `Change to ${other}`, other),
+  };
+}
+
+/** `owner/name` is how other tools name a model of the hub. */
+function hubWithoutPrefix(
+  report: Report,
+  at: readonly string[],
+  model: ModelFinding,
+  source: string,
+): Finding | undefined {
+  if (model.kind !== 'missing' || model.file !== undefined) return undefined;
+  const meant = hubSourceMeant(source);
+  if (meant === undefined) return undefined;
+  return {
+    code: 'missing-model',
+    message: `There is no folder \`${shown(source)}\`. A model of the hub is written \`${meant}\`; the path of a folder starts from the config’s own.`,
+    ...report.replacing(at, `Change to ${meant}`, meant),
   };
 }
 

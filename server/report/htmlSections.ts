@@ -253,7 +253,9 @@ export function environmentSection(model: ReportModel): string {
     ['Started', when(run.startedAt)],
     ['Last event', when(run.lastEventAt)],
     ['Took', `${formatDuration(run.wallSeconds)}, pauses included`],
-    ...(run.resumed > 0 ? [['Taken up again', `${run.resumed} times`] as const] : []),
+    ...(run.resumed > 0
+      ? [['Taken up again', run.resumed === 1 ? 'once' : `${run.resumed} times`] as const]
+      : []),
     ['Plan', run.plan === null ? '–' : `<code>${show(run.plan.slice(0, 16))}</code>`],
   ]);
   const engineFacts = engine

@@ -28,6 +28,20 @@ describe('models', () => {
     );
   });
 
+  for (const [written, meant] of [
+    ['EleutherAI/pythia-160m', 'hf:EleutherAI/pythia-160m'],
+    ['https://huggingface.co/gpt2-like/tiny/tree/v1.0', 'hf:gpt2-like/tiny@v1.0'],
+    ['huggingface.co/EleutherAI/pythia-160m/', 'hf:EleutherAI/pythia-160m'],
+  ] as const) {
+    it(`a model of the hub written as ${written}`, async () => {
+      const text = quickConfig({
+        components: `  neox: { source: ./neox }\n  mamba: { source: |${written}| }`,
+      });
+      const problem = await expectProblem(text, 'missing-model');
+      assert.match(fixed(text, problem), new RegExp(`source: ${meant} }`));
+    });
+  }
+
   it('a folder without its config', async () => {
     const problem = await expectProblem(
       atMamba,
