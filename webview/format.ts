@@ -38,15 +38,15 @@ export function formatShort(value: number): string {
 const significant = (value: number): string =>
   value.toFixed(Math.abs(value) >= 100 ? 0 : Math.abs(value) >= 10 ? 1 : 2).replace(/\.0+$/, '');
 
-/** Binary units: `1.4 GiB`. */
+/** Powers of ten, as `memoryLimit: 4 GB` in a config: `1.4 GB`. */
 export function formatBytes(bytes: number): string {
   if (!Number.isFinite(bytes)) return '–';
   let value = bytes;
-  for (const unit of ['B', 'KiB', 'MiB', 'GiB']) {
-    if (value < 1024) return `${value.toFixed(value < 10 && unit !== 'B' ? 1 : 0)} ${unit}`;
-    value /= 1024;
+  for (const unit of ['B', 'kB', 'MB', 'GB']) {
+    if (value < 999.5) return `${value.toFixed(value < 10 && unit !== 'B' ? 1 : 0)} ${unit}`;
+    value /= 1000;
   }
-  return `${value.toFixed(1)} TiB`;
+  return `${value.toFixed(1)} TB`;
 }
 
 /** `45 s`, `3 min 20 s`, `2 h 5 min`, `3 d 4 h`. */

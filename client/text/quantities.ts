@@ -12,14 +12,14 @@ export function formatDuration(seconds: number): string {
   return hours % 24 === 0 ? `${days} d` : `${days} d ${hours % 24} h`;
 }
 
-/** Bytes as `812 MB`, `3.4 GB` (powers of 1024, as the machine counts). */
+/** Bytes as `812 MB`, `3.4 GB` in powers of ten, as `memoryLimit: 4 GB` in a config. */
 export function formatBytes(bytes: number): string {
   if (!Number.isFinite(bytes) || bytes < 0) return '';
-  const units = ['B', 'KB', 'MB', 'GB', 'TB'];
+  const units = ['B', 'kB', 'MB', 'GB', 'TB'];
   let value = bytes;
   let unit = 0;
   while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1024;
+    value /= 1000;
     unit += 1;
   }
   return `${value < 9.95 && unit > 2 ? value.toFixed(1) : Math.round(value)} ${units[unit] ?? ''}`;

@@ -87,7 +87,7 @@ describe('what a job says', () => {
       totalBytes: 1024,
     } as const;
     assert.deepEqual(jobProgress(message), {
-      text: 'model.safetensors · 512 B of 1 KB',
+      text: 'model.safetensors · 512 B of 1 kB',
       fraction: 0.5,
     });
     assert.equal(jobProgress({ ...message, totalBytes: 0 })?.fraction, undefined);

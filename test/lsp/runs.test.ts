@@ -48,7 +48,7 @@ describe('lsp: what the text shows of runs', () => {
 
   const titles = async (document: EditedDocument) =>
     (await document.request<CodeLens[]>('textDocument/codeLens')).map(({ command }) =>
-      command!.title.replace(/^\$\([\w-]+\) /, ''),
+      command!.title.replace(/^\$\([\w-]+\)\s/, ''),
     );
 
   const hintsOf = (document: EditedDocument) =>

@@ -236,7 +236,7 @@ describe('numbers in words', () => {
       '1 d 1 h',
     ]);
     assert.deepEqual([950, 1_055_488, 123_456_789].map(formatShort), ['950', '1.06 M', '123 M']);
-    assert.deepEqual([512, 28_311_552].map(formatBytes), ['512 B', '27 MiB']);
+    assert.deepEqual([512, 28_311_552].map(formatBytes), ['512 B', '28 MB']);
     assert.deepEqual([4.28873, 12.3456, null].map(formatLoss), ['4.289', '12.35', '–']);
   });
 });

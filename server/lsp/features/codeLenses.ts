@@ -23,14 +23,14 @@ export function lensCommands(
 ): readonly Command[] {
   if (!workspace.isTrusted || place.path === undefined) return [];
   const run = runs.runOf(place.path);
-  const start = command('$(play) Run Manticore Search', 'manticore.runSearch', uri);
+  const start = command('$(play)\u00a0Run Manticore Search', 'manticore.runSearch', uri);
   return run ? commandsFor(run, start) : [start];
 }
 
 function commandsFor({ dir, state }: RunListEntry, start: Command): readonly Command[] {
-  const resume = command('$(debug-continue) Resume', 'manticore.resumeSearch', dir);
-  const open = command('$(graph) Open Run', 'manticore.openWeights', dir);
-  const stop = command('$(debug-stop) Stop', 'manticore.stopSearch', dir);
+  const resume = command('$(debug-continue)\u00a0Resume', 'manticore.resumeSearch', dir);
+  const open = command('$(graph)\u00a0Open Run', 'manticore.openWeights', dir);
+  const stop = command('$(debug-stop)\u00a0Stop', 'manticore.stopSearch', dir);
   switch (state) {
     case 'starting':
     case 'running':

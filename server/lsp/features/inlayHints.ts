@@ -29,7 +29,8 @@ export function registerInlayHints(context: LanguageContext): void {
         .filter(({ offset }) => offset >= span.start && offset <= span.end)
         .map(({ offset, label, tooltip }) => ({
           position: lines.positionAt(offset),
-          label,
+          // The editor's own padding is a hair: the line's end and α would read as one word.
+          label: `\u00a0${label}\u00a0`,
           tooltip: { kind: MarkupKind.Markdown, value: tooltip },
           paddingLeft: true,
         }));
