@@ -147,7 +147,8 @@ export class Plot {
         drag: { x: zooms, y: false, setScale: false },
       },
       scales: {
-        x: { time: false, range: () => [...view.range] as [number, number], auto: false },
+        // Asked again at every drawing: the run grows.
+        x: { time: false, range: () => [...(this.#view ?? view).range], auto: false },
         y: {
           ...(view.logarithmic && logarithmicScale),
           ...(view.values && { range: [...view.values] as [number, number] }),
