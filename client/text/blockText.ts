@@ -12,12 +12,14 @@ export function trendText(trend: number | undefined): string {
   return `${trend > 0 ? '↗' : '↘'} ${signed(trend)}`;
 }
 
-/** `Δ neox +0.04 · mamba −0.04`; empty where nothing moved. */
+/** `Δ neox +0.04 · mamba −0.01 · gpt −0.03`, of two the first alone, as they move against each other; empty where nothing moved. */
 function changeText(block: BlockWeights): string {
   const changes = block.components
     .filter(({ trend, pruned }) => !pruned && trend !== undefined && Math.abs(trend) >= still)
     .map(({ name, trend = 0 }) => `${plainText(name, 40)} ${signed(trend)}`);
-  return changes.length === 0 || block.pinned ? '' : `Δ ${changes.join(' · ')}`;
+  if (changes.length === 0 || block.pinned) return '';
+  const told = block.components.length === 2 ? changes.slice(0, 1) : changes;
+  return `Δ ${told.join(' · ')}`;
 }
 
 const signed = (trend: number): string => `${trend < 0 ? '−' : '+'}${Math.abs(trend).toFixed(2)}`;

@@ -21,11 +21,17 @@ const block = (components: readonly Component[], pinned = false): BlockWeights =
 
 describe('the mark after a block’s line, beside inlay hints', () => {
   it('says by how much α moved since the last checkpoint, and nothing that the hint says', () => {
-    const text = decorationText(
-      block([component('neox', { trend: 0.042 }), component('mamba', { trend: -0.042 })]),
-      true,
-    );
-    assert.equal(text, 'Δ neox +0.04 · mamba −0.04');
+    const three = [
+      component('neox', { trend: 0.042 }),
+      component('gpt', { trend: 0.001 }),
+      component('mamba', { trend: -0.043 }),
+    ];
+    assert.equal(decorationText(block(three), true), 'Δ neox +0.04 · mamba −0.04');
+  });
+
+  it('names one of two, since the other moves against it', () => {
+    const two = [component('neox', { trend: 0.042 }), component('mamba', { trend: -0.042 })];
+    assert.equal(decorationText(block(two), true), 'Δ neox +0.04');
   });
 
   it('is empty where nothing moved, before a checkpoint, and of a pinned block', () => {

@@ -26,7 +26,7 @@ const progress: RunProgress = {
   loss: 3.2141,
   tokensPerSecond: 1912,
   etaSeconds: 158,
-  memoryBytes: 432 * 1024 * 1024,
+  memoryBytes: 432e6,
   fraction: 0.34,
 };
 

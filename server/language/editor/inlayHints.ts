@@ -87,11 +87,15 @@ function labelOf(rows: readonly WeightRow[], blocks: number): string {
     const name = labelled(row.name);
     if (row.pruned) return `${name} pruned`;
     const number = Number.isFinite(row.alpha) ? row.alpha.toFixed(2) : '–';
-    const trend = row.change === undefined || row.pinned ? '' : ` ${arrow(row.change)}`;
-    return `${name} ${bar(row.alpha)} ${number}${trend}`;
+    return `${name} ${bar(row.alpha)} ${number}${trendOf(row)}`;
   });
   const more = rows.length > MAX_SHOWN ? [`+${rows.length - MAX_SHOWN}`] : [];
   return [...mean, ...pinned, ...parts, ...more].join('  ');
+}
+
+/** Nothing where nothing moved: a level arrow would point at the next component's name. */
+function trendOf({ change, pinned }: WeightRow): string {
+  return change === undefined || pinned || Math.abs(change) < STILL ? '' : ` ${arrow(change)}`;
 }
 
 function tooltipOf(

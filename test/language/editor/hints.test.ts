@@ -75,7 +75,7 @@ describe('hints of weights', () => {
     assert.equal(
       await hinted('  blocks: 3\n  mixture: { 1: {}, 2: {} }', run),
       [
-        '  blocks: 3  ⟦neox pruned  mamba ▇ 0.80 →⟧',
+        '  blocks: 3  ⟦neox pruned  mamba ▇ 0.80⟧',
         '  mixture: { 1: {}, 2: {} }  ⟦1: neox ▆ 0.62 ↑  mamba ▄ 0.38 ↓⟧  ⟦2: pinned  neox █ 1.00  mamba ▁ 0.00⟧',
       ].join('\n'),
     );
