@@ -16,6 +16,9 @@ inVsCode('bad cases', { installed: true }, (scene) => {
   const workbench = () => scene().workbench;
   const weights = () => new Weights(workbench());
 
+  // What one case left running would be "another search" for the next.
+  afterEach(() => scene().server.endSearches());
+
   it('no workspace: says so, and offers the quickstart', async () => {
     await workbench().open();
     await workbench().run(runSearch);
@@ -108,6 +111,9 @@ inVsCode('bad cases', { installed: true }, (scene) => {
       // With two that run it asks which; with one it takes that one.
       if (dir === first) await workbench().choose(path.basename(dir));
       await ended(search);
+      await workbench()
+        .runRow(/stopped/)
+        .waitFor();
     }
   });
 
@@ -141,7 +147,7 @@ inVsCode('bad cases', { installed: true }, (scene) => {
     await workbench().openFile(configName);
     await workbench().run(runSearch);
     const dir = await newestRun(folder);
-    const checkpoint = await eventOf(dir, 'checkpoint');
+    const checkpoint = await eventOf(dir, 'checkpoint', ({ step }) => step > 0);
     const search = await processOf(dir);
     assert.ok(search);
     await weights().open();

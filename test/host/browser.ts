@@ -3,6 +3,9 @@ import path from 'node:path';
 import { chromium, type BrowserContext, type Page } from 'playwright-core';
 import { place } from './place';
 
+/** Names that a webview's own service worker answers, from files of the extension. */
+const webviewResources = '.vscode-resource.vscode-cdn.net';
+
 export class Browser {
   readonly console: string[] = [];
   /** Origins that a page asked for and that are not this machine. */
@@ -16,7 +19,8 @@ export class Browser {
     page.on('pageerror', (error) => this.console.push(`uncaught ${error.message}`));
     context.on('request', (request) => {
       const { protocol, hostname, origin } = new URL(request.url());
-      if (protocol.startsWith('http') && hostname !== '127.0.0.1') this.outside.add(origin);
+      const here = hostname === '127.0.0.1' || hostname.endsWith(webviewResources);
+      if (protocol.startsWith('http') && !here) this.outside.add(origin);
     });
   }
 

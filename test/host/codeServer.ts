@@ -45,6 +45,13 @@ const quietSettings = {
   'editor.accessibilitySupport': 'off',
 };
 
+/** Servers of this process, which end with it however it ends. */
+const running = new Set<ChildProcess>();
+for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => process.exit(1));
+process.on('exit', () => {
+  for (const { pid } of running) if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+});
+
 export class CodeServer {
   private constructor(
     readonly folder: string,
@@ -80,6 +87,8 @@ export class CodeServer {
       { env: environment, stdio: ['ignore', log, log], detached: true },
     );
     closeSync(log);
+    running.add(child);
+    child.once('exit', () => running.delete(child));
     const server = new CodeServer(folder, port, child);
     await server.answers();
     return server;
@@ -118,6 +127,11 @@ export class CodeServer {
       await ended;
       clearTimeout(kill);
     }
+    await this.endSearches();
+  }
+
+  /** Ends every search that was started from this server: they are processes of their own. */
+  async endSearches(): Promise<void> {
     for (const { record } of await listPublications()) await signalProcess(record, 'SIGKILL');
   }
 }

@@ -72,7 +72,18 @@ export class Workbench {
         await this.show(prefix);
         await this.quickInput.locator('input[type=text]').fill(text, { timeout: 3_000 });
         await row.click({ timeout: 3_000 });
-        return true;
+        // Taken: it is closed, or asks the next question. A click on a row that just moved is none.
+        return await eventually(
+          'the choice is taken',
+          async () => {
+            const open = await this.quickInput.isVisible();
+            const value = open
+              ? await this.quickInput.locator('input[type=text]').inputValue({ timeout: 3_000 })
+              : '';
+            return value === text ? undefined : true;
+          },
+          { everyMs: 30, limitMs: 5_000 },
+        ).catch(() => undefined);
       } catch (error) {
         if (!(error instanceof errors.TimeoutError)) throw error;
         await this.page.keyboard.press('Escape');
