@@ -1,49 +1,12 @@
 /** The same data as tables: α of every block, losses of every job, results of the run. */
-import type { RunResult } from '../server/contract/events';
 import { make } from './dom';
-import { formatAlpha, formatCount, formatLoss, formatShort, jobTitle, layerRange } from './format';
+import { formatAlpha, formatCount, formatLoss, jobTitle, layerRange } from './format';
 import { whereKey } from './jobs';
 import type { BlockMarks } from './marks';
 import { componentsOf, finishedOf, lossAt, type Component, type Scene } from './selectors';
+import { makeScores } from './scores';
 import type { RunData } from './state';
-
-interface Column {
-  readonly head: string;
-  readonly title?: string;
-  /** Words rather than numbers. */
-  readonly words?: boolean;
-}
-
-/** A table; the first cell of each row is its head. */
-function makeTable(
-  caption: string,
-  columns: readonly Column[],
-  rows: readonly (readonly string[])[],
-): HTMLElement {
-  const className = ({ words }: Column): string | undefined => (words ? 'words' : undefined);
-  const head = columns.map((column) =>
-    make('th', { scope: 'col', class: className(column), title: column.title }, column.head),
-  );
-  const body = rows.map(([first, ...rest]) =>
-    make(
-      'tr',
-      {},
-      make('th', { scope: 'row' }, first),
-      ...rest.map((text, at) => make('td', { class: className(columns[at + 1]!) }, text)),
-    ),
-  );
-  return make(
-    'div',
-    { class: 'scroll', tabindex: 0, role: 'region', 'aria-label': caption },
-    make(
-      'table',
-      {},
-      make('caption', {}, caption),
-      make('thead', {}, make('tr', {}, ...head)),
-      make('tbody', {}, ...body),
-    ),
-  );
-}
+import { makeTable } from './table';
 
 /** α at the step on show, by block and component. */
 export function makeAlphaTable(
@@ -140,49 +103,6 @@ export function makeResults(run: RunData): HTMLElement | undefined {
         : ` (${rest.map(([name, a]) => `${name} ${formatAlpha(a)}`).join(', ')})`,
       seeds > 1 ? `, over ${seeds} seeds.` : '.',
     ),
-    results.length === 0 ? undefined : makeResultTable(results, componentsOf(run).length > 0),
+    ...makeScores(results, componentsOf(run).length > 0),
   );
 }
-
-const stageTitle = ({ stage }: RunResult): string => (stage === 'finetune' ? 'fine-tune' : stage);
-
-function makeResultTable(results: readonly RunResult[], known: boolean): HTMLElement {
-  const seeds = new Set(results.map(({ seed }) => seed)).size;
-  const accurate = results.some(({ accuracy }) => accuracy !== undefined);
-  const rows = results.map((result) => [
-    result.subject,
-    stageTitle(result),
-    ...(seeds > 1 ? [String(result.seed)] : []),
-    result.split,
-    formatLoss(result.loss),
-    formatPerplexity(result.perplexity),
-    ...(accurate ? [formatShare(result.accuracy)] : []),
-    formatShort(result.parameters),
-    formatShort(result.flopsPerToken),
-    formatCount(result.updates),
-    formatShort(result.tokens),
-  ]);
-  return makeTable(
-    known ? 'Scores of the hybrid and its baselines' : 'Scores',
-    [
-      { head: 'Subject', words: true },
-      { head: 'Stage', words: true },
-      ...(seeds > 1 ? [{ head: 'Seed' }] : []),
-      { head: 'Split', words: true },
-      { head: 'Loss', title: 'Nats a token' },
-      { head: 'Perplexity' },
-      ...(accurate ? [{ head: 'Accuracy' }] : []),
-      { head: 'Parameters' },
-      { head: 'FLOPs/token', title: 'Forward pass' },
-      { head: 'Updates', title: 'Updates of the weights' },
-      { head: 'Tokens', title: 'Training tokens that the weights saw' },
-    ],
-    rows,
-  );
-}
-
-const formatPerplexity = (value: number): string =>
-  Number.isFinite(value) ? (value >= 1e6 ? formatShort(value) : value.toFixed(2)) : '–';
-
-const formatShare = (value: number | undefined): string =>
-  value === undefined || !Number.isFinite(value) ? '–' : `${(value * 100).toFixed(1)} %`;
