@@ -131,18 +131,15 @@ export class Jobs {
     body: (reporter: JobReporter, ended: AbortSignal) => Promise<T>,
   ): Promise<T> {
     const controller = new AbortController();
-    const abort = (): void => controller.abort();
-    signal.addEventListener('abort', abort);
     const reporter = new JobReporter((message) =>
       this.connection.sendNotification('manticore/jobProgress', { job, message }),
     );
-    const running = body(reporter, controller.signal);
+    const running = body(reporter, AbortSignal.any([signal, controller.signal]));
     this.#running.set(controller, running);
     try {
       return await running;
     } finally {
       this.#running.delete(controller);
-      signal.removeEventListener('abort', abort);
       await reporter.end();
     }
   }

@@ -75,6 +75,7 @@ class Runs implements RunsService {
   }
 
   async marksOf(dir: string): Promise<Outcome<readonly BlockMarks[]>> {
+    if (!this.host.isTrusted()) return refused(untrusted);
     return this.outcome('marks of a run', () => this.requests.marksOf(dir));
   }
 
@@ -110,10 +111,10 @@ class Runs implements RunsService {
   private answerAll(): Disposable[] {
     const { requests, jobs } = this;
     return [
-      this.answer('manticore/startSearch', ({ uri, besides }) =>
-        requests.startSearch(uri, besides),
+      this.answer('manticore/startSearch', ({ uri, besides }, signal) =>
+        requests.startSearch(uri, besides, signal),
       ),
-      this.answer('manticore/resumeRun', ({ dir }) => requests.resume(dir)),
+      this.answer('manticore/resumeRun', ({ dir }, signal) => requests.resume(dir, signal)),
       this.answer('manticore/controlRun', ({ dir, request }, signal) =>
         requests.control(dir, request, signal),
       ),
@@ -153,6 +154,8 @@ class Runs implements RunsService {
     return this.connection.onRequest(
       method,
       async (given: unknown, token: CancellationToken): Promise<Outcome<Value<M>>> => {
+        // A token that is cancelled when the request is read never tells its listeners.
+        refuseCancelled(token);
         if (!this.host.isTrusted()) return refused(untrusted);
         const params = paramsSchemas[method].safeParse(given);
         if (!params.success) return refused(badRequest);
@@ -163,7 +166,7 @@ class Runs implements RunsService {
             await this.host.settingsPulled();
             return handle(params.data, controller.signal);
           });
-          if (token.isCancellationRequested) throw cancelled();
+          refuseCancelled(token);
           return outcome;
         } finally {
           cancellation.dispose();
@@ -219,5 +222,7 @@ const badRequest = {
   hint: 'Reload the window; if that does not help, install the extension again.',
 };
 
-const cancelled = (): ResponseError =>
-  new ResponseError(LSPErrorCodes.RequestCancelled, 'The request was cancelled.');
+function refuseCancelled(token: CancellationToken): void {
+  if (!token.isCancellationRequested) return;
+  throw new ResponseError(LSPErrorCodes.RequestCancelled, 'The request was cancelled.');
+}

@@ -35,16 +35,16 @@ export class RunRequests {
     });
   }
 
-  async startSearch(uri: string, besides: boolean): Promise<RunRef> {
-    const run = await this.starting.startSearch(uri, besides);
+  async startSearch(uri: string, besides: boolean, signal: AbortSignal): Promise<RunRef> {
+    const run = await this.starting.startSearch(uri, besides, signal);
     await this.list.look();
     return run;
   }
 
-  async resume(folder: string): Promise<RunRef> {
+  async resume(folder: string, signal: AbortSignal): Promise<RunRef> {
     const run = await this.runOf(folder);
     this.list.catalog.name(run.dir);
-    const resumed = await this.starting.resume(run);
+    const resumed = await this.starting.resume(run, signal);
     await this.list.look();
     return resumed;
   }

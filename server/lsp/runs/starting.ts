@@ -27,11 +27,15 @@ export class Starting {
     private readonly made: (dir: string) => void,
   ) {}
 
-  /** @throws CommandError `no-file`, `config-errors`, `config-incomplete`, `another-run`; as `startRun` */
-  startSearch(uri: string, besides: boolean): Promise<RunRef> {
+  /**
+   * @param signal aborted before the run's folder is made: nothing is started; afterwards it changes nothing
+   * @throws CommandError `no-file`, `config-errors`, `config-incomplete`, `another-run`, `cancelled`; as `startRun`
+   */
+  startSearch(uri: string, besides: boolean, signal: AbortSignal): Promise<RunRef> {
     return this.#inTurn(async () => {
       const config = await this.#configOf(uri);
       if (isRunnable(config) && !besides) await refuseAnother();
+      refuseCancelled(signal);
       const out = runsFolderFor(config.path, this.host);
       const { id, dir, node } = await startRun(config, programOf(this.host), {
         ...(out === undefined ? {} : { out }),
@@ -42,11 +46,15 @@ export class Starting {
     });
   }
 
-  /** @throws as `resumeRun`; CommandError with a refusal's code when a paused run refuses */
-  resume(run: ListedRun): Promise<RunRef> {
+  /** @throws as `resumeRun`; CommandError `cancelled`, or with a refusal's code when a paused run refuses */
+  resume(run: ListedRun, signal: AbortSignal): Promise<RunRef> {
     return this.#inTurn(async () => {
+      refuseCancelled(signal);
       const reader = this.host.modelReader(run.manifest.config);
-      const resumed = await resumeRun(run, reader, programOf(this.host));
+      const resumed = await resumeRun(run, reader, programOf(this.host), () => {
+        refuseCancelled(signal);
+        return Promise.resolve();
+      });
       if (resumed.kind === 'launched') {
         this.host.log(`Run ${run.id} goes on in ${run.dir}. ${describeNode(resumed.node)}`);
       } else if (!resumed.reply.ok) {
@@ -74,6 +82,11 @@ export class Starting {
     this.#last = next.catch(() => undefined);
     return next;
   }
+}
+
+/** Whoever cancelled while it was checked, or waited its turn, wants no search. */
+function refuseCancelled(signal: AbortSignal): void {
+  if (signal.aborted) throw new CommandError('cancelled', 'The start was cancelled.', '');
 }
 
 function noFile(uri: string): CommandError {

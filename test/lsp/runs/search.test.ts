@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { CancellationTokenSource, LSPErrorCodes } from 'vscode-languageserver-protocol/node';
 import { signalProcess } from '../../../server/runs/processIdentity';
 import { findPublication } from '../../../server/runs/runtimeFolder';
 import { ofType, rawEvents } from '../../cli/runFiles';
@@ -245,6 +246,7 @@ describe('a search from the editor is refused', () => {
       for (const refusal of [
         await client.refused('manticore/startSearch', { uri, besides: false }),
         await client.refused('manticore/runSnapshot', { dir }),
+        await client.refused('manticore/mixtureEdit', { uri, dir }),
         await client.refused('manticore/engines', { job: '1' }),
         await client.refused('manticore/download', { job: '2', source: 'hf:a/b' }),
       ]) {
@@ -275,6 +277,24 @@ describe('a search from the editor is refused', () => {
       const run = await client.startSearch(config);
       assert.equal(path.dirname(run.dir), scene.path('made here'));
       await client.runWhere(run.dir, 'the run', ({ state }) => state === 'done');
+    }));
+
+  it('when it is cancelled while it is checked, or waits its turn: nothing is started', () =>
+    withClient({ folders: [scene.folder] }, async (client) => {
+      const config = await scene.config(short, 'cancelled');
+      const before = await scene.runs();
+      const source = new CancellationTokenSource();
+      const params = { uri: pathToFileURL(config).href, besides: true };
+      const starts = [1, 2].map(() =>
+        client.session.connection.sendRequest('manticore/startSearch', params, source.token),
+      );
+      source.cancel();
+      for (const start of starts) {
+        await assert.rejects(start, { code: LSPErrorCodes.RequestCancelled });
+      }
+      // What had begun is over when the next one has had its turn.
+      await client.refused('manticore/startSearch', { ...params, uri: 'untitled:a' });
+      assert.deepEqual(await scene.runs(), before);
     }));
 
   it('with a Node that is none: the setting is named', () =>
