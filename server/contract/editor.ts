@@ -36,7 +36,6 @@ export interface EditorSettings {
   /** Empty: `.manticore/runs` beside the config. Relative: from the config's workspace folder. */
   readonly runsFolder: string;
   readonly inlayHints: { readonly enabled: boolean };
-  readonly decorations: { readonly enabled: boolean };
 }
 
 export interface RunRef {

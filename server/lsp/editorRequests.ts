@@ -138,7 +138,10 @@ function describe(
           : `Use ${finding.suggestion}.`,
       );
     case 'notCached':
-      return unusable('it isn’t on this machine yet.', 'Download it first.');
+      return unusable(
+        'it isn’t on this machine yet.',
+        'Download it first (Manticore: Download Model…).',
+      );
     case 'invalid':
       return unusable(finding.message, 'Check its name.');
     case 'pending':

@@ -1,5 +1,5 @@
 /** Offsets of the language ⇔ positions of the protocol; both count UTF-16 code units. */
-import type { Position, Range, TextEdit as ProtocolEdit } from 'vscode-languageserver';
+import type { Range, TextEdit as ProtocolEdit } from 'vscode-languageserver';
 import type { TextDocument } from 'vscode-languageserver-textdocument';
 import type { TextEdit, TextSpan } from '../contract/problem';
 
@@ -19,8 +19,4 @@ export function editOf(lines: TextDocument, edit: TextEdit): ProtocolEdit {
 /** Whether two spans touch: an empty one does at its edges. */
 export function touches(a: TextSpan, b: TextSpan): boolean {
   return a.start <= b.end && b.start <= a.end;
-}
-
-export function isBefore(a: Position, b: Position): boolean {
-  return a.line < b.line || (a.line === b.line && a.character < b.character);
 }

@@ -11,18 +11,16 @@ const schema = z
     nodePath: z.string().catch(''),
     runsFolder: z.string().catch(''),
     inlayHints: toggle,
-    decorations: toggle,
   })
   .catch({
     engine: 'config',
     nodePath: '',
     runsFolder: '',
     inlayHints: { enabled: true },
-    decorations: { enabled: true },
   });
 
 /** Whatever a client sent, as settings: each value that isn't valid is its default. */
-export function readSettings(value: unknown): EditorSettings {
+function readSettings(value: unknown): EditorSettings {
   return schema.parse(value ?? {});
 }
 
@@ -56,9 +54,9 @@ export class Settings {
     return this.pulling;
   }
 
-  /** Resolves when what was being pulled is here: for what must not go by older settings. */
+  /** Resolves when what was being pulled is here, or couldn't be had: for what must not go by older settings. */
   async pulled(): Promise<void> {
-    await this.pulling;
+    await Promise.allSettled([this.pulling]);
   }
 
   private async registerAndPull(canRegister: boolean): Promise<void> {

@@ -22,6 +22,8 @@ const ANYWHERE: readonly FileSystemWatcher[] = [
 export class Watching implements Disposable {
   private readonly checked: Disposable;
   private timer: NodeJS.Timeout | undefined;
+  /** One after the other, so that each lets go of the one before it. */
+  private watching: Promise<void> = Promise.resolve();
   private registered: Disposable | undefined;
   private watched = '';
 
@@ -30,7 +32,9 @@ export class Watching implements Disposable {
     this.checked = context.checker.onChecked(() => {
       this.timer ??= setTimeout(() => {
         this.timer = undefined;
-        this.watch().catch((error: unknown) => context.failed('watching files', error));
+        this.watching = this.watching
+          .then(() => this.watch())
+          .catch((error: unknown) => context.failed('watching files', error));
       }, DELAY);
     });
   }

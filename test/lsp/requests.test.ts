@@ -179,6 +179,13 @@ describe('lsp: an untrusted workspace', () => {
     assert.match(hub!.message, /once you trust/);
     const lenses = await escaping.request<CodeLens[]>('textDocument/codeLens');
     assert.deepEqual(lenses, []);
+    const watched = () =>
+      scene.session.watchers.map(({ globPattern }) => JSON.stringify(globPattern));
+    await scene.session.until(
+      () => watched().some((pattern) => pattern.includes('train.txt')),
+      () => 'a watcher for a file inside',
+    );
+    assert.ok(watched().every((pattern) => !pattern.includes('tiny-neox')));
 
     const stranger = await scene.session.open(quickstart, {
       file: path.resolve('examples/other.manticore.yaml'),

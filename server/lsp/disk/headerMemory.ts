@@ -5,6 +5,7 @@
 import path from 'node:path';
 import type { ModelReader } from '../../models/modelReader';
 import { isHubSource } from '../../weights/hubId';
+import { isInside } from '../../weights/modelFiles';
 import type { Place } from '../watching';
 import type { DiskClient } from './diskClient';
 import type { DiskQuestions } from './diskProtocol';
@@ -44,7 +45,7 @@ export interface HeaderSession {
   readonly reader: ModelReader;
   /** Its questions so far, named as `onArrival` names them. */
   readonly asked: ReadonlySet<string>;
-  /** The files and folders that they are about, hub models aside. */
+  /** The files and folders that they are about and may be read, hub models aside. */
   readonly places: () => readonly Place[];
 }
 
@@ -80,7 +81,9 @@ export class HeaderMemory {
       asked.add(key);
       return this.answer(key, question, deadline);
     });
-    return { reader, asked, places: () => [...asked].flatMap(placeOf) };
+    // What may not be read isn't watched either.
+    const isAllowed = ({ path: place }: Place) => within === undefined || isInside(within, place);
+    return { reader, asked, places: () => [...asked].flatMap(placeOf).filter(isAllowed) };
   }
 
   /** Looks up again what open configs ask for: the disk has changed. */

@@ -79,7 +79,7 @@ function itemOf(completion: Completion, { lines }: Snapshot, isRich: boolean): C
 }
 
 /** A snippet as plain text: `${1:name}` is `name`. */
-export function withoutPlaceholders(snippet: string): string {
+function withoutPlaceholders(snippet: string): string {
   return snippet
     .replace(/\$\{\d+\|([^,|]*)[^}]*\}/g, '$1')
     .replace(/\$\{\d+:?([^}]*)\}/g, '$1')

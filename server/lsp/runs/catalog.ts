@@ -5,18 +5,13 @@ import { systemCode } from '../../files/systemErrors';
 import { foldersIn, runAt, type ListedRun } from '../../runs/listRuns';
 import { manifestName } from '../../runs/runFolder';
 import { listPublications } from '../../runs/runtimeFolder';
+import { isInside } from '../../weights/modelFiles';
 import type { RunsHost } from '../runsInterface';
 import { runsFolderFor } from './settings';
 
 const maximumCandidates = 20_000;
 
-export const runsBeside = (folder: string): string => path.join(folder, '.manticore', 'runs');
-
-/** Whether `file` is `folder` or lies below it. */
-export function isInside(folder: string, file: string): boolean {
-  const relative = path.relative(folder, file);
-  return relative === '' || (!relative.startsWith('..') && !path.isAbsolute(relative));
-}
+const runsBeside = (folder: string): string => path.join(folder, '.manticore', 'runs');
 
 export class Catalog {
   readonly #known = new Map<string, { readonly stamp: string; readonly run: ListedRun }>();
@@ -71,7 +66,7 @@ export class Catalog {
       this.host.openConfigs().some((open) => samePath(open, config)) ||
       this.host
         .workspaceFolders()
-        .some((folder) => isInside(folder, dir) || isInside(folder, config))
+        .some((folder) => folder === dir || isInside(folder, dir) || isInside(folder, config))
     );
   }
 

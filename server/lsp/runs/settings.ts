@@ -2,6 +2,7 @@
 import { homedir } from 'node:os';
 import path from 'node:path';
 import type { NamedNode } from '../../runs/nodeBinary';
+import { isInside } from '../../weights/modelFiles';
 import type { RunsHost } from '../runsInterface';
 
 const withHome = (file: string): string =>
@@ -14,11 +15,7 @@ export function runsFolderFor(
 ): string | undefined {
   const given = withHome(host.settings().runsFolder.trim());
   if (given === '') return undefined;
-  const holds = (folder: string): boolean => {
-    const relative = path.relative(folder, config);
-    return !relative.startsWith('..') && !path.isAbsolute(relative);
-  };
-  const folders = host.workspaceFolders().filter(holds);
+  const folders = host.workspaceFolders().filter((folder) => isInside(folder, config));
   const innermost = folders.sort((left, right) => right.length - left.length)[0];
   return path.resolve(innermost ?? path.dirname(config), given);
 }
