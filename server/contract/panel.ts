@@ -19,7 +19,7 @@ export type HostToPanel =
     }
   /** Answer to `loss`. */
   | { readonly type: 'loss'; readonly curve: LossCurve }
-  /** A control is on its way to the search (`pending`), was applied, or was refused. `request` is the panel's number. */
+  /** A control was applied or refused; until then it is on its way. `request` is the panel's number. */
   | {
       readonly type: 'control';
       readonly request: number;
