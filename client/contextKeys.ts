@@ -1,5 +1,5 @@
 /** Context keys that the manifest's `when` clauses name. */
-import { commands, workspace } from 'vscode';
+import { commands, workspace, type LogOutputChannel } from 'vscode';
 import { configPattern, findConfigs } from './commands/choose';
 import { DisposableList, type Disposable } from './disposables';
 import type { RunList } from './runs/runList';
@@ -9,15 +9,21 @@ export class ContextKeys implements Disposable {
   private readonly owned = new DisposableList();
   private readonly values = new Map<string, boolean>();
 
-  constructor(private readonly runs: RunList) {
+  /** Counts searches for configs: the answer of an older one is dropped. */
+  private searches = 0;
+
+  constructor(
+    private readonly runs: RunList,
+    private readonly log: LogOutputChannel,
+  ) {
     this.owned.add(runs.onDidChange(() => this.runsChanged()));
     const watcher = this.owned.add(
       workspace.createFileSystemWatcher(configPattern, false, true, false),
     );
-    this.owned.add(watcher.onDidCreate(() => void this.configsChanged()));
-    this.owned.add(watcher.onDidDelete(() => void this.configsChanged()));
-    this.owned.add(workspace.onDidChangeWorkspaceFolders(() => void this.configsChanged()));
-    void this.configsChanged();
+    this.owned.add(watcher.onDidCreate(() => this.configsChanged()));
+    this.owned.add(watcher.onDidDelete(() => this.configsChanged()));
+    this.owned.add(workspace.onDidChangeWorkspaceFolders(() => this.configsChanged()));
+    this.configsChanged();
   }
 
   private runsChanged(): void {
@@ -32,8 +38,14 @@ export class ContextKeys implements Disposable {
     this.set('manticore.hasResult', states.some(hasResult));
   }
 
-  private async configsChanged(): Promise<void> {
-    this.set('manticore.hasConfigs', (await findConfigs(1)).length > 0);
+  private configsChanged(): void {
+    const search = ++this.searches;
+    findConfigs(1).then(
+      (found) => {
+        if (search === this.searches) this.set('manticore.hasConfigs', found.length > 0);
+      },
+      (error: unknown) => this.log.warn(`Configs could not be looked for: ${String(error)}`),
+    );
   }
 
   private set(key: string, value: boolean): void {

@@ -54,7 +54,7 @@ export function activate(context: ExtensionContext): void {
   owned.add(registerCommands(extension));
   owned.add(new StatusBar(runs, server));
   owned.add(new RunProgressBars(runs));
-  owned.add(new ContextKeys(runs));
+  owned.add(new ContextKeys(runs, log));
   owned.add(new BlockDecorations(server, extensionUri));
   owned.add(tellEnds(extension));
   const tree = owned.add(new RunTree(runs));

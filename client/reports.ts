@@ -13,11 +13,11 @@ import {
 import { tellError } from './commands/tell';
 import { DisposableList, type Disposable } from './disposables';
 import type { ServerConnection } from './server';
-import { plainText, safeFileName } from './text/escape';
+import { messageText, plainText, safeFileName } from './text/escape';
 
-export const reportViewType = 'manticore.report';
+const reportViewType = 'manticore.report';
 
-export type Appearance = 'auto' | 'light' | 'dark';
+type Appearance = 'auto' | 'light' | 'dark';
 
 interface OpenReport {
   readonly dir: string;
@@ -25,7 +25,7 @@ interface OpenReport {
   readonly view: WebviewPanel;
 }
 
-export interface ReportsHost {
+interface ReportsHost {
   readonly server: ServerConnection;
   readonly log: LogOutputChannel;
   /** A folder of the extension's own. */
@@ -61,7 +61,6 @@ export class Reports implements Disposable {
     view.iconPath = this.host.icons;
     view.webview.html = html;
     this.open.set(dir, { dir, name, view });
-    this.owned.add(view);
     view.onDidDispose(() => this.open.delete(dir));
   }
 
@@ -73,15 +72,21 @@ export class Reports implements Disposable {
   }
 
   private themeChanged(): void {
-    const appearance = appearanceOf(window.activeColorTheme);
-    for (const { dir, view } of this.open.values()) {
-      this.build(dir, appearance).then(
-        (html) => {
-          if (html !== undefined && this.open.has(dir)) view.webview.html = html;
-        },
-        (error: unknown) => this.host.log.warn(`The report kept its theme: ${String(error)}`),
-      );
+    for (const report of this.open.values()) {
+      this.redraw(report).catch((error: unknown) => this.keptTheme(String(error)));
     }
+  }
+
+  /** A report whose run is gone stays as it is: nobody has asked for it again. */
+  private async redraw({ dir, view }: OpenReport): Promise<void> {
+    const appearance = appearanceOf(window.activeColorTheme);
+    const outcome = await this.host.server.request('manticore/buildReport', { dir, appearance });
+    if (!outcome.ok) this.keptTheme(outcome.error.message);
+    else if (this.open.get(dir)?.view === view) view.webview.html = outcome.value.html;
+  }
+
+  private keptTheme(why: string): void {
+    this.host.log.warn(`A report kept its theme: ${plainText(why)}`);
   }
 
   /** The report in front, else the one that was opened last. */
@@ -123,13 +128,14 @@ export class Reports implements Disposable {
     } catch {
       // Read-only, full, gone: the way out is the same.
       await window.showErrorMessage(
-        `${target.fsPath} could not be written. Choose another folder.`,
+        messageText(`${target.fsPath} could not be written. Choose another folder.`),
       );
     }
   }
 
   dispose(): void {
     this.owned.dispose();
+    for (const { view } of [...this.open.values()]) view.dispose();
     this.open.clear();
   }
 }

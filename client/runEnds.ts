@@ -5,7 +5,7 @@ import type { Disposable } from './disposables';
 import type { Extension } from './extension';
 import { ended } from './runs/runChanges';
 import { endSentence } from './runs/runText';
-import { plainText } from './text/escape';
+import { messageText, plainText } from './text/escape';
 
 interface Button {
   readonly title: string;
@@ -66,7 +66,7 @@ async function tellEnd(extension: Extension, run: RunListEntry): Promise<void> {
 async function headline(extension: Extension, run: RunListEntry): Promise<string | undefined> {
   try {
     const outcome = await extension.server.request('manticore/buildReport', { dir: run.dir });
-    return outcome.ok ? plainText(outcome.value.headline, 600) : undefined;
+    return outcome.ok ? messageText(outcome.value.headline, 600) : undefined;
   } catch (error) {
     extension.log.warn(`The report of ${plainText(run.name)} could not be made: ${String(error)}`);
     return undefined;

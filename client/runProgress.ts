@@ -5,7 +5,7 @@ import { DisposableList, type Disposable } from './disposables';
 import { setting } from './extension';
 import type { RunList } from './runs/runList';
 import { isActive, statusText } from './runs/runText';
-import { plainText } from './text/escape';
+import { messageText } from './text/escape';
 
 interface Shown {
   /** From 0 to 1, as far as the bar stands. */
@@ -56,7 +56,10 @@ export class RunProgressBars implements Disposable {
     const shown = this.notifications.get(run.dir) ?? this.notify(run);
     const fraction = run.progress?.fraction ?? 0;
     const increment = (fraction - shown.fraction) * 100;
-    shown.report({ message: statusText(run, 0), ...(increment > 0 ? { increment } : {}) });
+    shown.report({
+      message: messageText(statusText(run, 0)),
+      ...(increment > 0 ? { increment } : {}),
+    });
     shown.fraction = Math.max(shown.fraction, fraction);
   }
 
@@ -67,7 +70,7 @@ export class RunProgressBars implements Disposable {
     void window.withProgress(
       {
         location: ProgressLocation.Notification,
-        title: `Manticore: ${plainText(run.name, 60)}`,
+        title: `Manticore: ${messageText(run.name, 60)}`,
         cancellable: true,
       },
       (progress, token) => {

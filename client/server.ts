@@ -132,6 +132,8 @@ export class ServerConnection implements Disposable {
         return;
       case State.Running:
         this.log.info('The language server listens.');
+        // Trust that was granted while it started.
+        if (workspace.isTrusted) this.notify('manticore/trusted', null);
         this.stateChanged.fire('running');
         this.started.fire();
         return;

@@ -13,7 +13,7 @@ import { setting } from './extension';
 import type { RunList } from './runs/runList';
 import { isActive, runTooltip, stateIcon, statusSpoken, statusText } from './runs/runText';
 import type { ServerConnection } from './server';
-import { escapeIcons } from './text/escape';
+import { commandLink, escapeIcons } from './text/escape';
 
 const actions = [
   ['Open Weights', 'manticore.openWeights'],
@@ -54,8 +54,9 @@ export class StatusBar implements Disposable {
     const active = this.runs.runs.filter(({ state }) => isActive(state));
     const run = active[0];
     if (!setting('statusBar.enabled', true)) this.item.hide();
-    else if (run !== undefined) this.drawRun(run, active.length - 1);
+    // Whatever was told before may be over by now.
     else if (this.serverState === 'stopped') this.drawServerDown();
+    else if (run !== undefined) this.drawRun(run, active.length - 1);
     else this.item.hide();
   }
 
@@ -94,8 +95,7 @@ function tooltip(run: RunListEntry): MarkdownString {
       (command !== 'manticore.resumeSearch' || run.state === 'paused') &&
       (command !== 'manticore.pauseSearch' || run.state !== 'paused'),
   );
-  const argument = encodeURIComponent(JSON.stringify([run.dir]));
-  const links = offered.map(([title, command]) => `[${title}](command:${command}?${argument})`);
+  const links = offered.map(([title, command]) => commandLink(title, command, [run.dir]));
   const text = new MarkdownString(`${runTooltip(run, new Date())}\n\n${links.join(' · ')}`);
   text.isTrusted = { enabledCommands: offered.map(([, command]) => command) };
   return text;

@@ -6,8 +6,8 @@ import type { Extension } from '../extension';
 import { hasResult, isActive, isResumable, runDescription, stateIcon } from '../runs/runText';
 import { escapeIcons } from '../text/escape';
 import { isConfigName, runDirOf } from './arguments';
-import { noConfig, noRun, type Need } from './refusals';
-import { tellRefusal } from './tell';
+import { noConfig, noRun, refuseToRead, type Need } from './refusals';
+import { place, tellRefusal } from './tell';
 
 const fits: Record<Need, (state: RunState) => boolean> = {
   any: () => true,
@@ -24,6 +24,11 @@ export async function chooseRun(
   need: Need,
   title: string,
 ): Promise<{ readonly dir: string; readonly name: string } | undefined> {
+  const refusal = refuseToRead(place());
+  if (refusal !== undefined) {
+    await tellRefusal(refusal);
+    return undefined;
+  }
   const named = runDirOf(argument);
   if (named !== undefined) {
     return { dir: named, name: extension.runs.find(named)?.name ?? baseName(named) };

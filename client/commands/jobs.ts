@@ -2,8 +2,9 @@
 import { Uri, commands, env, window, workspace, type QuickPickItem } from 'vscode';
 import type { ExportType } from '../../server/contract/jobs';
 import type { Extension } from '../extension';
-import { escapeIcons, plainText } from '../text/escape';
+import { escapeIcons, messageText, plainText } from '../text/escape';
 import { hubSource } from '../text/modelId';
+import { askHubModel } from './askHubModel';
 import { chooseRun } from './choose';
 import { freePath } from './files';
 import { runJob } from './runJob';
@@ -82,7 +83,7 @@ export async function exportHybrid(extension: Extension, argument: unknown): Pro
   if (done === undefined) return;
   const reveal = env.remoteName === undefined ? 'Show in Folder' : 'Copy Path';
   const chosen = await window.showInformationMessage(
-    `Exported ${done.files.length} files to ${done.path}.`,
+    messageText(`Exported ${done.files.length} files to ${done.path}.`, 800),
     reveal,
   );
   if (chosen === 'Copy Path') await env.clipboard.writeText(done.path);
@@ -134,7 +135,10 @@ async function askDtype(): Promise<ExportType | undefined> {
 export async function downloadModel(extension: Extension, argument: unknown): Promise<void> {
   if (!(await mayRun('Downloading a model'))) return;
   const given = typeof argument === 'string' ? hubSource(argument) : undefined;
-  const source = given !== undefined && 'source' in given ? given.source : await askSource();
+  const source =
+    given !== undefined && 'source' in given
+      ? given.source
+      : await askHubModel('Download Model', 'state-spaces/mamba-130m-hf');
   if (source === undefined) return;
   const done = await runJob(extension, `downloading ${source}`, (job, token) =>
     extension.server.request('manticore/download', { job, source }, token),
@@ -144,19 +148,4 @@ export async function downloadModel(extension: Extension, argument: unknown): Pr
   await window.showInformationMessage(
     `${source} is downloaded. Configs can name it as its source.`,
   );
-}
-
-async function askSource(): Promise<string | undefined> {
-  const text = await window.showInputBox({
-    title: 'Download Model',
-    prompt: 'A model of the Hugging Face hub: owner/name, with @revision where one is meant.',
-    placeHolder: 'state-spaces/mamba-130m-hf',
-    validateInput: (value) => {
-      const parsed = hubSource(value);
-      return value === '' || 'source' in parsed ? undefined : parsed.problem;
-    },
-  });
-  if (text === undefined) return undefined;
-  const parsed = hubSource(text);
-  return 'source' in parsed ? parsed.source : undefined;
 }

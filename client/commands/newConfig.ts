@@ -5,7 +5,7 @@ import type { ModelChoice } from '../../server/contract/editor';
 import type { Extension } from '../extension';
 import { escapeIcons } from '../text/escape';
 import { formatCount } from '../text/quantities';
-import { hubSource } from '../text/modelId';
+import { askHubModel } from './askHubModel';
 import { exists, freePath } from './files';
 import { tellError } from './tell';
 
@@ -54,7 +54,7 @@ async function chooseModels(
   }));
   items.push({
     label: '$(cloud-download) Another model of the Hugging Face hub…',
-    detail: 'named in the config, downloaded when you say so',
+    detail: 'one that was downloaded before: a config follows from its shapes',
     source: undefined,
   });
   const chosen = await window.showQuickPick(items, {
@@ -67,23 +67,8 @@ async function chooseModels(
   if (chosen === undefined || chosen.length === 0) return undefined;
   const sources = chosen.flatMap(({ source }) => (source === undefined ? [] : [source]));
   if (sources.length === chosen.length) return sources;
-  const typed = await askHubModel();
+  const typed = await askHubModel('New Hybrid Config', 'EleutherAI/pythia-160m');
   return typed === undefined ? undefined : [...sources, typed];
-}
-
-async function askHubModel(): Promise<string | undefined> {
-  const text = await window.showInputBox({
-    title: 'New Hybrid Config',
-    prompt: 'A model of the Hugging Face hub: owner/name, with @revision where one is meant.',
-    placeHolder: 'EleutherAI/pythia-160m',
-    validateInput: (value) => {
-      const parsed = hubSource(value);
-      return value === '' || 'source' in parsed ? undefined : parsed.problem;
-    },
-  });
-  if (text === undefined) return undefined;
-  const parsed = hubSource(text);
-  return 'source' in parsed ? parsed.source : undefined;
 }
 
 /** A new file with a free name in the workspace; elsewhere an unsaved document, for the user to put where it belongs. */

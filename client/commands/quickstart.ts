@@ -10,7 +10,7 @@ import {
   type QuickPickItem,
 } from 'vscode';
 import type { Extension } from '../extension';
-import { escapeIcons } from '../text/escape';
+import { escapeIcons, messageText } from '../text/escape';
 import { exists, freePath } from './files';
 
 const folderName = 'manticore-quickstart';
@@ -126,7 +126,10 @@ async function lay(extensionUri: Uri, folder: Uri): Promise<boolean> {
   } catch {
     // Read-only or full, as a rule; the file system's own words differ, the way out doesn't.
     await window.showErrorMessage(
-      `The quickstart could not be written to ${folder.fsPath}. Choose a folder that you can write to.`,
+      messageText(
+        `The quickstart could not be written to ${folder.fsPath}. Choose a folder that you can write to.`,
+        800,
+      ),
     );
     return false;
   }
@@ -140,7 +143,7 @@ async function openElsewhere(context: ExtensionContext, folder: Uri, config: Uri
     const here = 'Open Folder';
     const beside = 'Open in New Window';
     const chosen = await window.showInformationMessage(
-      `The quickstart lies in ${folder.fsPath}, outside this workspace.`,
+      messageText(`The quickstart lies in ${folder.fsPath}, outside this workspace.`, 800),
       here,
       beside,
     );

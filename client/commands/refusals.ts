@@ -13,12 +13,14 @@ export interface Refusal {
   readonly wayOut: { readonly title: string; readonly command: string } | undefined;
 }
 
+const manageTrust = { title: 'Manage Workspace Trust', command: 'workbench.trust.manage' };
+
 /** What runs programs or reads the network needs trust, and a disk. */
 export function refuseToRun(what: string, place: Place): Refusal | undefined {
   if (!place.trusted) {
     return {
       sentence: `${what} needs a trusted workspace: it runs programs on this machine.`,
-      wayOut: { title: 'Manage Workspace Trust', command: 'workbench.trust.manage' },
+      wayOut: manageTrust,
     };
   }
   if (place.virtual) {
@@ -28,6 +30,15 @@ export function refuseToRun(what: string, place: Place): Refusal | undefined {
     };
   }
   return undefined;
+}
+
+/** Runs come with a folder, as hostile as that may be: they are read once somebody vouches for it. */
+export function refuseToRead(place: Place): Refusal | undefined {
+  if (place.trusted) return undefined;
+  return {
+    sentence: 'Runs are shown once this workspace is trusted: its folders may hold a stranger’s.',
+    wayOut: manageTrust,
+  };
 }
 
 /** No config to be found: by whether a folder is open at all. */

@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { ProgressLocation, window, type CancellationToken } from 'vscode';
 import type { Outcome, ServerNotifications } from '../../server/contract/editor';
 import type { Extension } from '../extension';
+import { messageText } from '../text/escape';
 import { jobProgress } from '../text/jobText';
 import { cancellable } from './cancel';
 import { tellError } from './tell';
@@ -18,7 +19,11 @@ export async function runJob<T>(
 ): Promise<T | undefined> {
   const job = randomUUID();
   const outcome = await window.withProgress(
-    { location: ProgressLocation.Notification, title: `Manticore: ${title}`, cancellable: true },
+    {
+      location: ProgressLocation.Notification,
+      title: messageText(`Manticore: ${title}`),
+      cancellable: true,
+    },
     async (progress, token) => {
       let fraction = 0;
       const listening = extension.server.onNotification('manticore/jobProgress', (told) => {

@@ -15,7 +15,7 @@ import type { ControlRequest } from '../../server/contract/control';
 import type { Outcome, RunRef, UserError } from '../../server/contract/editor';
 import { setting, type Extension } from '../extension';
 import { isActive } from '../runs/runText';
-import { plainText } from '../text/escape';
+import { escapeIcons, messageText } from '../text/escape';
 import { chooseConfig, chooseRun } from './choose';
 import { cancellable } from './cancel';
 import { mayRun, tellError } from './tell';
@@ -60,7 +60,9 @@ async function openDocument(uri: Uri): Promise<TextDocument | undefined> {
   } catch {
     // Whatever the reason (deleted, not text, no permission): the path says which file it is about.
     await window.showErrorMessage(
-      `The config ${uri.fsPath} can’t be opened. Check that it is there and can be read.`,
+      messageText(
+        `The config ${uri.fsPath} can’t be opened. Check that it is there and can be read.`,
+      ),
     );
     return undefined;
   }
@@ -81,7 +83,10 @@ async function showErrors(document: TextDocument): Promise<boolean> {
   const { start } = first.range;
   const count = errors.length === 1 ? 'an error' : `${errors.length} errors`;
   void window.showWarningMessage(
-    `The config has ${count}, so it was not run. Line ${start.line + 1}: ${first.message}`,
+    messageText(
+      `The config has ${count}, so it was not run. Line ${start.line + 1}: ${first.message}`,
+      800,
+    ),
   );
   await commands.executeCommand('workbench.actions.view.problems');
   await window.showTextDocument(document, { selection: new Range(start, start) });
@@ -138,7 +143,7 @@ async function askBesides(
   // One of another window or of the command line is not in this window's list.
   const running = extension.runs.runs.find(({ state }) => isActive(state));
   const buttons = running === undefined ? [anyway] : [anyway, show];
-  const text = plainText(`${error.message} ${error.hint}`, 800);
+  const text = messageText(`${error.message} ${error.hint}`, 800);
   const chosen = await window.showWarningMessage(text, ...buttons);
   if (chosen === anyway) return start(extension, document, true);
   if (chosen === show && running !== undefined) {
@@ -163,7 +168,7 @@ export async function resumeSearch(extension: Extension, argument: unknown): Pro
   const outcome = await window.withProgress(
     {
       location: ProgressLocation.Notification,
-      title: `Manticore: resuming ${run.name}`,
+      title: `Manticore: resuming ${messageText(run.name, 60)}`,
       cancellable: true,
     },
     async (_progress, token) =>
@@ -184,7 +189,7 @@ export async function control(
   title: string,
 ): Promise<number | undefined> {
   const outcome: Outcome<{ readonly step: number }> = await window.withProgress(
-    { location: ProgressLocation.Window, title },
+    { location: ProgressLocation.Window, title: escapeIcons(title) },
     () => extension.server.request('manticore/controlRun', { dir, request }),
   );
   if (outcome.ok) {

@@ -1,6 +1,7 @@
 /** Open Weights, Open Report, Open Config, the logs, and a run's folder. */
 import { Uri, commands, env, window, workspace } from 'vscode';
 import type { Extension } from '../extension';
+import { messageText } from '../text/escape';
 import { isActive } from '../runs/runText';
 import { isConfigName } from './arguments';
 import { chooseRun } from './choose';
@@ -47,7 +48,9 @@ export async function openConfig(extension: Extension, argument: unknown): Promi
     await window.showTextDocument(snapshot, { preview: true });
   } catch {
     await window.showErrorMessage(
-      `The config of ${run.name} is neither where the run began nor in its folder.`,
+      messageText(
+        `The config of ${run.name} is neither where the run began nor in its folder. Put it back.`,
+      ),
     );
   }
 }

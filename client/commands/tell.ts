@@ -1,7 +1,7 @@
 /** Messages to the user: what, where, what to do; never a stack trace. */
 import { commands, window, workspace } from 'vscode';
 import type { UserError } from '../../server/contract/editor';
-import { plainText } from '../text/escape';
+import { messageText } from '../text/escape';
 import { refuseToRun, type Place, type Refusal } from './refusals';
 
 export function place(): Place {
@@ -35,6 +35,6 @@ export async function tellError<T extends string>(
   error: UserError,
   ...buttons: readonly T[]
 ): Promise<T | undefined> {
-  const text = plainText(`${error.message} ${error.hint}`.trim(), 800);
+  const text = messageText(`${error.message} ${error.hint}`.trim(), 800);
   return window.showErrorMessage(text, ...buttons);
 }

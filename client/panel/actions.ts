@@ -4,7 +4,7 @@ import type { ServerConnection } from '../server';
 import type { RunList } from '../runs/runList';
 import { configOfRun } from '../commands/show';
 import { tellError } from '../commands/tell';
-import { safeFileName } from '../text/escape';
+import { messageText, safeFileName } from '../text/escape';
 import type { PanelCommand, SaveRequest } from './weightsPanel';
 
 /** The command behind each button, but for the one that writes. */
@@ -97,10 +97,12 @@ export async function savePicture(request: SaveRequest, dir: string): Promise<vo
     await workspace.fs.writeFile(target, bytes);
   } catch {
     // Read-only, full, gone: the editor's own words differ by file system, the way out is the same.
-    await window.showErrorMessage(`${target.fsPath} could not be written. Choose another folder.`);
+    await window.showErrorMessage(
+      messageText(`${target.fsPath} could not be written. Choose another folder.`),
+    );
     return;
   }
   const open = 'Open';
-  const chosen = await window.showInformationMessage(`Saved ${target.fsPath}.`, open);
+  const chosen = await window.showInformationMessage(messageText(`Saved ${target.fsPath}.`), open);
   if (chosen === open) await commands.executeCommand('vscode.open', target);
 }

@@ -1,25 +1,15 @@
 /** The weights panels of this window: one a run, restored after a reload. */
-import {
-  EventEmitter,
-  Uri,
-  ViewColumn,
-  window,
-  type Event,
-  type WebviewPanel,
-  type WebviewPanelSerializer,
-} from 'vscode';
+import { Uri, ViewColumn, window, type WebviewPanel, type WebviewPanelSerializer } from 'vscode';
 import { DisposableList, type Disposable } from '../disposables';
 import { plainText } from '../text/escape';
 import { panelState } from './messages';
 import { WeightsPanel, type PanelHost } from './weightsPanel';
 
-export const weightsViewType = 'manticore.weights';
+const weightsViewType = 'manticore.weights';
 
 export class Panels implements WebviewPanelSerializer, Disposable {
   private readonly owned = new DisposableList();
   private readonly open = new Map<string, WeightsPanel>();
-  private readonly activeChanged = this.owned.add(new EventEmitter<void>());
-  readonly onDidChangeActive: Event<void> = this.activeChanged.event;
 
   constructor(private readonly host: PanelHost) {
     this.owned.add(window.registerWebviewPanelSerializer(weightsViewType, this));
@@ -61,13 +51,10 @@ export class Panels implements WebviewPanelSerializer, Disposable {
   private adopt(dir: string, view: WebviewPanel): void {
     const panel = new WeightsPanel(dir, view, this.host);
     this.open.set(dir, panel);
-    view.onDidChangeViewState(() => this.activeChanged.fire());
     view.onDidDispose(() => {
       this.open.delete(dir);
       panel.dispose();
-      this.activeChanged.fire();
     });
-    this.activeChanged.fire();
   }
 
   dispose(): void {

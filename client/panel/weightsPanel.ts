@@ -114,7 +114,11 @@ export class WeightsPanel implements Disposable {
     this.listening = false;
     this.nextSeq = undefined;
     this.question += 1;
-    void this.ask('manticore/unwatchRun', { dir: this.dir });
+    void this.unwatch();
+  }
+
+  private async unwatch(): Promise<void> {
+    await this.ask('manticore/unwatchRun', { dir: this.dir });
   }
 
   /** A server that has just started watches nothing: draw from the start, and watch on. */
@@ -137,8 +141,11 @@ export class WeightsPanel implements Disposable {
       dir: this.dir,
       fromSeq: outcome.value.nextSeq,
     });
-    if (this.isCurrent(question) && watched?.ok === false) {
-      this.post({ type: 'unavailable', error: watched.error });
+    if (this.isCurrent(question)) {
+      if (watched?.ok === false) this.post({ type: 'unavailable', error: watched.error });
+    } else if (!this.listening) {
+      // Hidden meanwhile: what was asked for then may have come before the watch itself.
+      void this.unwatch();
     }
   }
 
@@ -158,7 +165,8 @@ export class WeightsPanel implements Disposable {
     }
     const first = batch.events[0];
     if (first !== undefined && first.seq > this.nextSeq) {
-      // Something is missing in between: the log has it.
+      // Something is missing in between: the log has it. What comes until then is of before the snapshot.
+      this.nextSeq = undefined;
       void this.sendSnapshot();
       return;
     }
@@ -222,7 +230,7 @@ export class WeightsPanel implements Disposable {
   }
 
   dispose(): void {
-    if (this.listening) void this.ask('manticore/unwatchRun', { dir: this.dir });
+    if (this.listening) void this.unwatch();
     this.listening = false;
     this.question += 1;
     this.owned.dispose();

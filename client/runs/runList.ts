@@ -27,6 +27,11 @@ export class RunList implements Disposable {
   ) {
     this.owned.add(server.onNotification('manticore/runs', ({ runs }) => this.replace(runs)));
     this.owned.add(server.onDidStart(() => void this.refresh()));
+    this.owned.add(
+      server.onDidChangeState((state) => {
+        if (state === 'stopped') this.answer();
+      }),
+    );
   }
 
   /** Newest first. */

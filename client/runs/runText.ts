@@ -1,7 +1,7 @@
 /** What is written about a run: in the tree, the status bar and in lists. Pure. */
 import type { RunListEntry, RunProgress } from '../../server/contract/editor';
 import type { RunState } from '../../server/contract/run';
-import { escapeMarkdown, plainText } from '../text/escape';
+import { escapeMarkdown, messageText, plainText } from '../text/escape';
 import {
   formatBytes,
   formatCount,
@@ -183,7 +183,7 @@ export function statusSpoken(run: RunListEntry): string {
 
 /** How a run's end is told, where the report's headline can't be had. */
 export function endSentence(run: RunListEntry): string {
-  const name = `“${plainText(run.name, 80)}”`;
+  const name = `“${messageText(run.name, 80)}”`;
   const best =
     run.bestValidationLoss === undefined
       ? ''
@@ -208,5 +208,5 @@ export function endSentence(run: RunListEntry): string {
 
 function failureText(run: RunListEntry): string {
   if (run.failure === undefined) return 'the reason was not recorded. See its log.';
-  return plainText(`${run.failure.message} ${run.failure.hint}`.trim(), 600);
+  return messageText(`${run.failure.message} ${run.failure.hint}`.trim(), 600);
 }

@@ -10,6 +10,20 @@ export function plainText(text: string, limit = 400): string {
   return line.length > limit ? `${line.slice(0, limit - 1)}…` : line;
 }
 
+/** For notifications, where the editor makes `[name](command:…)` a link that runs the command: none comes out of it. */
+export function messageText(text: string, limit = 400): string {
+  return plainText(text, limit).replaceAll('](', '] (');
+}
+
+/** A link of Markdown to a command, its arguments in the address, which nothing in them can end. */
+export function commandLink(title: string, command: string, args: readonly unknown[]): string {
+  const address = encodeURIComponent(JSON.stringify(args)).replace(
+    /[!'()*]/gu,
+    (character) => `%${character.charCodeAt(0).toString(16)}`,
+  );
+  return `[${title}](command:${command}?${address})`;
+}
+
 /** For Markdown: every ASCII punctuation character with a backslash, which CommonMark allows for all of them. */
 export function escapeMarkdown(text: string): string {
   return plainText(text).replace(/[!-/:-@[-`{-~]/gu, (character) =>

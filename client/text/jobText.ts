@@ -1,7 +1,7 @@
 /** What a job says as it goes, and the table of engines. Pure. */
 import type { EngineReport, MeasuredEngine } from '../../server/contract/engine';
 import type { ServerNotifications } from '../../server/contract/editor';
-import { plainText } from './escape';
+import { messageText, plainText } from './escape';
 import { formatBytes } from './quantities';
 
 type JobMessage = ServerNotifications['manticore/jobProgress']['message'];
@@ -13,7 +13,7 @@ export function jobProgress(
   switch (message.type) {
     case 'download': {
       const { file, doneBytes, totalBytes } = message;
-      const name = plainText(file, 60);
+      const name = messageText(file, 60);
       return totalBytes > 0
         ? {
             text: `${name} · ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`,
@@ -22,7 +22,7 @@ export function jobProgress(
         : { text: `${name} · ${formatBytes(doneBytes)}`, fraction: undefined };
     }
     case 'line': {
-      const text = plainText(message.text.trim(), 100);
+      const text = messageText(message.text.trim(), 100);
       return text === '' ? undefined : { text, fraction: undefined };
     }
     case 'progress':

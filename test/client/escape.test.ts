@@ -2,9 +2,11 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import {
+  commandLink,
   escapeHtml,
   escapeIcons,
   escapeMarkdown,
+  messageText,
   plainText,
   safeFileName,
 } from '../../client/text/escape';
@@ -13,6 +15,39 @@ import { panelHtml } from '../../client/panel/html';
 describe('text from outside', () => {
   it('stays one line, without what can’t be seen', () => {
     assert.equal(plainText('a\r\n b\u0000\u202Ec\u2066'), 'a bc');
+  });
+
+  it('is no link in a notification, whose links run commands', () => {
+    // As the editor finds links in messages.
+    const link = /\[([^\]]+)\]\(((?:https?:\/\/|command:|file:)[^)\s]+)(?: (["'])(.+?)(\3))?\)/giu;
+    const evil = '[Mend](command:workbench.action.quit)';
+    assert.match(evil, link);
+    for (const text of [
+      evil,
+      evil.replace('](', ']\u202E('),
+      evil.replace('](', ']\n('),
+      `[${evil}`,
+    ]) {
+      assert.doesNotMatch(messageText(text), link);
+    }
+    assert.equal(messageText('Run a[1] (3 of 4) failed.'), 'Run a[1] (3 of 4) failed.');
+    fc.assert(
+      fc.property(
+        fc.array(fc.constantFrom('[', ']', '(', ')', 'a', '\u0000', 'command:b', ' ')),
+        (parts) => {
+          assert.doesNotMatch(messageText(parts.join('')), link);
+        },
+      ),
+    );
+  });
+
+  it('is carried whole by a link to a command, and never ends it', () => {
+    const dir = "/runs/a) [b](command:quit) 'c' (d";
+    const link = commandLink('Open Weights', 'manticore.openWeights', [dir]);
+    const [, address] = /^\[Open Weights\]\(command:manticore\.openWeights\?([\w%.~-]+)\)$/u.exec(
+      link,
+    )!;
+    assert.deepEqual(JSON.parse(decodeURIComponent(address!)), [dir]);
   });
 
   it('is shortened with a sign that it was', () => {

@@ -1,7 +1,7 @@
 /** Why a command can't run, what it is called with, and what a user types. */
 import assert from 'node:assert/strict';
 import { isConfigName, runDirOf } from '../../client/commands/arguments';
-import { noConfig, noRun, refuseToRun } from '../../client/commands/refusals';
+import { noConfig, noRun, refuseToRead, refuseToRun } from '../../client/commands/refusals';
 import { engineRows, engineText, jobProgress } from '../../client/text/jobText';
 import { hubSource } from '../../client/text/modelId';
 
@@ -19,6 +19,13 @@ describe('refusals', () => {
 
   it('on a disk and trusted it runs', () => {
     assert.equal(refuseToRun('Exporting', { trusted: true, virtual: false }), undefined);
+  });
+
+  it('runs are not read without trust: the sentence says why, and the way', () => {
+    const refusal = refuseToRead({ trusted: false, virtual: false });
+    assert.match(refusal!.sentence, /once this workspace is trusted/u);
+    assert.equal(refusal!.wayOut?.command, 'workbench.trust.manage');
+    assert.equal(refuseToRead({ trusted: true, virtual: true }), undefined);
   });
 
   it('without a config: by whether a folder is open', () => {
