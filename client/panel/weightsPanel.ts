@@ -11,6 +11,7 @@ import type { HostToPanel, PanelToHost } from '../../server/contract/panel';
 import { DisposableList, type Disposable } from '../disposables';
 import type { ServerConnection } from '../server';
 import { plainText } from '../text/escape';
+import { EventFeed } from './eventFeed';
 import { panelHtml } from './html';
 import { describeRefused, panelMessage } from './messages';
 
@@ -39,8 +40,7 @@ export class WeightsPanel implements Disposable {
   private readonly owned = new DisposableList();
   /** The page has loaded, listens, and is seen. */
   private listening = false;
-  /** Of the next event that the page doesn't have; `undefined` until a snapshot has been sent. */
-  private nextSeq: number | undefined;
+  private readonly feed = new EventFeed();
   /** Counts snapshots asked for: an answer to an older question is dropped. */
   private question = 0;
 
@@ -112,7 +112,7 @@ export class WeightsPanel implements Disposable {
   private visibilityChanged(): void {
     if (this.view.visible || !this.listening) return;
     this.listening = false;
-    this.nextSeq = undefined;
+    this.feed.stop();
     this.question += 1;
     void this.unwatch();
   }
@@ -136,7 +136,7 @@ export class WeightsPanel implements Disposable {
     }
     this.showName(outcome.value);
     this.post({ type: 'snapshot', snapshot: outcome.value });
-    this.nextSeq = outcome.value.nextSeq;
+    this.feed.begin(outcome.value.nextSeq);
     const watched = await this.ask('manticore/watchRun', {
       dir: this.dir,
       fromSeq: outcome.value.nextSeq,
@@ -158,22 +158,16 @@ export class WeightsPanel implements Disposable {
   }
 
   private events(batch: RunEvents): void {
-    if (batch.dir !== this.dir || !this.listening || this.nextSeq === undefined) return;
+    if (batch.dir !== this.dir || !this.listening || !this.feed.isFollowing) return;
     if (batch.gone) {
       this.post({ type: 'unavailable', error: goneError });
       return;
     }
-    const first = batch.events[0];
-    if (first !== undefined && first.seq > this.nextSeq) {
-      // Something is missing in between: the log has it. What comes until then is of before the snapshot.
-      this.nextSeq = undefined;
+    const events = this.feed.take(batch.events);
+    if (events === 'missing') {
       void this.sendSnapshot();
       return;
     }
-    const { nextSeq } = this;
-    const events = batch.events.filter((event) => event.seq >= nextSeq);
-    const last = events.at(-1);
-    if (last !== undefined) this.nextSeq = last.seq + 1;
     this.post({ type: 'events', events, state: batch.state });
   }
 
