@@ -41,6 +41,7 @@ export class WeightsPanel implements Disposable {
   /** The page has loaded, listens, and is seen. */
   private listening = false;
   private readonly feed = new EventFeed();
+  private isDisposed = false;
   /** Counts snapshots asked for: an answer to an older question is dropped. */
   private question = 0;
 
@@ -129,9 +130,10 @@ export class WeightsPanel implements Disposable {
   private async sendSnapshot(): Promise<void> {
     const question = ++this.question;
     const outcome = await this.ask('manticore/runSnapshot', { dir: this.dir });
-    if (!this.isCurrent(question) || outcome === undefined) return;
-    if (!outcome.ok) {
-      this.post({ type: 'unavailable', error: outcome.error });
+    if (!this.isCurrent(question)) return;
+    if (outcome?.ok !== true) {
+      // A server that starts again is asked again.
+      this.post({ type: 'unavailable', error: outcome?.error ?? serverGone });
       return;
     }
     this.showName(outcome.value);
@@ -218,12 +220,14 @@ export class WeightsPanel implements Disposable {
     try {
       return await this.host.server.request(method, params);
     } catch (error) {
-      this.host.log.warn(`${method} was not answered: ${String(error)}`);
+      // At the window's end the server ends first, and the log with this.
+      if (!this.isDisposed) this.host.log.warn(`${method} was not answered: ${String(error)}`);
       return undefined;
     }
   }
 
   dispose(): void {
+    this.isDisposed = true;
     if (this.listening) void this.unwatch();
     this.listening = false;
     this.question += 1;
