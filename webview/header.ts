@@ -118,7 +118,7 @@ export interface HeaderHandlers {
   readonly exportButton: HTMLElement;
 }
 
-const factNames = ['Loss', 'Validation loss', 'Tokens/s', 'Time left', 'Memory', 'Engine'] as const;
+const factNames = ['Loss', 'Validation loss', 'Tokens/s', 'Left in stage', 'Memory', 'Engine'] as const;
 type FactName = (typeof factNames)[number];
 
 export class Header {
@@ -220,7 +220,7 @@ export class Header {
       Loss: progress && run.state !== 'done' ? formatLoss(progress.loss) : undefined,
       'Validation loss': validated === undefined ? undefined : formatLoss(validated),
       'Tokens/s': isGoing && latest ? formatShort(latest.tokensPerSecond) : undefined,
-      'Time left': isGoing && latest ? formatDuration(latest.etaSeconds) : undefined,
+      'Left in stage': isGoing && latest ? formatDuration(latest.etaSeconds) : undefined,
       Memory: latest ? formatBytes(latest.memoryBytes) : undefined,
       Engine: engine ? engineName(engine) : undefined,
     };

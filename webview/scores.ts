@@ -91,7 +91,9 @@ function makeScoreTable(
       ...(shows === 'seed' ? [{ head: 'Seed' }] : []),
       { head: 'Split', words: true },
       { head: 'Loss', title: 'Nats a token' },
-      ...(shows === 'range' ? [{ head: 'Seeds', title: 'Lowest and highest loss' }] : []),
+      ...(shows === 'range'
+        ? [{ head: 'Lowest – highest', title: 'Loss of the best and the worst seed' }]
+        : []),
       { head: 'Perplexity' },
       ...(accurate ? [{ head: 'Accuracy' }] : []),
       { head: 'Parameters' },

@@ -45,6 +45,10 @@ export function jobProgress(
 const share = (engine: MeasuredEngine): string =>
   engine.peakShare === null ? '' : ` (${Math.round(engine.peakShare * 100)} % of its peak)`;
 
+/** Without the name that a reason begins with: it stands beside it. */
+const reasonOf = ({ name, reason }: { readonly name: string; readonly reason: string }): string =>
+  reason.startsWith(`engine ${name}: `) ? reason.slice(`engine ${name}: `.length) : reason;
+
 /** Engines as rows for a list: name, one line of measures or the reason why not. */
 export function engineRows(
   engines: readonly EngineReport[],
@@ -58,7 +62,7 @@ export function engineRows(
           `${engine.gflops.toFixed(0)} GFLOP/s${share(engine)}`,
           `${engine.copyGBs.toFixed(0)} GB/s`,
         ].join(' · ')
-      : plainText(engine.reason, 300),
+      : plainText(reasonOf(engine), 300),
   }));
 }
 
@@ -66,7 +70,7 @@ export function engineRows(
 export function engineText(engines: readonly EngineReport[]): string {
   const lines = engines.map((engine) => {
     if (!engine.available)
-      return `${engine.name}\n  not available: ${plainText(engine.reason, 600)}`;
+      return `${engine.name}\n  not available: ${plainText(reasonOf(engine), 600)}`;
     const fields: readonly (readonly [string, string])[] = [
       ['device', plainText(engine.device, 200)],
       ['version', plainText(engine.version, 80)],

@@ -127,7 +127,7 @@ describe('what a job says', () => {
         copyGBs: 11.2,
         selfCheckError: 1.2e-6,
       },
-      { name: 'tensorflow', available: false, reason: 'it is not installed' },
+      { name: 'tensorflow', available: false, reason: 'engine tensorflow: it is not installed' },
     ] as const;
     assert.deepEqual(
       engineRows(engines).map(({ line }) => line),

@@ -114,6 +114,6 @@ async function refuseAnother(): Promise<void> {
     others.length === 1
       ? `The run ${name} is still going on.`
       : `${others.length} runs are still going on, ${name} among them.`,
-    'Stop it first, or start this one besides: they then share the processor, the memory and the GPU.',
+    'Stop it first, or start this one beside it: they then share the processor, the memory and the GPU.',
   );
 }
