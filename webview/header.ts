@@ -118,7 +118,14 @@ export interface HeaderHandlers {
   readonly exportButton: HTMLElement;
 }
 
-const factNames = ['Loss', 'Validation loss', 'Tokens/s', 'Left in stage', 'Memory', 'Engine'] as const;
+const factNames = [
+  'Loss',
+  'Validation loss',
+  'Tokens/s',
+  'Left in stage',
+  'Memory',
+  'Engine',
+] as const;
 type FactName = (typeof factNames)[number];
 
 export class Header {
