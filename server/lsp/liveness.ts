@@ -24,7 +24,11 @@ export class Liveness implements Disposable {
       context.runs.onChange(tell),
       context.checker.onChecked(tell),
       context.workspace.onTrusted(tell),
-      context.settings.onChange(tell),
+      context.settings.onChange(() => {
+        // The client may hold hints that it asked for by itself, between two refreshes.
+        this.hints.clear();
+        tell();
+      }),
       context.documents.onClose((uri) => {
         for (const kept of [this.blocks, this.hints, this.lenses]) kept.delete(uri);
       }),

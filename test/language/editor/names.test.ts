@@ -147,7 +147,8 @@ describe('the name of a component', () => {
         fc.pre(!isOut(before) && !isOut(after) && before !== after);
         const text = uses(before);
         const checked = await check(text);
-        const result = renameAt(checked, text.indexOf(`${before}:`), after);
+        const definition = text.indexOf(`  ${before}:`) + 2;
+        const result = renameAt(checked, definition, after);
         assert.ok('edits' in result);
         const edits = [...result.edits].sort((a, b) => a.span.start - b.span.start);
         const renamedText = edited(text, edits);
