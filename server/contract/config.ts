@@ -29,6 +29,8 @@ export interface SearchSettings extends OptimiserSettings {
   readonly temperature: number;
   /** Share of train that `bilevel` keeps for α. */
   readonly heldOut: number;
+  /** Of fine-tuning and baselines too; what `auto` comes to stands in the plan's `memory`. */
+  readonly checkpointing: 'auto' | 'on' | 'off';
   /** Never empty; the whole run is repeated for each. */
   readonly seeds: readonly number[];
 }

@@ -104,6 +104,13 @@ export interface PlanMemory {
   readonly activations: number;
   /** Predicted peak of the run, bytes, on the `wasm` engine. */
   readonly peak: number;
+  /**
+   * Gradient checkpointing, in every job: the forward pass keeps each block's input alone, the backward pass computes the
+   * block again. What `search.checkpointing` comes to; the figures above are with it or without it accordingly.
+   */
+  readonly checkpointing: boolean;
+  /** Predicted peak the other way: without checkpointing where it is on, with it where it is off. */
+  readonly otherPeak: number;
 }
 
 export interface Plan {

@@ -7,6 +7,14 @@
  *
  *     peak = 3·P + sums + max(saved + transient, saved + head gradients, P),   sums = P when micro-batches are accumulated
  *
+ * With gradient checkpointing the forward pass keeps each block's input h alone, and the backward pass computes block i again
+ * when the gradients of what comes after it are there. The largest of these moments then stands in for the `max` above:
+ *
+ *     block i forward     h of the blocks up to i + saved[i] + transient[i]
+ *     head                every h + saved[head] + its gradients
+ *     block i backward    h of the blocks up to i + saved[i] + transient[i] + ∂L/∂h + gradients of the parameters after i
+ *     end                 P
+ *
  * `saved`: what fused operations keep for their gradients, which are their inputs. `transient`: outputs that no gradient
  * needs, which live until the forward pass ends. Both are counted here operation by operation, per token, from the families'
  * block functions; sums and single numbers a token are left out. Each tensor is rounded up to the engine's blocks.
@@ -39,10 +47,16 @@ export interface ActiveGroup {
   readonly projectsOut: boolean;
 }
 
+export interface TrainedTensor {
+  readonly numbers: number;
+  /** Where the backward pass first has a gradient for it: a tied table's is the head. */
+  readonly place: number | 'embedding' | 'head';
+}
+
 /** One training job, as memory sees it. */
 export interface TrainingShape {
-  /** Numbers in each tensor that a step trains. */
-  readonly parameters: readonly number[];
+  /** Each tensor that a step trains. */
+  readonly parameters: readonly TrainedTensor[];
   /** Numbers in each that is held without being computed: a pin keeps it out. */
   readonly idle: readonly number[];
   /** d. */
@@ -75,49 +89,120 @@ export function blockBytes(bytes: number): number {
   return Math.ceil(needed / step) * step;
 }
 
-export function predictMemory(shape: TrainingShape): PredictedMemory {
-  const { tokens, vocabulary } = shape;
-  const blocks = (numbers: readonly number[], times = 1) =>
-    numbers.reduce((sum, count) => sum + blockBytes(BYTES * count * times), 0);
-  const parameters = blocks(shape.parameters);
-  const idle = blocks(shape.idle);
-  const activations = stepActivations(shape);
-  const saved = blocks(activations.saved, tokens);
-  const transient = blocks(activations.transient, tokens);
-  // Of the mixed logits, which go with their own gradient; or then of every head's.
-  const headGradients = Math.max(1, mixed(shape.heads.length)) * blocks([vocabulary], tokens);
+export function predictMemory(shape: TrainingShape, checkpointing: boolean): PredictedMemory {
+  const parameters = bytesOf(shape.parameters.map(({ numbers }) => numbers));
+  const idle = bytesOf(shape.idle);
+  const moments = checkpointing ? checkpointedMoments(shape) : plainMoments(shape);
+  const most = (of: (moment: Moment) => number) => Math.max(...moments.map(of));
   const sums = shape.accumulate > 1 ? parameters : 0;
-  const moving = Math.max(saved + transient, saved + headGradients, parameters);
+  const moving = Math.max(
+    parameters,
+    most((moment) => moment.activations + moment.gradients),
+  );
   return {
     parameters: parameters + idle,
     gradients: parameters,
     moments: 2 * parameters,
-    activations: saved + Math.max(transient, headGradients),
+    activations: most(({ activations }) => activations),
     peak: RESIDENT_COPIES * parameters + idle + sums + moving,
   };
 }
 
+/** What a step holds at one moment, beside what it always holds, bytes. */
+interface Moment {
+  readonly activations: number;
+  /** Of parameters. */
+  readonly gradients: number;
+}
+
+function plainMoments(shape: TrainingShape): Moment[] {
+  const { embedding, blocks, head } = stepActivations(shape);
+  const sizes = [embedding, ...blocks, head].map((part) => sizeOf(part, shape.tokens));
+  const saved = sum(sizes.map((size) => size.saved));
+  const transient = sum(sizes.map((size) => size.transient));
+  // Parameters' gradients take the place of activations that the walk has freed.
+  return [saved + transient, saved + headGradients(shape)].map((activations) => ({
+    activations,
+    gradients: 0,
+  }));
+}
+
+function checkpointedMoments(shape: TrainingShape): Moment[] {
+  const { tokens, width } = shape;
+  const parts = stepActivations(shape);
+  const embedding = sizeOf(parts.embedding, tokens);
+  const head = sizeOf(parts.head, tokens);
+  const stream = bytesOf([width], tokens);
+  // The first block's input is the embedding's output.
+  const inputs = (block: number) => embedding.saved + block * stream;
+  const all = inputs(parts.blocks.length);
+  const blocks = parts.blocks.map((part, block) => {
+    const { saved, transient } = sizeOf(part, tokens);
+    return { at: inputs(block) + saved + transient, gradients: gradientsAfter(shape, block) };
+  });
+  return [
+    ...blocks.map(({ at }) => ({ activations: at + embedding.transient, gradients: 0 })),
+    { activations: all + embedding.transient + head.saved, gradients: 0 },
+    { activations: all + head.saved + headGradients(shape), gradients: 0 },
+    ...blocks.map(({ at, gradients }) => ({ activations: at + stream, gradients })),
+  ];
+}
+
+/** Of the parameters that the backward pass meets before it comes to this block. */
+function gradientsAfter({ parameters }: TrainingShape, block: number): number {
+  const met = parameters.filter(
+    ({ place }) => place === 'head' || (place !== 'embedding' && place > block),
+  );
+  return bytesOf(met.map(({ numbers }) => numbers));
+}
+
+/** Of the mixed logits, which go with their own gradient; or then of every head's. */
+function headGradients({ heads, vocabulary, tokens }: TrainingShape): number {
+  return Math.max(1, mixed(heads.length)) * bytesOf([vocabulary], tokens);
+}
+
+const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
+
+/** Of tensors with so many numbers each, `times` over. */
+const bytesOf = (numbers: readonly number[], times = 1) =>
+  sum(numbers.map((count) => blockBytes(BYTES * count * times)));
+
+const sizeOf = ({ saved, transient }: Activations, tokens: number) => ({
+  saved: bytesOf(saved, tokens),
+  transient: bytesOf(transient, tokens),
+});
+
 /** Summands of a weighted sum are kept (for α's gradient) beside the sum; a single one is passed on as it is. */
 const mixed = (summands: number) => (summands > 1 ? summands : 0);
 
-function stepActivations(shape: TrainingShape): Activations {
+interface StepActivations {
+  readonly embedding: Activations;
+  readonly blocks: readonly Activations[];
+  readonly head: Activations;
+}
+
+function stepActivations(shape: TrainingShape): StepActivations {
   const { width, vocabulary, heads } = shape;
-  const parts: Activations[] = [embeddingActivations(shape)];
-  for (const block of shape.blocks) {
-    for (const group of block) {
-      parts.push(gateActivations(group, shape, block.length > 1));
-      if (group.first === 0) parts.push(entryActivations(group.architecture));
-      const layer = layerActivations(group.architecture);
-      for (let times = group.first; times < group.end; times++) parts.push(layer);
-      if (group.end === group.architecture.layers) {
-        parts.push({ saved: [group.architecture.width], transient: [] });
-      }
-    }
-    if (block.length > 1) parts.push({ saved: [width], transient: [] });
-  }
   const cut = heads.filter((own) => own < width);
   const logits = Array.from({ length: 1 + mixed(heads.length) }, () => vocabulary);
-  parts.push({ saved: [...cut, ...logits], transient: [] });
+  return {
+    embedding: embeddingActivations(shape),
+    blocks: shape.blocks.map((block) => blockActivations(block, shape)),
+    head: { saved: [...cut, ...logits], transient: [] },
+  };
+}
+
+function blockActivations(block: readonly ActiveGroup[], shape: TrainingShape): Activations {
+  const parts: Activations[] = [];
+  for (const group of block) {
+    const { architecture, first, end } = group;
+    parts.push(gateActivations(group, shape, block.length > 1));
+    if (first === 0) parts.push(entryActivations(architecture));
+    const layer = layerActivations(architecture);
+    for (let times = first; times < end; times++) parts.push(layer);
+    if (end === architecture.layers) parts.push({ saved: [architecture.width], transient: [] });
+  }
+  if (block.length > 1) parts.push({ saved: [shape.width], transient: [] });
   return {
     saved: parts.flatMap(({ saved }) => saved),
     transient: parts.flatMap(({ transient }) => transient),

@@ -1,31 +1,38 @@
 /** Whether the plan fits the engine's memory. */
-import type { Plan } from '../contract/plan';
+import type { Plan, PlanMemory } from '../contract/plan';
 import { formatBytes } from './format';
+import { memoryLimit } from './memoryLimit';
 import type { Report } from './report';
 
-/** What the wasm engine's one shared memory holds: Node refuses a whole 4 GiB, and each thread has room of its own. */
-const WASM_MEMORY = 3.7 * 2 ** 30;
-
 export function checkMemory(report: Report, plan: Plan): void {
-  const { name, memoryLimit } = plan.config.engine;
-  const { peak } = plan.memory;
-  const ownLimit = name === 'wasm' || name === 'auto' ? WASM_MEMORY : Infinity;
-  const limit = Math.min(memoryLimit ?? Infinity, ownLimit);
-  if (peak <= limit) return;
-  const isOptional = name === 'auto' && (memoryLimit === undefined || peak <= memoryLimit);
-  const holder = limit === memoryLimit ? '`engine.memoryLimit` allows' : 'the wasm engine holds';
-  const smaller = 'a smaller `batch` (and a larger `accumulate`) or `context`';
+  const { engine } = plan.config;
+  const { peak, checkpointing } = plan.memory;
+  const limit = memoryLimit(plan.config);
+  if (peak <= limit.bytes) return;
+  const isOptional =
+    engine.name === 'auto' && (engine.memoryLimit === undefined || peak <= engine.memoryLimit);
+  const holder = limit.isWritten ? '`engine.memoryLimit` allows' : 'the wasm engine holds';
+  const smaller = smallerWays(plan.memory, limit.bytes);
   const way = isOptional
     ? `it will run only where another engine is installed (see \`manticore engines\`), or take ${smaller}.`
-    : `take ${smaller}${limit === memoryLimit ? ', or allow more' : ', or another engine'}.`;
+    : `take ${smaller}${limit.isWritten ? ', or allow more' : ', or another engine'}.`;
   const at = ['engine', 'memoryLimit'];
-  const path = report.isWritten(at) && limit === memoryLimit ? at : nearest(report);
+  const path = report.isWritten(at) && limit.isWritten ? at : nearest(report);
   report.add(path, {
     code: 'memory',
     severity: isOptional ? 'warning' : 'error',
-    message: `This needs about ${formatBytes(peak)}, and ${holder} ${formatBytes(limit)}: ${way}`,
+    message: `This needs about ${formatBytes(peak)}${checkpointing ? ' with gradient checkpointing' : ''}, and ${holder} ${formatBytes(limit.bytes)}: ${way}`,
     part: path.join() === 'search' ? 'key' : 'value',
   });
+}
+
+/** `auto` has taken checkpointing already where it is enough. */
+function smallerWays({ checkpointing, otherPeak }: PlanMemory, limit: number): string {
+  const smaller = 'a smaller `batch` (and a larger `accumulate`) or `context`';
+  if (checkpointing) return smaller;
+  return otherPeak <= limit
+    ? `gradient checkpointing (\`search.checkpointing: auto\`: ${formatBytes(otherPeak)}), ${smaller}`
+    : `${smaller} (gradient checkpointing alone comes to ${formatBytes(otherPeak)})`;
 }
 
 function nearest(report: Report): readonly string[] {

@@ -1,14 +1,15 @@
-/** The largest predicted peak among a plan's jobs. */
+/** The largest predicted peak among a plan's jobs, and whether gradient checkpointing is to lower it. */
 import type { ResolvedConfig } from '../contract/config';
 import type { PlanMemory, PlanTensor } from '../contract/plan';
-import { familyTable } from '../models/families';
 import {
   headRowOf,
   projectingGates,
   type AlphaTable,
   type HybridCostOptions,
 } from '../models/hybridCost';
-import { predictMemory, type TrainingShape } from './memory';
+import { hybridTensors } from '../models/hybridTensors';
+import { predictMemory, type TrainedTensor, type TrainingShape } from './memory';
+import { memoryLimit } from './memoryLimit';
 
 export function planMemory(
   config: ResolvedConfig,
@@ -31,12 +32,29 @@ export function planMemory(
   if (config.baselines && config.baselines.components) {
     shapes.push(...options.components.map((_, component) => alone(options, component)));
   }
-  const predicted = shapes.flatMap((shape) =>
-    stages.map(({ batch, accumulate }) =>
-      predictMemory({ ...shape, tokens: batch * config.data.context, accumulate }),
-    ),
-  );
-  return predicted.reduce((largest, next) => (next.peak > largest.peak ? next : largest));
+  const largest = (checkpointing: boolean) =>
+    shapes
+      .flatMap((shape) =>
+        stages.map(({ batch, accumulate }) =>
+          predictMemory(
+            { ...shape, tokens: batch * config.data.context, accumulate },
+            checkpointing,
+          ),
+        ),
+      )
+      .reduce((most, next) => (next.peak > most.peak ? next : most));
+  const [without, checkpointed] = [largest(false), largest(true)];
+  return decides(config, without.peak, checkpointed.peak)
+    ? { ...checkpointed, checkpointing: true, otherPeak: without.peak }
+    : { ...without, checkpointing: false, otherPeak: checkpointed.peak };
+}
+
+/** `auto`: where the run fits the memory with checkpointing alone. */
+function decides(config: ResolvedConfig, without: number, checkpointed: number): boolean {
+  const { checkpointing } = config.search;
+  if (checkpointing !== 'auto') return checkpointing === 'on';
+  const { bytes } = memoryLimit(config);
+  return without > bytes && checkpointed <= bytes;
 }
 
 type ShapeOfStep = Omit<TrainingShape, 'tokens' | 'accumulate'>;
@@ -53,7 +71,10 @@ function trainingShape(
     computed(row).map((component) => components[component]!.architecture.width);
   const isTrained = (tensor: PlanTensor) => isComputed(options, alphas, tensor);
   return {
-    parameters: tensors.filter(isTrained).map(numbersIn),
+    parameters: tensors.filter(isTrained).map((tensor) => ({
+      numbers: numbersIn(tensor),
+      place: firstGradient(options, alphas, tensor),
+    })),
     idle: tensors.filter((tensor) => !isTrained(tensor)).map(numbersIn),
     width,
     vocabulary,
@@ -86,23 +107,28 @@ function isComputed(options: HybridCostOptions, alphas: AlphaTable, tensor: Plan
   return name.split('/').at(-1)!.startsWith('in.') ? input : output;
 }
 
-/** A component trained as its own baseline: one group of all its layers, in a stream of its own width. */
+/** A tied table has its first gradient from the head, where that is computed. */
+function firstGradient(
+  options: HybridCostOptions,
+  alphas: AlphaTable,
+  { component, place }: PlanTensor,
+): TrainedTensor['place'] {
+  const { tiedHead } = options.components[component]!.architecture;
+  const inHead = headRowOf(options, alphas)[component] !== 0;
+  return place === 'embedding' && tiedHead && inHead ? 'head' : place;
+}
+
+/** A component trained as its own baseline: its groups in the hybrid's blocks, with nothing between them. */
 function alone(options: HybridCostOptions, component: number): ShapeOfStep {
-  const { architecture } = options.components[component]!;
-  const { width, layers } = architecture;
-  const whole = { architecture, first: 0, end: layers, projectsIn: false, projectsOut: false };
-  return {
-    parameters: familyTable(architecture.family)
-      .tensors(architecture, options.vocabulary)
-      .map(numbersIn),
-    idle: [],
-    width,
-    vocabulary: options.vocabulary,
+  const own = options.components[component]!;
+  const only: HybridCostOptions = {
+    ...options,
+    components: [own],
+    live: own.groups.map(() => [0]),
     projectors: 'none',
-    blocks: [[whole]],
-    embeddings: [width],
-    heads: [width],
   };
+  const alphas = own.groups.map(() => [1]);
+  return trainingShape(only, alphas, hybridTensors(only));
 }
 
 function numbersIn({ shape }: { readonly shape: readonly number[] }): number {

@@ -17,10 +17,21 @@ export function planText(plan: Plan): string {
     `parameters        ${formatCount(plan.parameters)} (${plan.parameters}) in ${plan.tensors.length} tensors`,
     `FLOPs a token     ${formatCount(plan.flopsPerToken)}, forward`,
     `predicted peak    ${formatBytes(memory.peak)} on wasm: parameters ${formatBytes(memory.parameters)}, moments ${formatBytes(memory.moments)}, gradients ${formatBytes(memory.gradients)}, activations ${formatBytes(memory.activations)}`,
+    `checkpointing     ${checkpointingText(plan)}`,
     '',
     ...table(jobRows(plan)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** What `search.checkpointing` comes to, the peak the other way, and what it costs. */
+export function checkpointingText({ memory, config }: Plan): string {
+  const { checkpointing: setting } = config.search;
+  const why = setting === 'auto' ? 'auto: ' : '';
+  const other = formatBytes(memory.otherPeak);
+  return memory.checkpointing
+    ? `gradient checkpointing on (${why}${other} without it); one more forward pass a step: training takes 4 × forward FLOPs, not 3 ×`
+    : `gradient checkpointing off (${why}${other} with it)`;
 }
 
 function componentRows(plan: Plan): readonly string[][] {

@@ -32,6 +32,7 @@ const known = [
     'warmup',
     'decay',
     'heldOut',
+    'checkpointing',
     'evalEvery',
     'checkpointEvery',
     'seed',
@@ -66,7 +67,6 @@ const later: readonly [key: string, text: string][] = [
     }),
   ],
   ['pretrain', quickConfig({ hybrid: '  blocks: 2\n  projectors: { pretrain: { steps: 1 } }' })],
-  ['checkpointing', quickConfig({ search: '  steps: 3\n  checkpointing: auto' })],
   ['cost', quickConfig({ search: '  steps: 3\n  cost: { kind: flops, weight: 1 }' })],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
   ...['parquet', 'chat', 'mad', 'lra'].map((key): [string, string] => [
@@ -138,6 +138,7 @@ describe('the table of keys', () => {
       warmup: 0.05,
       decay: 'linear',
       heldOut: 0.1,
+      checkpointing: 'auto',
     });
     assert.deepEqual(value.finetune, { steps: 4, alphas: 'soft', weights: 'rewind' });
     assert.deepEqual(value.baselines, { components: true, match: 'steps', uniform: false });

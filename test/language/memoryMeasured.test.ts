@@ -101,6 +101,10 @@ async function measuredPeak(engine: Engine, plan: Plan): Promise<number> {
       alphaLearningRate: search.alphaLearningRate,
     });
   }
+  hybrid.score(
+    batch,
+    plan.blocks.map(({ initial }) => initial),
+  );
   const peak = engine.peakBytes();
   hybrid.dispose();
   disposeAdamw(adamw);
@@ -114,6 +118,13 @@ describe('the predicted peak', () => {
     engine = await openWasm();
   });
   after(() => engine.dispose());
+
+  const holds = async (names: readonly string[], hybrid: string, search: string) => {
+    const plan = await planOf(names, hybrid, search);
+    const ratio = plan.memory.peak / (await measuredPeak(engine, plan));
+    assert.ok(ratio > 0.9 && ratio < 1.1, `predicted / measured = ${ratio}`);
+    return plan;
+  };
 
   for (const [names, hybrid, search] of [
     [['neox', 'mamba'], 'blocks: 2', 'batch: 4'],
@@ -132,9 +143,52 @@ describe('the predicted peak', () => {
     [['mamba'], 'blocks: 1', 'batch: 4'],
   ] as const) {
     it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
-      const plan = await planOf(names, hybrid, search);
-      const ratio = plan.memory.peak / (await measuredPeak(engine, plan));
-      assert.ok(ratio > 0.9 && ratio < 1.1, `predicted / measured = ${ratio}`);
+      await holds(names, hybrid, search);
     });
   }
+
+  describe('with gradient checkpointing', () => {
+    for (const [names, hybrid, search] of [
+      [['neox', 'mamba'], 'blocks: 1', 'batch: 4'],
+      [['neox', 'mamba'], 'blocks: 2', 'batch: 4'],
+      [['neox', 'mamba'], 'blocks: 4', 'batch: 8'],
+      [['neox', 'mamba'], 'blocks: 4', 'batch: 4, accumulate: 2'],
+      [
+        ['neox', 'mamba'],
+        '{ blocks: 4, gate: transition, projectors: { kind: mlp-skip } }',
+        'batch: 1',
+      ],
+      [['gpt2', 'neox', 'mamba'], 'blocks: 3', 'batch: 8'],
+      [
+        ['gpt2', 'mamba'],
+        '{ blocks: 2, mixture: { 1: { pin: gpt2 }, 2: { prune: [mamba] } } }',
+        'batch: 4',
+      ],
+      [['gpt2', 'neo'], '{ blocks: 2, gate: none, head: first }', 'batch: 2'],
+      [['neox'], 'blocks: 4', 'batch: 4, accumulate: 2'],
+      [['mamba'], 'blocks: 4', 'batch: 4'],
+    ] as const) {
+      it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
+        await holds(names, hybrid, `${search}, checkpointing: on`);
+      });
+    }
+  });
+
+  it('of a deep hybrid falls with checkpointing by as much as is measured', async () => {
+    const measured: number[] = [];
+    const predicted: number[] = [];
+    for (const setting of ['off', 'on']) {
+      const plan = await planOf(
+        ['neox', 'mamba'],
+        'blocks: 4',
+        `batch: 8, checkpointing: ${setting}`,
+      );
+      measured.push(await measuredPeak(engine, plan));
+      predicted.push(plan.memory.peak);
+    }
+    const [off, on] = measured as [number, number];
+    assert.ok(on < 0.8 * off, `${on} of ${off} bytes`);
+    const ratio = predicted[1]! / predicted[0]! / (on / off);
+    assert.ok(ratio > 0.9 && ratio < 1.1, `predicted / measured fall = ${ratio}`);
+  });
 });

@@ -1,4 +1,4 @@
-/** The plan of a config, for tests. */
+/** The plan of a config without errors, for tests. */
 import assert from 'node:assert/strict';
 import type { Plan } from '../../server/contract/plan';
 import { checkConfig } from '../../server/language/checkConfig';

@@ -75,6 +75,14 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
       bilevel: 'α on a part held out of the training text',
     },
   ],
+  [
+    ['search', 'checkpointing'],
+    {
+      auto: 'on where the run would not fit the memory without it',
+      on: 'blocks are computed again in the backward pass: less memory, more time',
+      off: 'everything is kept for the backward pass',
+    },
+  ],
   [['search', 'decay'], decay],
   [['finetune', 'decay'], decay],
   [

@@ -2,6 +2,7 @@
 import type { Plan, PlanBlock, PlanComponent } from '../../contract/plan';
 import type { CheckedConfig } from '../checkConfig';
 import { formatBytes, formatCount } from '../format';
+import { checkpointingText } from '../planText';
 import { blockCount } from './blocks';
 import { dataAt } from './entries';
 import { rowsOf, weightTable } from './inlayHints';
@@ -145,5 +146,6 @@ function hybridText(plan: Plan): string {
     `| parameters | ${formatCount(parameters)} |`,
     `| FLOPs a token | ${formatCount(flopsPerToken)} |`,
     `| predicted peak | ${formatBytes(memory.peak)} on wasm |`,
+    `| memory | ${checkpointingText(plan)} |`,
   ].join('\n');
 }

@@ -79,6 +79,7 @@ export interface TinyOptions {
   readonly vocabulary?: number;
   /** `prune[block from 0]`: components by position. */
   readonly prune?: Readonly<Record<number, readonly number[]>>;
+  readonly checkpointing?: boolean;
 }
 
 /** The plan of a hybrid, as far as `server/compute/hybrid` reads it. */
@@ -133,7 +134,15 @@ export function tinyPlan(options: TinyOptions): Plan {
     tensors,
     parameters: 0,
     flopsPerToken: 0,
-    memory: { parameters: 0, gradients: 0, moments: 0, activations: 0, peak: 0 },
+    memory: {
+      parameters: 0,
+      gradients: 0,
+      moments: 0,
+      activations: 0,
+      peak: 0,
+      checkpointing: options.checkpointing ?? false,
+      otherPeak: 0,
+    },
     jobs: [],
     config: config as unknown as ResolvedConfig,
   };

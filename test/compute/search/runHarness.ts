@@ -61,6 +61,7 @@ export function runPlan(settings: RunSettings = {}): Plan {
     alphaLearningRate: 0.05,
     temperature: 1,
     heldOut: 0.2,
+    checkpointing: 'auto',
     seeds: [1],
     ...settings.search,
   };
