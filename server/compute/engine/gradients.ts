@@ -1,7 +1,7 @@
 /** Gradients of a scalar with respect to variables, by a walk of tfjs's tape that frees as it goes. */
 import * as tf from '@tensorflow/tfjs-core';
 import { accumulateInto } from './update';
-import { dropSaved, record, type TapeNode } from './tape';
+import { dropSaved, record, type Checkpoint, type TapeNode } from './tape';
 
 export interface Gradients {
   /** The value of `f`; the caller disposes it. */
@@ -28,18 +28,31 @@ export function gradients(f: () => tf.Scalar, variables: readonly tf.Variable[])
 
 function backward(
   value: tf.Scalar,
-  tape: TapeNode[],
+  tape: readonly TapeNode[],
   variables: readonly tf.Variable[],
 ): (tf.Tensor | undefined)[] {
   if (value.size !== 1)
     throw new Error(`gradients: shape [${value.shape.join(', ')}] is no scalar`);
   const wanted = new Set(variables.map((variable) => variable.id));
-  const { nodes, reached } = nodesFrom(wanted, tape);
   const byTensor = new Map<number, tf.Tensor>([[value.id, tf.ones(value.shape)]]);
+  walkBack(tape, wanted, byTensor);
+  return variables.map((variable) => byTensor.get(variable.id));
+}
+
+/** Takes the gradients of a tape's outputs back to the wanted tensors, all of them in `byTensor`. */
+function walkBack(
+  tape: readonly TapeNode[],
+  wanted: ReadonlySet<number>,
+  byTensor: Map<number, tf.Tensor>,
+): void {
+  const { nodes, reached } = nodesFrom(wanted, tape);
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
     const dys = node.outputs.map((output) => byTensor.get(output.id) ?? null);
-    if (dys.some((dy) => dy !== null)) stepBack(node, dys, reached, byTensor);
+    if (dys.some((dy) => dy !== null)) {
+      if (node.checkpoint) walkAgain(node, node.checkpoint, wanted, reached, byTensor);
+      else stepBack(node, dys, reached, byTensor);
+    }
     dropSaved(node);
     for (const output of node.outputs) {
       if (wanted.has(output.id)) continue;
@@ -47,7 +60,35 @@ function backward(
       byTensor.delete(output.id);
     }
   }
-  return variables.map((variable) => byTensor.get(variable.id));
+}
+
+/**
+ * Records a checkpointed part again and walks back over it. Gradients that are already there are added to in the same order
+ * as if the part had stood on the outer tape, so that the sums have the same bits.
+ */
+function walkAgain(
+  node: TapeNode,
+  { input, kept, again }: Checkpoint,
+  wanted: ReadonlySet<number>,
+  reached: ReadonlySet<number>,
+  byTensor: Map<number, tf.Tensor>,
+): void {
+  const { value, tape } = record(() => again(kept));
+  rename(byTensor, node.outputs[0]!.id, value.id);
+  value.dispose();
+  rename(byTensor, input.id, kept.id);
+  try {
+    walkBack(tape, reached.has(input.id) ? new Set([...wanted, kept.id]) : wanted, byTensor);
+  } finally {
+    tape.forEach(dropSaved);
+  }
+  rename(byTensor, kept.id, input.id);
+}
+
+function rename(byTensor: Map<number, tf.Tensor>, from: number, to: number): void {
+  const gradient = byTensor.get(from);
+  byTensor.delete(from);
+  if (gradient) byTensor.set(to, gradient);
 }
 
 /** The nodes that depend on a wanted tensor, in order, and every tensor that does; what the others saved is freed. */

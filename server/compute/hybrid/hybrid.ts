@@ -9,6 +9,7 @@ import { componentTensorName, projectorTensorName } from '../../models/hybridTen
 import type { ProjectorKind } from '../../models/projector';
 import { mix32 } from '../../models/random';
 import type { LayerRange } from '../../models/split';
+import { checkpoint } from '../engine/tape';
 import { familyBlocks } from '../families/families';
 import type { FamilyBlocks, LayerContext, LayerState, WeightLookup } from '../families/family';
 import {
@@ -55,6 +56,8 @@ export interface ForwardContext {
   readonly training: boolean;
   /** Key of this step's dropout; every component, layer and use draws its own mask from it. */
   readonly dropoutKey: number;
+  /** Keeps each block's input alone, for a backward pass that computes the block again. */
+  readonly checkpointing?: boolean;
   /** Position of the first token (0 unless decoding). */
   readonly offset?: number;
   /** Decoding state by component, then layer. */
@@ -93,13 +96,14 @@ export function hiddenStates(
     })),
   ); // [b, l, d]
   for (let block = 0; block < blocks; block++) {
-    const residual = h;
-    h = mix(
-      parts.map((part, component) => ({
-        weight: rows[block]![component]!,
-        value: () => gatedGroup(hybrid, part, rows, block, component, residual),
-      })),
-    ); // [b, l, d]
+    const blockOf = (residual: Tensor3D) =>
+      mix(
+        parts.map((part, component) => ({
+          weight: rows[block]![component]!,
+          value: () => gatedGroup(hybrid, part, rows, block, component, residual),
+        })),
+      );
+    h = context.checkpointing ? checkpoint(blockOf, h) : blockOf(h); // [b, l, d]
   }
   return h;
 }

@@ -8,12 +8,12 @@ import { crossEntropy, scoreRows } from '../engine/kernels/crossEntropy';
 import { architectureOf, buildHybrid, designOf } from '../hybrid/build';
 import type { BuildOptions, BuiltHybrid, ComponentSource } from '../hybrid/build';
 import { forward } from '../hybrid/hybrid';
-import type { Hybrid } from '../hybrid/hybrid';
+import type { ForwardContext, Hybrid } from '../hybrid/hybrid';
 import type { MixtureRow } from '../hybrid/mixture';
 import { IGNORED } from '../tasks/batches';
 import type { Batch } from '../tasks/batches';
 import { constantRows } from './alphaTensors';
-import type { BatchScore, LiveTable, LossContext, TrainableModel } from './model';
+import type { BatchScore, LiveTable, TrainableModel } from './model';
 import type { CostTable } from './services';
 
 export interface HybridModel extends TrainableModel {
@@ -33,10 +33,11 @@ export async function buildHybridModel(
   options: BuildOptions = {},
 ): Promise<HybridModel> {
   const hybrid = await buildHybrid(planWith(plan, live), loadComponent, seed, options);
+  const { checkpointing } = plan.memory;
   return {
     hybrid,
     parameters: () => hybrid.parameters.list(),
-    lossSum: (batch, rows, context) => lossSum(hybrid, batch, rows, context),
+    lossSum: (batch, rows, context) => lossSum(hybrid, batch, rows, { ...context, checkpointing }),
     score: (batch, alphas) => scoreHybrid(hybrid, batch, alphas),
     park: (component, block) => hybrid.parameters.park(component, block),
     restore: (component, block, parked) => hybrid.parameters.restore(component, block, parked),
@@ -90,7 +91,7 @@ function lossSum(
   hybrid: Hybrid,
   batch: Batch,
   rows: readonly MixtureRow[],
-  context: LossContext,
+  context: ForwardContext,
 ): tf.Scalar {
   const logits = flatLogits(hybrid, batch, rows, context);
   return crossEntropy(logits, tf.tensor1d(batch.targets, 'int32'), { ignore: IGNORED }).loss;
@@ -103,7 +104,7 @@ export function scoreHybrid(
   alphas: readonly (readonly number[])[],
 ): BatchScore {
   return tf.tidy(() => {
-    const context = { training: false, dropoutKey: 0 };
+    const context = { training: false, dropoutKey: 0, checkpointing: true };
     const logits = flatLogits(hybrid, batch, constantRows(alphas), context);
     const targets = tf.tensor1d(batch.targets, 'int32');
     const { loss } = crossEntropy(logits, targets, { ignore: IGNORED });
@@ -116,7 +117,7 @@ function flatLogits(
   hybrid: Hybrid,
   { ids, sequences, length }: Batch,
   rows: readonly MixtureRow[],
-  context: LossContext,
+  context: ForwardContext,
 ): tf.Tensor2D {
   const tokens = tf.tensor2d(ids, [sequences, length], 'int32');
   const logits = forward(hybrid, tokens, rows, context); // [b, l, V]

@@ -1,0 +1,254 @@
+/** Gradient checkpointing changes no bit of a run: losses, α, weights and results are those of one without it. */
+import * as tf from '@tensorflow/tfjs-core';
+import assert from 'node:assert/strict';
+import { openEngine, type Engine } from '../../../server/compute/engine/engine';
+import { gradients } from '../../../server/compute/engine/gradients';
+import { checkpoint } from '../../../server/compute/engine/tape';
+import { AlphaTensors } from '../../../server/compute/search/alphaTensors';
+import { initialAlphaMoments } from '../../../server/compute/search/alphaUpdate';
+import {
+  initialArchitecture,
+  type SearchAlgorithm,
+} from '../../../server/compute/search/architecture';
+import { disposeAdamw, initialAdamw } from '../../../server/compute/search/optimiser';
+import { trainingStep } from '../../../server/compute/search/trainingStep';
+import { TrainingBatches } from '../../../server/compute/tasks/batches';
+import type { Plan } from '../../../server/contract/plan';
+import type { Gate } from '../../../server/compute/hybrid/mixture';
+import type { TinyComponent, TinyOptions } from '../hybrid/tinyHybrid';
+import { onEachEngine } from '../families/engines';
+import {
+  atSearchStep,
+  bits,
+  buildTiny,
+  Cut,
+  RunBench,
+  runPlan,
+  someData,
+  type RunSettings,
+} from './runHarness';
+
+const dropping: readonly TinyComponent[] = [
+  {
+    name: 'gpt',
+    family: 'gpt2',
+    layers: 4,
+    width: 8,
+    config: { resid_pdrop: 0.2, embd_pdrop: 0.1, attn_pdrop: 0.1 },
+  },
+  {
+    name: 'neox',
+    family: 'gptNeox',
+    layers: 3,
+    width: 4,
+    config: { hidden_dropout: 0.2, attention_dropout: 0.1 },
+  },
+  { name: 'mamba', family: 'mamba', layers: 3, width: 6 },
+];
+
+interface Case {
+  readonly algorithm: SearchAlgorithm;
+  readonly gate: Gate;
+  readonly hybrid?: Partial<TinyOptions>;
+  readonly pinned?: RunSettings['pinned'];
+}
+
+function planOf({ algorithm, gate, hybrid, pinned }: Case, checkpointing: boolean): Plan {
+  return runPlan({
+    search: { algorithm },
+    hybrid: { components: dropping, blocks: 3, gate, checkpointing, ...hybrid },
+    ...(pinned ? { pinned } : {}),
+  });
+}
+
+/** Everything that a few steps of two micro-batches leave behind. */
+async function trained(plan: Plan, steps: number) {
+  const live = plan.blocks.map((block) => plan.components.map((_, m) => block.live.includes(m)));
+  const model = await buildTiny(plan, live, 1);
+  const alphaTensors = new AlphaTensors();
+  const adamw = initialAdamw();
+  const batches = new TrainingBatches(someData().train, 5, 1, 'search');
+  const { search } = plan.config;
+  let architecture = initialArchitecture(search, plan.blocks);
+  let alphaMoments = initialAlphaMoments(plan.blocks.length, plan.components.length);
+  const losses: number[] = [];
+  const tensors: number[] = [];
+  for (let step = 1; step <= steps; step++) {
+    const outcome = trainingStep({
+      model,
+      alphaTensors,
+      adamw,
+      architecture,
+      alphaMoments,
+      plan: { weights: true, alphas: true },
+      batches: [batches.next(2), batches.next(1)],
+      seed: 1,
+      step,
+      job: 'checkpointing',
+      weights: search,
+      alphaLearningRate: search.alphaLearningRate,
+    });
+    ({ architecture, alphaMoments } = outcome);
+    losses.push(outcome.loss);
+    tensors.push(tf.memory().numTensors);
+  }
+  const weights = model.parameters().map(({ name, variable }) => [name, [...variable.dataSync()]]);
+  disposeAdamw(adamw);
+  alphaTensors.dispose();
+  model.dispose();
+  return { losses, architecture, alphaMoments, weights, tensors };
+}
+
+describe('a checkpointed training step', () => {
+  onEachEngine(() => {
+    const mixtures: readonly (readonly [string, Omit<Case, 'algorithm' | 'gate'>])[] = [
+      ['all searched', {}],
+      [
+        'one pinned to a component, one to a mixture',
+        { pinned: { 0: [0, 1, 0], 2: [0.5, 0, 0.5] } },
+      ],
+      ['pruned', { hybrid: { prune: { 0: [1], 1: [0, 2], 2: [2] } } }],
+    ];
+    for (const algorithm of ['darts', 'gaea', 'dash'] as const) {
+      for (const gate of ['paper', 'transition', 'none'] as const) {
+        for (const [name, mixture] of mixtures) {
+          it(`${algorithm}, gate ${gate}, ${name}: the same bits`, async function () {
+            this.timeout(60_000);
+            const found = await trained(planOf({ algorithm, gate, ...mixture }, true), 6);
+            const expected = await trained(planOf({ algorithm, gate, ...mixture }, false), 6);
+            assert.ok(new Set(found.losses).size === 6, 'it trains');
+            assert.deepEqual(found, expected);
+          });
+        }
+      }
+    }
+
+    for (const hybrid of [
+      { blocks: 1 },
+      { head: 'first' },
+      { projectors: { kind: 'mlp-skip' } },
+      { components: dropping.slice(2) },
+    ] satisfies Partial<TinyOptions>[]) {
+      const { components, ...rest } = hybrid as Partial<TinyOptions>;
+      it(`${components ? 'Mamba alone' : JSON.stringify(rest)}: the same bits`, async () => {
+        const one: Case = { algorithm: 'darts', gate: 'paper', hybrid };
+        assert.deepEqual(await trained(planOf(one, true), 6), await trained(planOf(one, false), 6));
+      });
+    }
+  });
+
+  it('leaves no tensor behind over fifty steps', async function () {
+    this.timeout(60_000);
+    const engine = await openEngine('wasm', { threads: 1 });
+    const { numTensors } = tf.memory();
+    const { tensors } = await trained(planOf({ algorithm: 'dash', gate: 'transition' }, true), 50);
+    assert.deepEqual(new Set(tensors.slice(1)).size, 1, tensors.join(' '));
+    assert.equal(tf.memory().numTensors, numTensors);
+    engine.dispose();
+  });
+});
+
+describe('a checkpointed run', () => {
+  let engine: Engine;
+  before(async () => (engine = await openEngine('wasm', { threads: 1 })));
+  after(() => engine.dispose());
+
+  const settings = (checkpointing: boolean): RunSettings => ({
+    search: { algorithm: 'dash', schedule: 'alternating', accumulate: 2, steps: 8 },
+    finetune: { alphas: 'argmax' },
+    baselines: { components: true, match: 'steps', uniform: true },
+    hybrid: { components: dropping, blocks: 3, checkpointing },
+  });
+  const controls = () =>
+    atSearchStep({
+      2: [{ action: 'pin', block: 1, weights: { neox: 1 } }],
+      3: [{ action: 'prune', block: 2, component: 'mamba' }],
+      5: [
+        { action: 'restore', block: 2, component: 'mamba' },
+        { action: 'unpin', block: 1 },
+      ],
+    });
+
+  it('with pins, prunes, fine-tuning and baselines has the bits of one without, cut and resumed or not', async function () {
+    this.timeout(120_000);
+    const runs: unknown[][] = [];
+    for (const checkpointing of [false, true]) {
+      const bench = await RunBench.make(runPlan(settings(checkpointing)));
+      assert.deepEqual(await bench.run(controls()), { status: 'done' });
+      runs.push(bits(await bench.events()));
+      await bench.remove();
+    }
+    assert.deepEqual(runs[1], runs[0]);
+
+    const bench = await RunBench.make(runPlan(settings(true)));
+    const watched = controls();
+    const cut = await bench.run({
+      onEvent: (event, queue) => {
+        if (event.type === 'step' && event.stage === 'finetune' && event.step === 3)
+          throw new Cut();
+        watched.onEvent?.(event, queue);
+      },
+    });
+    assert.equal(cut, 'cut');
+    assert.deepEqual(await bench.run({}, true), { status: 'done' });
+    assert.deepEqual(bits(await bench.events()), runs[0]);
+    await bench.remove();
+  });
+});
+
+describe('a checkpoint', () => {
+  before(() => openEngine('cpu'));
+
+  it('keeps its input alone on the tape, and is nothing without one', () => {
+    const weight = tf.variable(tf.tensor1d([0.5, -2]));
+    let times = 0;
+    const part = (x: tf.Tensor) => {
+      times += 1;
+      return tf.tanh(tf.mul(tf.square(x), weight));
+    };
+    const x = tf.variable(tf.tensor1d([1, 3]));
+    tf.dispose(checkpoint(part, x as tf.Tensor));
+    assert.equal(times, 1);
+
+    const sumOf = (h: tf.Tensor) => tf.sum<tf.Scalar>(h);
+    const plain = gradients(() => sumOf(part(part(x))), [x, weight]);
+    times = 0;
+    const { numTensors } = tf.memory();
+    const found = gradients(
+      () => sumOf(checkpoint(part, checkpoint(part, x as tf.Tensor))),
+      [x, weight],
+    );
+    assert.equal(times, 4, 'forward once, and again in the backward pass');
+    assert.equal(tf.memory().numTensors, numTensors + 3);
+    const values = ({ value, grads }: typeof plain) =>
+      [value, ...grads].map((tensor) => [...tensor!.dataSync()]);
+    assert.deepEqual(values(found), values(plain));
+    tf.dispose([
+      weight,
+      x,
+      plain.value,
+      found.value,
+      ...plain.grads,
+      ...found.grads,
+    ] as tf.Tensor[]);
+  });
+
+  it('whose part fails, at once or again, leaves nothing behind', () => {
+    const x = tf.variable(tf.tensor1d([1, 3]));
+    const { numTensors } = tf.memory();
+    for (const failing of [1, 2]) {
+      let times = 0;
+      const part = (h: tf.Tensor) => {
+        const squared = tf.square(h);
+        if (++times === failing) throw new Error('part');
+        return squared;
+      };
+      assert.throws(
+        () => gradients(() => tf.sum<tf.Scalar>(checkpoint(part, x as tf.Tensor)), [x]),
+        /part/,
+      );
+    }
+    assert.equal(tf.memory().numTensors, numTensors);
+    x.dispose();
+  });
+});
