@@ -1,13 +1,23 @@
 /** What each result cost in training, and how equal that was. */
 import { jobKey } from './curveReport';
-import type { BudgetRow, LossCurve, ResultSummary } from './modelTypes';
+import type { BudgetRow, LossCurve, ReportModel, ResultSummary } from './modelTypes';
 import { mean } from './statistics';
 import { formatCount, formatFixed, listInWords } from './text';
 import type { ReportPlan } from './wellFormed';
 
-/** Training FLOPs by the usual estimate: forward once, backward twice. */
-const trainingFlops = (flopsPerToken: number | null, tokens: number | null): number | null =>
-  flopsPerToken === null || tokens === null ? null : 3 * flopsPerToken * tokens;
+/**
+ * Forward passes that a training token costs, by the usual estimate: forward once, backward twice; with gradient checkpointing
+ * the blocks once more (counted whole: the head isn't computed again).
+ */
+export const trainingPasses = (plan: Pick<ReportPlan, 'memory'> | undefined): 3 | 4 =>
+  plan?.memory?.checkpointing ? 4 : 3;
+
+const trainingFlops = (
+  passes: number,
+  flopsPerToken: number | null,
+  tokens: number | null,
+): number | null =>
+  flopsPerToken === null || tokens === null ? null : passes * flopsPerToken * tokens;
 
 /** The search of a hybrid that was fine-tuned afterwards has no result of its own: its tokens come from the plan and the log. */
 function searchRows(
@@ -32,7 +42,7 @@ function searchRows(
         updates,
         tokens,
         flopsPerToken,
-        trainingFlops: trainingFlops(flopsPerToken, tokens),
+        trainingFlops: trainingFlops(trainingPasses(plan), flopsPerToken, tokens),
         seconds: null,
       },
     ];
@@ -44,7 +54,8 @@ export function buildBudgets(
   curves: readonly LossCurve[],
   plan: ReportPlan | undefined,
   components: readonly string[],
-): { rows: BudgetRow[]; sentences: string[] } {
+): ReportModel['budgets'] {
+  const passes = trainingPasses(plan);
   const rows: BudgetRow[] = [];
   const have = new Set<string>();
   for (const summary of summaries) {
@@ -53,11 +64,11 @@ export function buildBudgets(
     if (!final || have.has(key)) continue;
     have.add(key);
     // Weights that went through a search cost more a token there than the hybrid that was kept does.
-    const flops = summary.trainingFlops ?? trainingFlops(flopsPerToken, tokens);
+    const flops = summary.trainingFlops ?? trainingFlops(passes, flopsPerToken, tokens);
     rows.push({ subject, stage, updates, tokens, flopsPerToken, trainingFlops: flops, seconds });
   }
   rows.push(...searchRows(curves, plan, have));
-  return { rows, sentences: sentences(rows, components, plan) };
+  return { passes, rows, sentences: sentences(rows, components, plan) };
 }
 
 function sentences(

@@ -224,7 +224,7 @@ function seedRows(rows: ReportModel['results']['rows']): string {
 }
 
 export function budgetSection(model: ReportModel): string {
-  const { rows, sentences } = model.budgets;
+  const { passes, rows, sentences } = model.budgets;
   if (rows.length === 0) return '';
   const body = rows
     .map(
@@ -235,7 +235,7 @@ export function budgetSection(model: ReportModel): string {
   const facts = sentences.map((sentence) => `<li>${show(sentence, 1000)}</li>`).join('');
   return section(
     'Budgets',
-    'What each training run was given, a seed. Training FLOPs: three times the forward FLOPs of all its tokens, the usual estimate.',
+    `What each training run was given, a seed. Training FLOPs: ${passes === 4 ? 'four times the forward FLOPs of all its tokens, the usual estimate (three times) and the blocks computed again for gradient checkpointing' : 'three times the forward FLOPs of all its tokens, the usual estimate'}.`,
     `<div class="table"><table><thead><tr><th scope="col">Model</th><th scope="col">Updates</th><th scope="col">Tokens</th><th scope="col">FLOPs a token</th><th scope="col">Training FLOPs</th><th scope="col">Seconds</th></tr></thead><tbody>${body}</tbody></table></div><ul class="facts">${facts}</ul>`,
   );
 }

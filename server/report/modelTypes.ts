@@ -170,7 +170,7 @@ export interface BudgetRow {
   readonly updates: number | null;
   readonly tokens: number | null;
   readonly flopsPerToken: number | null;
-  /** Of all training that these weights went through; from an older log 3 × forward FLOPs a token × tokens. */
+  /** Of all training that these weights went through; from an older log `passes` × forward FLOPs a token × tokens. */
   readonly trainingFlops: number | null;
   readonly seconds: number | null;
 }
@@ -210,7 +210,12 @@ export interface ReportModel {
     readonly summary: readonly ResultSummary[];
   };
   readonly selection: ReportSelection | null;
-  readonly budgets: { readonly rows: readonly BudgetRow[]; readonly sentences: readonly string[] };
+  readonly budgets: {
+    /** Forward passes that a training token costs: 3, with gradient checkpointing 4. */
+    readonly passes: 3 | 4;
+    readonly rows: readonly BudgetRow[];
+    readonly sentences: readonly string[];
+  };
   readonly controls: readonly ReportControl[];
   readonly warnings: readonly {
     readonly code: string;

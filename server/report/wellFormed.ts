@@ -90,6 +90,7 @@ const plan = z.object({
       }),
     )
     .max(maxBlocks),
+  memory: z.object({ checkpointing: z.boolean().optional() }).optional(),
   jobs: z.array(
     z.object({
       stage: z.enum(stages),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { FinishedEvent, RunEvent } from '../../server/contract/events';
+import { budgetSection } from '../../server/report/htmlSections';
 import { buildReportModel } from '../../server/report/model';
 import { pairedDifference } from '../../server/report/resultReport';
 import { syntheticPlan, syntheticRun } from './fixtures';
@@ -261,6 +262,19 @@ describe('budgets', () => {
     );
     const { sentences } = buildReportModel(events, syntheticPlan()).budgets;
     assert.match(sentences.at(-1)!, /search read .*in the baselines' budget\.$/);
+  });
+
+  it('count the blocks that gradient checkpointing computes again', () => {
+    const plan = { ...(syntheticPlan() as object), memory: { checkpointing: true } };
+    const { budgets } = buildReportModel(syntheticRun(), plan);
+    assert.equal(budgets.passes, 4);
+    const tuned = budgets.rows.find((row) => row.stage === 'finetune')!;
+    assert.equal(tuned.trainingFlops, 4 * 4_730_000 * 307_200);
+    assert.match(budgetSection(buildReportModel(syntheticRun(), plan)), /four times the forward/);
+    assert.match(
+      budgetSection(report()),
+      /three times the forward FLOPs of all its tokens, the usual/,
+    );
   });
 
   it('says by how much they differ when they do', () => {

@@ -1,6 +1,7 @@
 /** What a run reports: results of jobs, the `finished` event, and what the hybrid's weights saw. Pure. */
 import type { Alphas, NewRunEvent, RunResult } from '../../contract/events';
 import type { Plan } from '../../contract/plan';
+import { trainingPasses } from '../../report/budgetReport';
 import { alphasOf, initialArchitecture } from './architecture';
 import type { SeenByWeights } from './budget';
 import { meanAlphas, selectComponent } from './discretise';
@@ -89,7 +90,7 @@ export function resultOf(
     flopsPerToken: costs.flopsPerToken(alphas),
     updates: sum(({ weightUpdates }) => weightUpdates),
     tokens: sum(({ tokens }) => tokens),
-    trainingFlops: 3 * sum(({ flops }) => flops),
+    trainingFlops: trainingPasses(plan) * sum(({ flops }) => flops),
     seconds: sum(({ seconds }) => seconds),
   };
 }

@@ -13,6 +13,7 @@ import {
 import { disposeAdamw, initialAdamw } from '../../../server/compute/search/optimiser';
 import { trainingStep } from '../../../server/compute/search/trainingStep';
 import { TrainingBatches } from '../../../server/compute/tasks/batches';
+import type { RunEvent } from '../../../server/contract/events';
 import type { Plan } from '../../../server/contract/plan';
 import type { Gate } from '../../../server/compute/hybrid/mixture';
 import type { TinyComponent, TinyOptions } from '../hybrid/tinyHybrid';
@@ -148,6 +149,18 @@ describe('a checkpointed training step', () => {
   });
 });
 
+const costs = (events: readonly RunEvent[]) =>
+  events.flatMap((event) =>
+    event.type === 'finished' ? event.results.map(({ trainingFlops = 0 }) => trainingFlops) : [],
+  );
+
+const withoutCosts = (events: readonly RunEvent[]) =>
+  events.map((event) =>
+    event.type === 'finished'
+      ? { ...event, results: event.results.map((result) => ({ ...result, trainingFlops: 0 })) }
+      : event,
+  );
+
 describe('a checkpointed run', () => {
   let engine: Engine;
   before(async () => (engine = await openEngine('wasm', { threads: 1 })));
@@ -171,14 +184,21 @@ describe('a checkpointed run', () => {
 
   it('with pins, prunes, fine-tuning and baselines has the bits of one without, cut and resumed or not', async function () {
     this.timeout(120_000);
-    const runs: unknown[][] = [];
+    const runs: RunEvent[][] = [];
     for (const checkpointing of [false, true]) {
       const bench = await RunBench.make(runPlan(settings(checkpointing)));
       assert.deepEqual(await bench.run(controls()), { status: 'done' });
-      runs.push(bits(await bench.events()));
+      runs.push(bits(await bench.events()) as RunEvent[]);
       await bench.remove();
     }
-    assert.deepEqual(runs[1], runs[0]);
+    assert.deepEqual(withoutCosts(runs[1]!), withoutCosts(runs[0]!));
+    const [plain, checkpointed] = runs.map(costs);
+    assert.ok(plain!.length > 2 && plain!.every((flops) => flops > 0));
+    assert.deepEqual(
+      checkpointed!.map((flops) => 3 * flops),
+      plain!.map((flops) => 4 * flops),
+      'one more forward pass is counted',
+    );
 
     const bench = await RunBench.make(runPlan(settings(true)));
     const watched = controls();
@@ -191,7 +211,7 @@ describe('a checkpointed run', () => {
     });
     assert.equal(cut, 'cut');
     assert.deepEqual(await bench.run({}, true), { status: 'done' });
-    assert.deepEqual(bits(await bench.events()), runs[0]);
+    assert.deepEqual(bits(await bench.events()), runs[1]);
     await bench.remove();
   });
 });
