@@ -3,17 +3,20 @@ import type { Problem } from '../contract/problem';
 import type { ConfigDocument, Path } from './configDocument';
 import { readDocument } from './configDocument';
 import type { Config } from './schema';
-import { configSchema } from './schema';
+import { configSchema, MAX_BLOCKS } from './schema';
 import type { SchemaFinding } from './schemaProblems';
 import { laterFindings, schemaFindings } from './schemaProblems';
 
 export interface ParsedConfig {
-  /** `undefined` when what must be there is missing; otherwise the config without its faulty entries. */
+  /**
+   * The config without its faulty entries, and with placeholders where a required one is faulty or missing; `undefined`
+   * when there is nothing to go by (no components).
+   */
   readonly value: Config | undefined;
   /** In the order of the text. */
   readonly problems: readonly Problem[];
   readonly document: ConfigDocument;
-  /** Entries that are written but were left out of `value`. */
+  /** Entries of which `value` says nothing: written but left out, or a placeholder. */
   readonly stripped: readonly Path[];
 }
 
@@ -23,11 +26,12 @@ const MAX_PROBLEMS = 200;
 
 export function parseConfig(text: string): ParsedConfig {
   const document = readDocument(text);
+  const placeholders: Path[] = [];
   const result = (value: Config | undefined, findings: readonly SchemaFinding[]): ParsedConfig => ({
     value,
     problems: inTextOrder([...document.problems, ...findings.map(({ problem }) => problem)]),
     document,
-    stripped: findings.flatMap(({ strip }) => (strip ? [strip] : [])),
+    stripped: [...findings.flatMap(({ strip }) => (strip ? [strip] : [])), ...placeholders],
   });
   const { data } = document;
   if (!document.yaml) return result(undefined, []);
@@ -53,8 +57,10 @@ export function parseConfig(text: string): ParsedConfig {
     // Neither does a key that is missing say anything beside a text that isn't whole YAML.
     const sayMissing = round === 0 && !hasSyntaxErrors(document);
     findings.push(...(sayMissing ? found : found.filter(({ strip }) => strip)));
-    if (strips.length === 0) break;
-    understood = without(understood, strips);
+    const before = placeholders.length;
+    understood =
+      strips.length > 0 ? without(understood, strips) : withPlaceholders(understood, placeholders);
+    if (strips.length === 0 && placeholders.length === before) break;
   }
   return result(undefined, findings);
 }
@@ -85,6 +91,40 @@ export function inTextOrder(problems: readonly Problem[]): readonly Problem[] {
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** What stands for a required entry while its own fault is said: nothing else is to be wrong because of it. */
+const PLACEHOLDERS: readonly (readonly [path: Path, value: unknown])[] = [
+  [['manticore'], 1],
+  [['hybrid'], {}],
+  [['hybrid', 'blocks'], MAX_BLOCKS],
+  [['data'], {}],
+  [['data', 'train'], {}],
+  [['data', 'context'], 1],
+  [['search'], {}],
+  [['search', 'steps'], 1],
+  [['finetune', 'steps'], 1],
+];
+
+/** `data` with placeholders where a required entry is not there; their paths go into `added`. */
+function withPlaceholders(data: unknown, added: Path[]): unknown {
+  return PLACEHOLDERS.reduce((config, [path, value]) => {
+    const [key, inner] = path;
+    if (!isMapping(config) || key === undefined) return config;
+    const outer = config[key];
+    if (
+      inner === undefined ? outer !== undefined : !isMapping(outer) || Object.hasOwn(outer, inner)
+    )
+      return config;
+    added.push(path);
+    return {
+      ...config,
+      [key]: inner === undefined ? value : { ...(outer as object), [inner]: value },
+    };
+  }, data);
+}
+
+const isMapping = (value: unknown): value is Record<string, unknown> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 /** `data` without the entries at `paths`. */
 function without(data: unknown, paths: readonly Path[]): unknown {

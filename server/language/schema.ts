@@ -16,6 +16,8 @@ const byteSize = z
   .regex(/^\d+(\.\d+)?\s*[KMGT]i?B$/)
   .describe('a size such as `4 GB`');
 
+export const MAX_BLOCKS = 1024;
+
 /** Largest whole number that is exact. */
 const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
@@ -55,7 +57,7 @@ const mixtureSchema = z.strictObject({
 });
 
 const hybridSchema = z.strictObject({
-  blocks: count.max(1024).describe('Number of Manticore blocks N.'),
+  blocks: count.max(MAX_BLOCKS).describe('Number of Manticore blocks N.'),
   tokenizer: component
     .optional()
     .describe('The component whose tokenizer the hybrid uses; default the first.'),

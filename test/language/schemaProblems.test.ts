@@ -229,6 +229,41 @@ describe('what YAML itself refuses', () => {
     );
   });
 
+  it('a required entry that is wrong or missing hides nothing else', async () => {
+    const codes = async (text: string) => (await problemsOf(text)).map(({ code }) => code);
+    const elsewhere = {
+      components: '  neox: { source: ./neox }\n  mamba: { source: ./mambo }',
+      hybrid:
+        '  blocks: 2\n  mixture:\n    9: { pin: neox }\n    1: { pin: { neox: 0.5, mamba: 0.4 } }',
+    };
+    const others = ['missing-model', 'block-above-count', 'pin-sum'];
+    assert.deepEqual(await codes(quickConfig(elsewhere)), others);
+    assert.deepEqual(await codes(quickConfig({ ...elsewhere, search: '  steps: -5' })), [
+      ...others,
+      'wrong-value',
+    ]);
+    assert.deepEqual(await codes(quickConfig({ ...elsewhere, data: '  context: 16' })), [
+      ...others,
+      'missing-key',
+    ]);
+    assert.deepEqual(await codes(quickConfig({ ...elsewhere, rest: 'finetune: {}' })), [
+      ...others,
+      'missing-key',
+    ]);
+    // As it is typed from the top.
+    assert.deepEqual(await codes('manticore: 1\ncomponents:\n  mamba: { source: ./mambo }\n'), [
+      'missing-key',
+      'missing-key',
+      'missing-key',
+      'missing-model',
+    ]);
+    // What a placeholder stands for is at fault nowhere.
+    assert.deepEqual(
+      await codes(quickConfig({ hybrid: '  blocks: many\n  mixture:\n    3: { pin: neox }' })),
+      ['wrong-type'],
+    );
+  });
+
   it('two documents', async () => {
     const codes = (await problemsOf(`${quickConfig()}---\na: 1\n`)).map(({ code }) => code);
     assert.deepEqual(codes, ['several-documents']);
