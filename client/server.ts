@@ -6,12 +6,11 @@ import {
   type Event,
   type LogOutputChannel,
 } from 'vscode';
-import {
+import type * as languageClient from 'vscode-languageclient/node';
+import type {
+  DocumentSelector,
   LanguageClient,
-  State,
-  TransportKind,
-  type DocumentSelector,
-  type LanguageClientOptions,
+  LanguageClientOptions,
 } from 'vscode-languageclient/node';
 import type {
   ClientNotifications,
@@ -28,26 +27,47 @@ function documentSelector(): DocumentSelector {
   return [...schemes].map((scheme) => ({ scheme, language: 'manticore' }));
 }
 
+type ClientLibrary = typeof languageClient;
+
 export class ServerConnection implements Disposable {
-  private readonly client: LanguageClient;
+  private client: LanguageClient | undefined;
+  /** The same, for what may be asked before it is there. */
+  private readonly made: Promise<LanguageClient>;
   private readonly owned = new DisposableList();
   private readonly emitters = new Map<keyof ServerNotifications, EventEmitter<never>>();
   private readonly started = this.owned.add(new EventEmitter<void>());
   private readonly stateChanged = this.owned.add(
     new EventEmitter<'starting' | 'running' | 'stopped'>(),
   );
+  private make: (library: ClientLibrary) => void = () => undefined;
 
   /** The server listens, for the first time or again after a crash or restart: what was watched must be asked for anew. */
   readonly onDidStart: Event<void> = this.started.event;
   readonly onDidChangeState: Event<'starting' | 'running' | 'stopped'> = this.stateChanged.event;
 
   constructor(
-    serverModule: string,
+    private readonly serverModule: string,
     private readonly log: LogOutputChannel,
   ) {
+    this.made = new Promise((resolve) => {
+      this.make = (library) => {
+        this.client ??= this.clientOf(library);
+        resolve(this.client);
+      };
+    });
+    this.owned.add(
+      workspace.onDidGrantWorkspaceTrust(() => this.notify('manticore/trusted', null)),
+    );
+  }
+
+  private clientOf({
+    LanguageClient: Client,
+    State,
+    TransportKind,
+  }: ClientLibrary): LanguageClient {
     const options: LanguageClientOptions = {
       documentSelector: documentSelector(),
-      outputChannel: log,
+      outputChannel: this.log,
       // A function: a server that starts again after trust was granted must know.
       initializationOptions: (): ServerOptions => ({ trusted: workspace.isTrusted }),
       // Six starts in a row, then it stays down until "Restart Language Server".
@@ -55,34 +75,46 @@ export class ServerConnection implements Disposable {
       diagnosticCollectionName: 'manticore',
     };
     const node = {
-      module: serverModule,
+      module: this.serverModule,
       transport: TransportKind.ipc,
-      // Each check leaves garbage, of which the defaults would keep tens of megabytes while nobody types.
-      options: { execArgv: ['--max-semi-space-size=2', '--heap-growing-percent=50'] },
+      // Each check leaves garbage, of which the default would keep tens of megabytes while nobody types.
+      options: { execArgv: ['--max-semi-space-size=2'] },
     };
-    this.client = new LanguageClient(
+    const client = new Client(
       'manticore',
       'Manticore',
       { run: node, debug: { ...node, options: { execArgv: ['--nolazy', '--inspect=0'] } } },
       options,
     );
-    this.owned.add(this.client.onDidChangeState(({ newState }) => this.stateIs(newState)));
+    const names = new Map([
+      [State.Starting, 'starting'],
+      [State.Running, 'running'],
+      [State.Stopped, 'stopped'],
+      [State.StartFailed, 'stopped'],
+    ] as const);
     this.owned.add(
-      workspace.onDidGrantWorkspaceTrust(() => this.notify('manticore/trusted', null)),
+      client.onDidChangeState(({ newState }) => this.stateIs(names.get(newState) ?? 'stopped')),
     );
+    return client;
   }
 
-  /** Begins to start the server; nobody waits for it. */
+  /** Begins to start the server; nobody waits for it. Its library is loaded now, and not while the editor activates. */
   start(): void {
-    this.client.start().catch((error: unknown) => {
+    this.startClient().catch((error: unknown) => {
       this.log.error('The language server did not start.', String(error));
     });
   }
 
+  private async startClient(): Promise<void> {
+    this.make(await import('vscode-languageclient/node'));
+    // Who listens already is registered before the server says its first word.
+    await (await this.made).start();
+  }
+
   /** Ends the server and starts it again. Searches go on: they are processes of their own. */
   async restart(): Promise<void> {
-    if (this.client.needsStop()) await this.client.restart();
-    else await this.client.start();
+    if (this.client?.needsStop()) await this.client.restart();
+    else await this.startClient();
   }
 
   /** @throws what the server threw (a bug), a cancellation, or that the server is gone. */
@@ -91,9 +123,10 @@ export class ServerConnection implements Disposable {
     params: EditorRequests[M][0],
     token?: CancellationToken,
   ): Promise<EditorRequests[M][1]> {
+    const client = await this.made;
     return token === undefined
-      ? this.client.sendRequest<EditorRequests[M][1]>(method, params)
-      : this.client.sendRequest<EditorRequests[M][1]>(method, params, token);
+      ? client.sendRequest<EditorRequests[M][1]>(method, params)
+      : client.sendRequest<EditorRequests[M][1]>(method, params, token);
   }
 
   /** Any number of listeners: the library itself keeps one handler a method, so this hands on what that one gets. */
@@ -105,9 +138,9 @@ export class ServerConnection implements Disposable {
     if (emitter === undefined) {
       const created = this.owned.add(new EventEmitter<ServerNotifications[M]>());
       this.emitters.set(method, created as EventEmitter<never>);
-      this.owned.add(
-        this.client.onNotification(method, (params: ServerNotifications[M]) =>
-          created.fire(params),
+      this.whenMade((client) =>
+        this.owned.add(
+          client.onNotification(method, (params: ServerNotifications[M]) => created.fire(params)),
         ),
       );
       emitter = created;
@@ -115,39 +148,34 @@ export class ServerConnection implements Disposable {
     return emitter.event(listener);
   }
 
+  private whenMade(act: (client: LanguageClient) => void): void {
+    this.made.then(act).catch((error: unknown) => this.log.error(String(error)));
+  }
+
   private notify<M extends keyof ClientNotifications>(
     method: M,
     params: ClientNotifications[M],
   ): void {
-    if (!this.client.isRunning()) return;
+    if (!this.client?.isRunning()) return;
     this.client.sendNotification(method, params).catch((error: unknown) => {
       this.log.warn(`${method} was not sent: ${String(error)}`);
     });
   }
 
-  private stateIs(state: State): void {
-    switch (state) {
-      case State.Starting:
-        this.stateChanged.fire('starting');
-        return;
-      case State.Running:
-        this.log.info('The language server listens.');
-        // Trust that was granted while it started.
-        if (workspace.isTrusted) this.notify('manticore/trusted', null);
-        this.stateChanged.fire('running');
-        this.started.fire();
-        return;
-      case State.Stopped:
-      case State.StartFailed:
-        this.stateChanged.fire('stopped');
-        return;
+  private stateIs(state: 'starting' | 'running' | 'stopped'): void {
+    if (state === 'running') {
+      this.log.info('The language server listens.');
+      // Trust that was granted while it started.
+      if (workspace.isTrusted) this.notify('manticore/trusted', null);
     }
+    this.stateChanged.fire(state);
+    if (state === 'running') this.started.fire();
   }
 
   /** Resolves when the server has ended. */
   async stop(): Promise<void> {
     this.owned.dispose();
-    await this.client.dispose();
+    await this.client?.dispose();
   }
 
   dispose(): void {

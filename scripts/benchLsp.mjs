@@ -26,7 +26,7 @@ const WARM_UP = 20;
 
 const { values: options } = parseArgs({ options: { json: { type: 'boolean', default: false } } });
 ensureInstalled();
-ensureBuilt();
+ensureBuilt({ tests: false });
 
 /** Two pretrained components, twenty from scratch, every block with weights of its own: all checks and the plan run. */
 function longConfig() {
@@ -97,7 +97,7 @@ for (const part of ['models', 'data']) {
   cpSync(path.join('examples', part), path.join(folder, part), { recursive: true });
 }
 // With the flags that client/server.ts gives it.
-const flags = ['--max-semi-space-size=2', '--heap-growing-percent=50'];
+const flags = ['--max-semi-space-size=2'];
 const server = spawn(process.execPath, [...flags, 'dist/lsp.js', '--stdio'], {
   stdio: ['pipe', 'pipe', 'inherit'],
 });

@@ -178,13 +178,13 @@ describe('manticore resume', () => {
       assert.match(stopped.out, /^stop: applied after step \d+\.\n$/);
       const said = await cli.ended;
       assert.equal(said.code, 130);
-      const last = eventsIn(said.out).at(-1);
+      const last = eventsIn(said.out).at(-1)!;
       assert.equal(last.type === 'finished' && last.status, 'stopped');
       assert.equal(await runState(dir), 'stopped');
       // The step that the stop met, in whatever stage the run had reached by then.
       const before = await rawEvents(dir);
       const met = before.findLast((event) => event.type === 'step')!;
-      const kept = ofType(before, 'checkpoint').at(-1);
+      const kept = ofType(before, 'checkpoint').at(-1)!;
       const [resumed] = ofType(await resumeToEnd(dir), 'resumed');
       const step = Number(/step (\d+)/.exec(stopped.out)![1]);
       if (args.length > 0) assert.equal(resumed!.fromStep, step);
