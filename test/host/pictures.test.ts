@@ -1,5 +1,7 @@
 /** The extension in the four kinds of themes, as pictures for who looks; and how long a user waits, as numbers, never asserted. */
 import assert from 'node:assert/strict';
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import { configName, layQuickstart, longSearch } from './quickstart';
 import { newestRun, stepBeyond } from './runFolders';
 import { inVsCode } from './scene';
@@ -34,12 +36,14 @@ function watchKeystroke(): void {
 
 inVsCode('pictures', { installed: true, isPath: true }, (scene) => {
   let weights: Weights;
+  let folder: string;
 
   before(async () => {
     const { workbench } = scene();
-    const folder = await layQuickstart(scene(), 'quickstart', {
+    folder = await layQuickstart(scene(), 'quickstart', {
       ...longSearch,
       'search.alphaLearningRate': 0.01,
+      'hybrid.mixture': { 1: {}, 2: {}, 3: {}, 4: {} },
     });
     weights = new Weights(workbench);
     await workbench.page.setViewportSize({ width: 1680, height: 1050 });
@@ -68,6 +72,28 @@ inVsCode('pictures', { installed: true, isPath: true }, (scene) => {
       await scene().picture(`theme-${name}`);
     });
   }
+
+  it('without hints and without marks where their settings say so', async () => {
+    const { workbench } = scene();
+    await workbench.openFile(configName);
+    const hint = workbench.editor.locator('.view-line', { hasText: /neox.*mamba/ });
+    const mark = workbench.editor.locator('.glyph-margin-widgets .cgmr');
+    const change = async (settings: Readonly<Record<string, boolean>>): Promise<void> => {
+      const file = path.join(folder, '.vscode', 'settings.json');
+      await mkdir(path.dirname(file), { recursive: true });
+      await writeFile(file, JSON.stringify(settings));
+    };
+    await hint.first().waitFor();
+    await mark.first().waitFor();
+    await change({ 'manticore.inlayHints.enabled': false });
+    await hint.first().waitFor({ state: 'detached' });
+    await mark.first().waitFor();
+    await change({ 'manticore.inlayHints.enabled': false, 'manticore.decorations.enabled': false });
+    await mark.first().waitFor({ state: 'detached' });
+    await change({});
+    await hint.first().waitFor();
+    await mark.first().waitFor();
+  });
 
   it('waits (numbers, no test of them)', async () => {
     const { workbench } = scene();
