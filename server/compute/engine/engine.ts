@@ -30,6 +30,11 @@ export interface Engine {
   /** Most bytes in use since the engine was opened or `resetPeak` was called. */
   peakBytes(): number;
   resetPeak(): void;
+  /**
+   * Waits until the device has done all that was asked of it. Absent where a kernel that fails throws at once.
+   * @throws EngineError when any of it failed since the last call: a kernel, memory, a lost device
+   */
+  settled?(): Promise<void>;
   /** Frees everything; tensors of this engine are gone. */
   dispose(): void;
 }
