@@ -1,9 +1,10 @@
 /** The `wasm` engine: opens the backend and makes it tfjs's current one. */
-import { availableParallelism, cpus } from 'node:os';
+import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Engine, EngineOptions } from '../engine';
 import { registerUpdateKernels } from '../update';
 import { BACKEND_NAME, WasmBackend } from './backend';
+import { physicalCores } from './cores';
 import { registerFusedKernels } from './fusedKernels';
 import { LARGEST_MEMORY } from './heap';
 import { registerSequenceKernels } from './sequenceKernels';
@@ -30,7 +31,7 @@ const openBackend = () => tf.findBackend(BACKEND_NAME) as tf.KernelBackend | nul
 /** @throws EngineError `not-available` when Node can't run the kernels */
 export async function openWasm(options: EngineOptions = {}): Promise<Engine> {
   const { memoryLimitBytes = LARGEST_MEMORY, tier } = options;
-  const threads = Math.min(options.threads ?? availableParallelism(), MOST_THREADS);
+  const threads = Math.min(options.threads ?? physicalCores(), MOST_THREADS);
   const backend = new WasmBackend({ threads, memoryLimitBytes, ...(tier && { tier }) });
   registerKernelsOnce();
   // One at a time: tfjs knows a backend by its name.
