@@ -53,8 +53,8 @@ function registerLinear(): void {
   });
   register(LINEAR_GRAD_INPUT, ({ inputs, attrs, backend }) => {
     const { dy, w } = inputs as { dy: Info; w: Info };
-    const n = widthOf(dy);
-    const k = sizeOf(w.shape) / Math.max(1, n);
+    const [outer, inner] = w.shape as [number, number];
+    const [n, k] = attrs['transposed'] === true ? [outer, inner] : [inner, outer];
     const out = backend.output([...dy.shape.slice(0, -1), k]);
     multiply(backend, {
       a: { at: backend.address(dy), row: n, column: 1 },
