@@ -35,9 +35,10 @@ export function causalConv(
   const before = options.previous ?? tf.zeros([b, k - 1, c]);
   const padded = tf.concat([before, x], 1); // [b, k−1+l, c]
   const taps = tf.reshape(w, [c, k]);
-  let y: tf.Tensor | undefined = bias && tf.reshape(bias, [1, 1, c]);
+  let y = bias;
   for (let j = 0; j < k; j++) {
-    const tap = tf.reshape(tf.slice(taps, [0, j], [c, 1]), [1, 1, c]);
+    // [c], not [1, 1, c]: tfjs's gradient of a product does not sum over an axis of length 0 that was 1.
+    const tap = tf.reshape(tf.slice(taps, [0, j], [c, 1]), [c]);
     const term = tf.mul(tf.slice(padded, [0, j, 0], [b, l, c]), tap); // [b, l, c]
     y = y ? tf.add(y, term) : term;
   }
