@@ -15,7 +15,7 @@ import {
   selectiveScan,
   selectiveScanWithState,
 } from '../../../server/compute/engine/kernels/selectiveScan';
-import { randomValues } from './random';
+import { randomValues } from './conformance/random';
 
 type Reference = (...inputs: Float64Array[]) => Float64Array;
 

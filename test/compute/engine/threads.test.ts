@@ -13,11 +13,11 @@ import { selectiveScan } from '../../../server/compute/engine/kernels/selectiveS
 import { squaredNorm } from '../../../server/compute/engine/update';
 import { availableTiers } from '../../../server/compute/engine/wasm/tiers';
 import { openWasm } from '../../../server/compute/engine/wasm/openWasm';
-import { randomValues } from './random';
+import { randomValues } from './conformance/random';
 
 /** One step whose products, rows and sequences make many chunks: the loss, the norm and every gradient. */
-function step(): number[] {
-  return tf.tidy(() => {
+async function step(): Promise<number[]> {
+  const results = tf.tidy(() => {
     const [b, l, d, V, n] = [4, 65, 66, 301, 5];
     const shapes = [[V, d], [d], [d], [3 * d, d], [d, 1, 4], [d, n], [2 * n, d], [d]];
     const variables = shapes.map((shape, i) =>
@@ -47,12 +47,13 @@ function step(): number[] {
       const logits = linear(tf.mul(y, silu(x)), table, undefined, { transposed: true });
       return crossEntropy(tf.reshape(logits, [b * l, V]), targets, { ignore: -100 }).loss;
     }, variables);
-    const whole = grads.map((grad) => grad!);
-    const norm = squaredNorm(whole);
-    const numbers = [value, ...whole].flatMap((t) => Array.from(t.dataSync()));
     variables.forEach((variable) => variable.dispose());
-    return [norm, ...numbers];
+    return [value, ...grads.map((grad) => grad!)];
   });
+  const norm = await squaredNorm(results.slice(1));
+  const numbers = results.flatMap((tensor) => Array.from(tensor.dataSync()));
+  tf.dispose(results);
+  return [norm, ...numbers];
 }
 
 describe('threads of the wasm engine', () => {
@@ -64,7 +65,7 @@ describe('threads of the wasm engine', () => {
         const engine = await openWasm({ tier, threads });
         assert.equal(engine.threads, threads);
         // Again and again: workers join in at different moments.
-        for (let round = 0; round < 4; round++) results.push(step());
+        for (let round = 0; round < 4; round++) results.push(await step());
         engine.dispose();
       }
       assert.ok(results[0]!.every(Number.isFinite));

@@ -1,0 +1,51 @@
+/** Gate, mixture and width of a Manticore block, and dropout. */
+import {
+  blend,
+  cutTo,
+  padTo,
+  weightedSum,
+} from '../../../../../server/compute/engine/kernels/blend';
+import { dropout } from '../../../../../server/compute/engine/kernels/dropout';
+import { caseList } from './case';
+
+const { cases, add } = caseList();
+export { cases as mixtureCases };
+
+for (const [l, dx, dp, width] of [
+  [7, 7, 7, 7],
+  [7, 33, 7, 33],
+  [7, 7, 33, 33],
+  [7, 33, 33, 7],
+  [7, 33, 130, 7],
+  [7, 1, 1, 130],
+  [65, 257, 65, 130],
+  [0, 5, 3, 9],
+] as const) {
+  add(`blend l=${l} ${dx} ${dp} → ${width}`, [[2, l, dx], [2, l, dp], []], (x, p, a) =>
+    blend(x, p, a, width),
+  );
+  add(`blend l=${l} ${dx} alone (beside ${dp}) → ${width}`, [[2, l, dx], []], (x, a) =>
+    blend(x, undefined, a, width),
+  );
+}
+for (const [l, width] of [
+  [7, 33],
+  [65, 257],
+  [0, 5],
+] as const) {
+  add(
+    `weightedSum l=${l} ${width}`,
+    [[2, l, width], [2, l, width], [2, l, width], [], [], []],
+    (...all) => weightedSum(all.slice(0, 3), all.slice(3)),
+  );
+}
+add('weightedSum of one', [[2, 7, 33], []], (z, a) => weightedSum([z], [a]));
+add('padTo', [[2, 7, 5]], (x) => padTo(x, 33));
+add('cutTo', [[2, 7, 33]], (x) => cutTo(x, 5));
+for (const shape of [
+  [7, 33],
+  [2, 65, 257],
+  [0, 3],
+]) {
+  add(`dropout [${String(shape)}]`, [shape], (x) => dropout(x, { rate: 0.25, key: 99 }));
+}

@@ -1,0 +1,86 @@
+/** The engines that this machine opens, and one test body for all of them. */
+import { openEngine, type Engine } from '../../../../server/compute/engine/engine';
+import { EngineError } from '../../../../server/compute/engine/errors';
+import { availableTiers } from '../../../../server/compute/engine/wasm/tiers';
+import { openWasm } from '../../../../server/compute/engine/wasm/openWasm';
+import type { EngineName } from '../../../../server/contract/engine';
+
+export interface EngineUnderTest {
+  /** As the report names it. */
+  readonly title: string;
+  readonly name: EngineName;
+  readonly open: () => Promise<Engine>;
+  /** Why it can't be opened here. */
+  readonly missing?: string;
+}
+
+/** Engines that must be there: `MANTICORE_ENGINES_REQUIRED=webgpu,tensorflow`. */
+const required = new Set((process.env['MANTICORE_ENGINES_REQUIRED'] ?? '').split(','));
+
+const oracle: EngineUnderTest = { title: 'cpu', name: 'cpu', open: () => openEngine('cpu') };
+
+const tiers: readonly EngineUnderTest[] = availableTiers().map((tier) => ({
+  title: `wasm, ${tier}`,
+  name: 'wasm',
+  open: () => openWasm({ tier }),
+}));
+
+const fastest: EngineUnderTest = { title: 'wasm', name: 'wasm', open: () => openEngine('wasm') };
+
+/** Opened once while the tests are loaded, so that the report tells which are missing and why. */
+async function optional(name: 'webgpu' | 'tensorflow'): Promise<EngineUnderTest> {
+  const open = () => openEngine(name);
+  try {
+    const engine = await open();
+    engine.dispose();
+    return { title: name, name, open };
+  } catch (error) {
+    if (!(error instanceof EngineError)) throw error;
+    return { title: name, name, open, missing: error.message };
+  }
+}
+
+const devices = [await optional('webgpu'), await optional('tensorflow')];
+
+/** Which engines a test body is for. */
+const groups = {
+  /** All but the oracle: what is compared with it. */
+  compared: [...tiers, ...devices],
+  /** All, the oracle too. */
+  all: [oracle, ...tiers, ...devices],
+  /** All, with the fastest tier alone: what tests models rather than kernels. */
+  each: [oracle, fastest, ...devices],
+  /** Those whose sums have one order whatever the moment: the same numbers give the same bits. */
+  sameBits: [oracle, ...tiers],
+} as const;
+
+/**
+ * `body` as a suite of its own on each engine, which is open while its tests run. An engine that is missing is one pending
+ * test with the reason, or a failure where it is required.
+ */
+export function onEachEngine(
+  group: keyof typeof groups,
+  body: (engine: () => Engine, subject: EngineUnderTest) => void,
+): void {
+  for (const subject of groups[group]) {
+    describe(`on ${subject.title}`, () => {
+      if (subject.missing !== undefined) {
+        const isThere = it(`opens: ${subject.missing}`, () => {
+          throw new Error(`required, but missing: ${subject.missing!}`);
+        });
+        if (!required.has(subject.name)) isThere.pending = true;
+        return;
+      }
+      let engine: Engine | undefined;
+      before(async () => {
+        engine = await subject.open();
+      });
+      afterEach(async () => {
+        // A device hears of a failed kernel late: the case that ran it is the one that must fail.
+        await engine?.settled?.();
+      });
+      after(() => engine?.dispose());
+      body(() => engine!, subject);
+    });
+  }
+}
