@@ -86,7 +86,7 @@ async function measuredPeak(engine: Engine, plan: Plan): Promise<number> {
   const batch = { sequences: search.batch, length: context, ids, targets: ids, scored: size };
   engine.resetPeak();
   for (let step = 1; step <= 2; step++) {
-    trainingStep({
+    await trainingStep({
       model: hybrid,
       alphaTensors,
       adamw,
@@ -101,7 +101,7 @@ async function measuredPeak(engine: Engine, plan: Plan): Promise<number> {
       alphaLearningRate: search.alphaLearningRate,
     });
   }
-  hybrid.score(
+  await hybrid.score(
     batch,
     plan.blocks.map(({ initial }) => initial),
   );

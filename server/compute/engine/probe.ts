@@ -15,16 +15,16 @@ const engines: readonly EngineName[] = ['tensorflow', 'webgpu', 'wasm', 'cpu'];
 const BUDGET = 150;
 
 /** Fewest seconds that one call of each took; in turns, so that what else the machine does hits all alike. */
-function bestSeconds(works: readonly (() => void)[]): number[] {
-  works.forEach((work) => work());
+async function bestSeconds(works: readonly (() => void | Promise<void>)[]): Promise<number[]> {
+  for (const work of works) await work();
   const best = works.map(() => Infinity);
   const start = performance.now();
   do {
-    works.forEach((work, i) => {
+    for (const [i, work] of works.entries()) {
       const before = performance.now();
-      work();
+      await work();
       best[i] = Math.min(best[i]!, performance.now() - before);
-    });
+    }
   } while (performance.now() - start < BUDGET * works.length);
   return best.map((milliseconds) => milliseconds / 1000);
 }
@@ -32,17 +32,22 @@ function bestSeconds(works: readonly (() => void)[]): number[] {
 interface Work {
   /** 10⁹ floating-point operations of one run. */
   readonly gflop: number;
-  readonly run: () => void;
+  readonly run: () => void | Promise<void>;
+}
+
+/** Computes, and reads the one entry that `work` gives: engines answer before they are done. */
+async function finish(work: () => tf.Tensor): Promise<void> {
+  const entry = tf.tidy(work);
+  try {
+    await entry.data();
+  } finally {
+    entry.dispose();
+  }
 }
 
 /** A square matrix product of `a` and `c`. */
 function productWork(a: tf.Tensor2D, c: tf.Tensor2D): Work {
-  const run = () => {
-    const product = tf.matMul(a, c);
-    // Reading one entry waits for engines that answer before they are done.
-    tf.tidy(() => tf.slice(product, [0, 0], [1, 1]).dataSync());
-    product.dispose();
-  };
+  const run = () => finish(() => tf.slice(tf.matMul(a, c), [0, 0], [1, 1]));
   return { gflop: (2 * a.shape[0] ** 3) / 1e9, run };
 }
 
@@ -64,16 +69,13 @@ function peakWork(backend: WasmBackend, threads: number): Work {
 }
 
 /** Gigabytes a second read and written by a copy of 32 MiB. */
-function copyRate(): number {
+async function copyRate(): Promise<number> {
   const count = 2 ** 23;
   const x = tf.zeros([count]);
-  const [seconds] = bestSeconds([
-    () => {
-      const y = tf.concat([tf.slice(x, [1], [count - 1]), tf.slice(x, [0], [1])]);
-      tf.tidy(() => tf.slice(y, [0], [1]).dataSync());
-      y.dispose();
-    },
-  ]) as [number];
+  const copied = () => tf.concat([tf.slice(x, [1], [count - 1]), tf.slice(x, [0], [1])]);
+  const [seconds] = (await bestSeconds([() => finish(() => tf.slice(copied(), [0], [1]))])) as [
+    number,
+  ];
   x.dispose();
   // The slice and the concatenation each read and write every byte.
   return (4 * 4 * count) / seconds / 1e9;
@@ -83,7 +85,9 @@ function copyRate(): number {
  * GFLOP/s of a matrix product, and of what the engine's instructions can reach where that can be measured alone. Neither
  * is bent to fit the other: on a machine that does other things a share above 1 says that the measurement was disturbed.
  */
-function rates(engine: Engine): Pick<MeasuredEngine, 'gflops' | 'peakGflops' | 'peakShare'> {
+export async function rates(
+  engine: Engine,
+): Promise<Pick<MeasuredEngine, 'gflops' | 'peakGflops' | 'peakShare'>> {
   const backend = tf.backend();
   const size = engine.name === 'cpu' ? 128 : 512;
   const factor = (seed: number) =>
@@ -91,7 +95,7 @@ function rates(engine: Engine): Pick<MeasuredEngine, 'gflops' | 'peakGflops' | '
   const factors = [factor(1), factor(2)] as const;
   const works = [productWork(...factors)];
   if (backend instanceof WasmBackend) works.push(peakWork(backend, engine.threads));
-  const seconds = bestSeconds(works.map(({ run }) => run));
+  const seconds = await bestSeconds(works.map(({ run }) => run));
   tf.dispose([...factors]);
   const [gflops, peakGflops = null] = works.map(({ gflop }, i) => gflop / seconds[i]!) as [
     number,
@@ -104,8 +108,8 @@ async function measure(engine: Engine): Promise<MeasuredEngine> {
   const error = await selfCheckError();
   return {
     ...{ name: engine.name, available: true, device: engine.device, version: engine.version },
-    ...{ threads: engine.threads, tier: engine.tier, ...rates(engine) },
-    ...{ copyGBs: tf.tidy(copyRate), selfCheckError: error },
+    ...{ threads: engine.threads, tier: engine.tier, ...(await rates(engine)) },
+    ...{ copyGBs: await copyRate(), selfCheckError: error },
   };
 }
 
@@ -114,7 +118,7 @@ export async function probeEngines(): Promise<EngineReport[]> {
   const reports: EngineReport[] = [];
   for (const name of engines) {
     try {
-      const engine = await openEngine(name);
+      const engine = await openEngine(name, { measureAnew: true });
       reports.push(await measure(engine));
       engine.dispose();
     } catch (error) {

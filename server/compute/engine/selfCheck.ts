@@ -101,30 +101,41 @@ function stateSpaceBlock(w: Weights, x: tf.Tensor): tf.Tensor {
 }
 
 /** What one step gives on the current backend: loss, gradients, their norm, and the weights after AdamW. */
-function step(): Float32Array[] {
+async function step(): Promise<Float32Array[]> {
   const w = weights();
   const variables = Object.values(w);
-  const { value, grads } = gradients(() => loss(w), variables);
-  const results = [value.dataSync<'float32'>(), ...grads.map((g) => g!.dataSync<'float32'>())];
-  results.push(Float32Array.of(squaredNorm(grads.map((g) => g!))));
-  const moments = variables.map((v) => [
-    tf.variable(tf.zerosLike(v)),
-    tf.variable(tf.zerosLike(v)),
-  ]);
-  const entries = variables.map((variable, i) => ({
-    ...{ value: variable, grad: grads[i]!, m: moments[i]![0]!, v: moments[i]![1]! },
-    ...{ step: 1, decay: 0.01 },
-  }));
-  adamwStep(entries, {
-    learningRate: 0.01,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-3,
-    gradScale: 0.5,
-  });
-  results.push(...variables.map((v) => v.dataSync<'float32'>()));
-  tf.dispose([value, ...grads.map((g) => g!), ...variables, ...moments.flat()]);
-  return results;
+  const held: tf.Tensor[] = [...variables];
+  try {
+    const { value, grads: made } = gradients(() => loss(w), variables);
+    const grads = made.map((grad) => grad!);
+    held.push(value, ...grads);
+    const results = await Promise.all([value, ...grads].map(valuesOf));
+    results.push(Float32Array.of(await squaredNorm(grads)));
+    const entries = variables.map((variable, i) => {
+      const [m, v] = [zerosLike(variable), zerosLike(variable)];
+      held.push(m, v);
+      return { value: variable, grad: grads[i]!, m, v, step: 1, decay: 0.01 };
+    });
+    adamwStep(entries, {
+      learningRate: 0.01,
+      beta1: 0.9,
+      beta2: 0.999,
+      epsilon: 1e-3,
+      gradScale: 0.5,
+    });
+    return [...results, ...(await Promise.all(variables.map(valuesOf)))];
+  } finally {
+    tf.dispose(held);
+  }
+}
+
+/** A copy: what an engine hands out may be its own memory. */
+async function valuesOf(tensor: tf.Tensor): Promise<Float32Array> {
+  return Float32Array.from(await tensor.data<'float32'>());
+}
+
+function zerosLike(tensor: tf.Tensor): tf.Variable {
+  return tf.tidy(() => tf.variable(tf.zerosLike(tensor)));
 }
 
 /** Largest |x − y| of an array over its largest |y|; NaN counts as infinite. */
@@ -142,10 +153,10 @@ function relativeDifference(actual: Float32Array, expected: Float32Array): numbe
  */
 export async function selfCheckError(): Promise<number> {
   const backend = tf.getBackend();
-  const actual = tf.tidy(step);
+  const actual = await step();
   await tf.setBackend('cpu');
   try {
-    const expected = tf.tidy(step);
+    const expected = await step();
     return expected.reduce(
       (most, values, i) => Math.max(most, relativeDifference(actual[i]!, values)),
       0,

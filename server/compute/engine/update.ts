@@ -1,10 +1,11 @@
 /** What an optimiser does to variables in place, in one pass over memory where the engine can. */
 import * as tf from '@tensorflow/tfjs-core';
+import { readScalars } from './read';
 
-/** What an engine may bring itself instead of the plain loops below. */
+/** What an engine may bring itself instead of the composites below. */
 export interface UpdateKernels {
   readonly accumulate: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
-  readonly squaredNorm: (tensors: readonly tf.Tensor[]) => number;
+  readonly squaredNorm: (tensors: readonly tf.Tensor[]) => Promise<number>;
   readonly adamw: (entries: readonly AdamwEntry[], options: AdamwOptions) => void;
 }
 
@@ -51,15 +52,19 @@ export function accumulateInto(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   return sum;
 }
 
-/** Σ over tensors of Σ x², in float64, in the order given. */
-export function squaredNorm(tensors: readonly tf.Tensor[]): number {
+/**
+ * Σ over tensors of Σ x², in the order given. An engine's own kernel sums in float64. Without one each tensor's sum is made
+ * where it lies, in float32, and what is added up in float64 are those sums, after one read of them all.
+ */
+export async function squaredNorm(tensors: readonly tf.Tensor[]): Promise<number> {
   const kernels = own();
   if (kernels) return kernels.squaredNorm(tensors);
-  let total = 0;
-  for (const tensor of tensors) {
-    for (const value of tensor.dataSync<'float32'>()) total += value * value;
+  const sums = tf.tidy(() => tensors.map((tensor) => tf.sum(tf.square(tensor))));
+  try {
+    return (await readScalars(sums)).reduce((total, sum) => total + sum, 0);
+  } finally {
+    tf.dispose(sums);
   }
-  return total;
 }
 
 /**
@@ -69,31 +74,24 @@ export function squaredNorm(tensors: readonly tf.Tensor[]): number {
 export function adamwStep(entries: readonly AdamwEntry[], options: AdamwOptions): void {
   const kernels = own();
   if (kernels) kernels.adamw(entries, options);
-  else for (const entry of entries) adamwPlain(entry, options);
+  else for (const entry of entries) adamwComposite(entry, options);
 }
 
-function adamwPlain({ value, grad, m, v, step, decay }: AdamwEntry, options: AdamwOptions): void {
-  const { learningRate, beta1, beta2, epsilon, gradScale } = options;
-  const values = value.dataSync<'float32'>().slice();
-  const grads = grad.dataSync<'float32'>();
-  const first = m.dataSync<'float32'>().slice();
-  const second = v.dataSync<'float32'>().slice();
+function adamwComposite(
+  { value, grad, m, v, step, decay }: AdamwEntry,
+  { learningRate, beta1, beta2, epsilon, gradScale }: AdamwOptions,
+): void {
   const stepSize = learningRate / (1 - beta1 ** step);
   const secondScale = Math.sqrt(1 - beta2 ** step);
-  const keep = 1 - learningRate * decay;
-  for (let i = 0; i < values.length; i++) {
-    const g = grads[i]! * gradScale;
-    first[i] = beta1 * first[i]! + (1 - beta1) * g;
-    second[i] = beta2 * second[i]! + (1 - beta2) * g * g;
-    const denominator = Math.sqrt(second[i]!) / secondScale + epsilon;
-    values[i] = values[i]! * keep - (stepSize * first[i]!) / denominator;
-  }
-  const assign = (variable: tf.Variable, data: Float32Array) => {
-    const fresh = tf.tensor(data, variable.shape);
-    variable.assign(fresh);
-    fresh.dispose();
-  };
-  assign(value, values);
-  assign(m, first);
-  assign(v, second);
+  tf.tidy(() => {
+    const g = tf.mul(grad, gradScale);
+    const first = tf.add(tf.mul(m, beta1), tf.mul(g, 1 - beta1));
+    const second = tf.add(tf.mul(v, beta2), tf.mul(tf.square(g), 1 - beta2));
+    const denominator = tf.add(tf.div(tf.sqrt(second), secondScale), epsilon);
+    const change = tf.div(tf.mul(first, stepSize), denominator);
+    // A variable takes over the values that it is assigned and lets its own go.
+    value.assign(tf.sub(tf.mul(value, 1 - learningRate * decay), change));
+    m.assign(first);
+    v.assign(second);
+  });
 }

@@ -70,8 +70,8 @@ export class ParameterStore {
   }
 
   /** A copy of the values. */
-  read(name: string): Float32Array {
-    return Float32Array.from(this.get(name).variable.dataSync<'float32'>());
+  async read(name: string): Promise<Float32Array> {
+    return Float32Array.from(await this.get(name).variable.data<'float32'>());
   }
 
   /** Replaces the values in place. @throws Error when the length differs */
@@ -88,19 +88,28 @@ export class ParameterStore {
   /**
    * Takes `component` out of `block` (from 0) and removes from memory what no longer is needed: its layers and
    * projectors there; the embedding table when block 1 goes, the head when the head's block goes (a tied table when both
-   * have gone). @returns the removed values by name, in order
+   * have gone). Nothing has changed when a read fails; until it is done the store is not to be used.
+   * @returns the removed values by name, in order
    */
-  park(component: number, block: number): Map<string, Float32Array> {
+  async park(component: number, block: number): Promise<Map<string, Float32Array>> {
     if (!this.isLive(component, block)) {
       throw new Error(`component ${component} isn't in block ${block + 1}`);
     }
     this.live[block]![component] = false;
+    const leaving = this.list().filter(
+      (parameter) => parameter.component === component && !this.isNeeded(parameter),
+    );
     const parked = new Map<string, Float32Array>();
-    for (const parameter of this.list()) {
-      if (parameter.component !== component || this.isNeeded(parameter)) continue;
-      parked.set(parameter.name, this.read(parameter.name));
-      parameter.variable.dispose();
-      this.held.delete(parameter.name);
+    try {
+      const values = await Promise.all(leaving.map(({ name }) => this.read(name)));
+      leaving.forEach(({ name }, i) => parked.set(name, values[i]!));
+    } catch (error) {
+      this.live[block]![component] = true;
+      throw error;
+    }
+    for (const { name, variable } of leaving) {
+      variable.dispose();
+      this.held.delete(name);
     }
     return parked;
   }

@@ -52,7 +52,7 @@ function tensorsOf({ model, adamw }: TrainedTensors): TensorToWrite[] {
       name: prefix + name,
       dtype: 'F32',
       shape: variable.shape,
-      data: () => from.dataSync<'float32'>(),
+      data: () => from.data<'float32'>(),
     });
     const moments = adamw.get(name);
     const value = entry(VALUE, variable);

@@ -25,7 +25,7 @@ export async function evaluate(
   let correct = 0;
   let scored = 0;
   for (const batch of batches.all()) {
-    const score = model.score(batch, alphas);
+    const score = await model.score(batch, alphas);
     lossSum += score.lossSum;
     correct += score.correct;
     scored += batch.scored;

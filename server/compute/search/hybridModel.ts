@@ -4,7 +4,8 @@ import type { Plan } from '../../contract/plan';
 import { hybridFlops } from '../../models/hybridCost';
 import type { HybridCostOptions } from '../../models/hybridCost';
 import { hybridTensors } from '../../models/hybridTensors';
-import { crossEntropy, scoreRows } from '../engine/kernels/crossEntropy';
+import { crossEntropy, countRows } from '../engine/kernels/crossEntropy';
+import { readScalars } from '../engine/read';
 import { architectureOf, buildHybrid, designOf } from '../hybrid/build';
 import type { BuildOptions, BuiltHybrid, ComponentSource } from '../hybrid/build';
 import { forward } from '../hybrid/hybrid';
@@ -98,19 +99,24 @@ function lossSum(
 }
 
 /** A batch's loss and hits at fixed α, without dropout and without a tape. */
-export function scoreHybrid(
+export async function scoreHybrid(
   hybrid: Hybrid,
   batch: Batch,
   alphas: readonly (readonly number[])[],
-): BatchScore {
-  return tf.tidy(() => {
+): Promise<BatchScore> {
+  const scores = tf.tidy(() => {
     const context = { training: false, dropoutKey: 0, checkpointing: true };
     const logits = flatLogits(hybrid, batch, constantRows(alphas), context);
     const targets = tf.tensor1d(batch.targets, 'int32');
     const { loss } = crossEntropy(logits, targets, { ignore: IGNORED });
-    const { correct } = scoreRows(logits, targets, { ignore: IGNORED });
-    return { lossSum: loss.dataSync()[0]!, correct };
+    return [loss, countRows(logits, targets, { ignore: IGNORED }).correct];
   });
+  try {
+    const [lossSum, correct] = (await readScalars(scores)) as [number, number];
+    return { lossSum, correct };
+  } finally {
+    tf.dispose(scores);
+  }
 }
 
 function flatLogits(

@@ -98,12 +98,8 @@ export class JobStarter {
     const alphas = discretise(alphasOf(found), finetune.alphas);
     if (finetune.weights === 'rewind') return this.fromPretrained(design, alphas);
     const model = await this.takeCarried(found, design.seed, from);
-    alphas.forEach((row, block) => {
-      row.forEach((alpha, m) => {
-        // What the discretised α drops leaves memory for good.
-        if (alpha === 0 && found.blocks[block]!.live[m]) model.park(m, block);
-      });
-    });
+    // What the discretised α drops leaves memory for good.
+    await this.park(model, (block, m) => alphas[block]![m] === 0 && found.blocks[block]!.live[m]!);
     return this.job(design, model, fixedArchitecture(alphas));
   }
 
@@ -159,12 +155,26 @@ export class JobStarter {
   /** As planned, then without what was pruned in the run. Values are still the pretrained ones. */
   private async rebuild(architecture: ArchitectureState, seed: number): Promise<TrainableModel> {
     const model = await this.services.buildModel(this.planned, seed);
-    architecture.blocks.forEach(({ live }, block) => {
-      live.forEach((alive, m) => {
-        if (!alive && this.planned[block]![m]) model.park(m, block);
-      });
-    });
+    const { blocks } = architecture;
+    await this.park(model, (block, m) => !blocks[block]!.live[m] && this.planned[block]![m]!);
     return model;
+  }
+
+  /** Parks the pairs that `leaves` names, block by block; where that fails the model is freed. */
+  private async park(
+    model: TrainableModel,
+    leaves: (block: number, component: number) => boolean,
+  ): Promise<void> {
+    try {
+      for (const [block, row] of this.planned.entries()) {
+        for (const m of row.keys()) {
+          if (leaves(block, m)) await model.park(m, block);
+        }
+      }
+    } catch (error) {
+      model.dispose();
+      throw error;
+    }
   }
 
   private job(

@@ -30,9 +30,9 @@ export interface TrainableModel {
   /** Sum of the cross-entropies of the scored positions, nats; on the tape. */
   readonly lossSum: (batch: Batch, rows: readonly MixtureRow[], context: LossContext) => tf.Scalar;
   /** Without dropout and without a tape. */
-  readonly score: (batch: Batch, alphas: readonly (readonly number[])[]) => BatchScore;
+  readonly score: (batch: Batch, alphas: readonly (readonly number[])[]) => Promise<BatchScore>;
   /** Takes a component out of a block (both from 0): its tensors leave memory and are handed over by name. */
-  readonly park: (component: number, block: number) => Map<string, Float32Array>;
+  readonly park: (component: number, block: number) => Promise<Map<string, Float32Array>>;
   /**
    * Puts it back. @param parked all parked tensors of this component @returns the names that are held again
    */

@@ -39,8 +39,11 @@ export function initialAdamw(): AdamwState {
 }
 
 /** ‖g / divisor‖ over all gradients. */
-export function globalNorm(gradients: readonly ParameterGradient[], divisor: number): number {
-  return Math.sqrt(squaredNorm(gradients.map(({ gradient }) => gradient))) / divisor;
+export async function globalNorm(
+  gradients: readonly ParameterGradient[],
+  divisor: number,
+): Promise<number> {
+  return Math.sqrt(await squaredNorm(gradients.map(({ gradient }) => gradient))) / divisor;
 }
 
 /**
@@ -84,12 +87,10 @@ export interface StoredMoments {
 }
 
 /** Copies; the moments stay as they are. */
-export function readMoments(moments: Moments): StoredMoments {
-  return {
-    first: moments.first.dataSync<'float32'>().slice(),
-    second: moments.second.dataSync<'float32'>().slice(),
-    updates: moments.updates,
-  };
+export async function readMoments({ first, second, updates }: Moments): Promise<StoredMoments> {
+  const copies = await Promise.all([first, second].map((each) => each.data<'float32'>()));
+  const [own, squares] = copies.map((values) => values.slice()) as [Float32Array, Float32Array];
+  return { first: own, second: squares, updates };
 }
 
 /** Puts stored moments in place for a parameter that has none. */

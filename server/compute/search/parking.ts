@@ -34,7 +34,7 @@ export async function parkComponent(
   table: ParkedTensors,
 ): Promise<ParkedTensors> {
   const shapes = new Map(model.parameters().map(({ name, variable }) => [name, variable.shape]));
-  const values = model.park(component, block);
+  const values = await model.park(component, block);
   const file = `${place.label}-block${block + 1}-component${component + 1}.safetensors`;
   const next = { ...table };
   const tensors: TensorToWrite[] = [];
@@ -45,7 +45,7 @@ export async function parkComponent(
     add(VALUE, data);
     const moments = adamw.get(name);
     if (moments !== undefined) {
-      const stored = readMoments(moments);
+      const stored = await readMoments(moments);
       add(FIRST, stored.first);
       add(SECOND, stored.second);
     }

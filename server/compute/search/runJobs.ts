@@ -107,7 +107,7 @@ class Run {
       const stop = await this.boundary.pass(job);
       if (stop || job.progress.step >= steps) return stop;
       const before = job.progress.seconds;
-      const { loss, tokens } = job.step();
+      const { loss, tokens } = await job.step();
       this.tick += 1;
       const { step, seconds } = job.progress;
       this.emit({

@@ -66,7 +66,7 @@ export class TrainingJob {
   }
 
   /** One optimiser step. @returns the step's mean loss and its training tokens (micro-batches included) */
-  step(): { readonly loss: number; readonly tokens: number } {
+  async step(): Promise<{ readonly loss: number; readonly tokens: number }> {
     const { config, now, costs, design } = this.parts;
     const begun = now();
     const step = this.progress.step + 1;
@@ -76,7 +76,7 @@ export class TrainingJob {
     const stream = this.stream(phase, plan.split);
     const batches = Array.from({ length: settings.accumulate }, () => stream.next(settings.batch));
     const alphasBefore = this.alphas;
-    const outcome = trainingStep({
+    const outcome = await trainingStep({
       model: this.model,
       alphaTensors: this.alphaTensors,
       adamw: this.adamw,

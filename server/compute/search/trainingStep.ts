@@ -1,6 +1,7 @@
 /** One optimiser step: micro-batches → gradients of θ and α → updates. */
 import * as tf from '@tensorflow/tfjs-core';
 import { gradients } from '../engine/gradients';
+import { readScalars } from '../engine/read';
 import { accumulateInto } from '../engine/update';
 import { hash32 } from '../../models/random';
 import type { Batch } from '../tasks/batches';
@@ -41,10 +42,11 @@ export interface StepOutcome {
 }
 
 /**
- * The loss is the sum over all micro-batches divided by their scored tokens; so are the gradients.
+ * The loss is the sum over all micro-batches divided by their scored tokens; so are the gradients. Until it is done, nothing
+ * else may use the model or α.
  * @throws RunFailure `loss-not-finite`, `gradient-not-finite` before anything is updated, `no-scored-token`
  */
-export function trainingStep(input: StepInput): StepOutcome {
+export async function trainingStep(input: StepInput): Promise<StepOutcome> {
   const { architecture, plan, batches, alphaTensors, step, job } = input;
   const scored = batches.reduce((sum, batch) => sum + batch.scored, 0);
   if (scored === 0) throw noScoredToken(`step ${step} (${job})`);
@@ -57,24 +59,50 @@ export function trainingStep(input: StepInput): StepOutcome {
     ...parameters.map(({ variable }) => variable),
   ]);
   try {
-    const loss = sums.lossSum / scored;
-    if (!Number.isFinite(loss)) throw lossNotFinite(job, step, loss);
-    const alphaGradients = sums.gradients
-      .slice(0, alphaVariables.length)
-      .map((gradient) => (gradient === undefined ? 0 : gradient.dataSync()[0]! / scored));
     const byParameter = parameters.flatMap((parameter, index): ParameterGradient[] => {
       const gradient = sums.gradients[alphaVariables.length + index];
       return gradient === undefined ? [] : [{ parameter, gradient }];
     });
-    const norm = globalNorm(byParameter, scored);
-    if (!Number.isFinite(norm) || !alphaGradients.every(Number.isFinite)) {
+    const read = await readSums(sums, alphaVariables.length, byParameter, scored);
+    const loss = read.lossSum / scored;
+    if (!Number.isFinite(loss)) throw lossNotFinite(job, step, loss);
+    const alphaGradients = read.alphaGradients.map((gradient) => gradient / scored);
+    if (!Number.isFinite(read.norm) || !alphaGradients.every(Number.isFinite)) {
       throw gradientNotFinite(job, step);
     }
-    if (plan.weights) updateWeights(input.adamw, byParameter, scored, norm, input.weights);
+    if (plan.weights) updateWeights(input.adamw, byParameter, scored, read.norm, input.weights);
     return { loss, scored, ...updatedAlphas(input, alphas, alphaGradients) };
   } finally {
+    tf.dispose([...sums.losses]);
     for (const gradient of sums.gradients) gradient?.dispose();
   }
+}
+
+interface ReadSums {
+  readonly lossSum: number;
+  /** ∂(loss sum)/∂α by position of the α variables; 0 where the loss does not depend on one. */
+  readonly alphaGradients: readonly number[];
+  /** Of the mean gradient of the weights. */
+  readonly norm: number;
+}
+
+/** All that a step reads of its tensors, asked for at once: on a device that is one wait. */
+async function readSums(
+  { losses, gradients: all }: GradientSums,
+  alphaCount: number,
+  byParameter: readonly ParameterGradient[],
+  scored: number,
+): Promise<ReadSums> {
+  const ofAlpha = all.slice(0, alphaCount);
+  const there = ofAlpha.filter((gradient) => gradient !== undefined);
+  const [scalars, norm] = await Promise.all([
+    readScalars([...losses, ...there]),
+    globalNorm(byParameter, scored),
+  ]);
+  const lossSum = scalars.slice(0, losses.length).reduce((sum, loss) => sum + loss, 0);
+  let next = losses.length;
+  const alphaGradients = ofAlpha.map((gradient) => (gradient === undefined ? 0 : scalars[next++]!));
+  return { lossSum, alphaGradients, norm };
 }
 
 function updatedAlphas(
@@ -94,38 +122,39 @@ function updatedAlphas(
 }
 
 interface GradientSums {
-  readonly lossSum: number;
-  readonly gradients: (tf.Tensor | undefined)[];
+  /** Summed loss of each micro-batch. */
+  readonly losses: readonly tf.Scalar[];
+  readonly gradients: readonly (tf.Tensor | undefined)[];
 }
 
-/** Gradients of the summed loss over the micro-batches, by position of the variables; the caller disposes them. */
+/** Gradients of the summed loss over the micro-batches, by position of the variables; the caller disposes all of it. */
 function sumGradients(
   { model, batches, seed, step, job }: StepInput,
   rows: Parameters<TrainableModel['lossSum']>[1],
   variables: readonly tf.Variable[],
 ): GradientSums {
-  let lossSum = 0;
+  const losses: tf.Scalar[] = [];
   const sums = new Array<tf.Tensor | undefined>(variables.length).fill(undefined);
-  for (const [index, batch] of batches.entries()) {
-    const dropoutKey = hash32(`${seed}/dropout/${job}/${step}/${index}`);
-    const loss = () => model.lossSum(batch, rows, { training: true, dropoutKey });
-    if (variables.length === 0) {
-      lossSum += valueOf(tf.tidy(loss));
-      continue;
+  try {
+    for (const [index, batch] of batches.entries()) {
+      const dropoutKey = hash32(`${seed}/dropout/${job}/${step}/${index}`);
+      const loss = () => model.lossSum(batch, rows, { training: true, dropoutKey });
+      if (variables.length === 0) {
+        losses.push(tf.tidy(loss));
+        continue;
+      }
+      const { value, grads } = gradients(loss, variables);
+      losses.push(value);
+      grads.forEach((gradient, at) => {
+        if (gradient === undefined) return;
+        const before = sums[at];
+        sums[at] = before === undefined ? gradient : accumulateInto(before, gradient);
+      });
     }
-    const { value, grads } = gradients(loss, variables);
-    lossSum += valueOf(value);
-    grads.forEach((gradient, at) => {
-      if (gradient === undefined) return;
-      const before = sums[at];
-      sums[at] = before === undefined ? gradient : accumulateInto(before, gradient);
-    });
+  } catch (error) {
+    tf.dispose(losses);
+    for (const sum of sums) sum?.dispose();
+    throw error;
   }
-  return { lossSum, gradients: sums };
-}
-
-function valueOf(scalar: tf.Scalar): number {
-  const value = scalar.dataSync()[0]!;
-  scalar.dispose();
-  return value;
+  return { losses, gradients: sums };
 }

@@ -146,9 +146,10 @@ describe('gates and projectors', () => {
       const before = logitsOf(hybrid, handOver, ids);
       for (const { name } of hybrid.parameters.list()) {
         if (!name.startsWith('projectors/')) continue;
+        const values = await hybrid.parameters.read(name);
         hybrid.parameters.write(
           name,
-          hybrid.parameters.read(name).map((value) => value * 1.5),
+          values.map((value) => value * 1.5),
         );
       }
       const moved = distance(logitsOf(hybrid, handOver, ids), before);
@@ -192,7 +193,7 @@ describe('a hybrid of copies', () => {
       for (const { name } of hybrid.parameters.list()) {
         const [, copy, tensor] = /^components\/([bc])\/(.*)$/.exec(name) ?? [];
         if (copy === undefined) continue;
-        hybrid.parameters.write(name, hybrid.parameters.read(`components/a/${tensor!}`));
+        hybrid.parameters.write(name, await hybrid.parameters.read(`components/a/${tensor!}`));
       }
       const alone = aloneLogits(hybrid, 0, ids);
       const weights = fc

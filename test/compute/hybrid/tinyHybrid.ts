@@ -171,7 +171,7 @@ export async function tinyHybrid(options: TinyOptions): Promise<BuiltHybrid> {
   const hybrid = await startingHybrid(options);
   for (const { name } of hybrid.parameters.list()) {
     const stream = RandomStream.named(5, name);
-    const values = hybrid.parameters.read(name);
+    const values = await hybrid.parameters.read(name);
     hybrid.parameters.write(
       name,
       values.map((value) => value + 0.1 * stream.normal()),

@@ -198,7 +198,7 @@ describe('a component with another tokenizer', () => {
   it('gets embedding and head of V rows from its own', async () => {
     const { parameters } = await build('transplant', 2);
     for (const table of ['embed_in.weight', 'embed_out.weight']) {
-      const values = parameters.read(`components/other/${table}`);
+      const values = await parameters.read(`components/other/${table}`);
       assert.deepEqual([...values], [4, 5, 6, 7, 0, 1, 2, 3, 2, 3, 4, 5]);
     }
     assert.equal(parameters.surplus.size, 0);
@@ -207,14 +207,14 @@ describe('a component with another tokenizer', () => {
 
   it('or random ones, N(0, 0.02), other for another seed', async () => {
     const { parameters } = await build('random', 2);
-    const values = parameters.read('components/other/embed_in.weight');
+    const values = await parameters.read('components/other/embed_in.weight');
     assert.ok(values.every((value) => value !== 0 && Math.abs(value) < 0.1));
     parameters.dispose();
   });
 
   it('of the same tokenizer drops the rows beyond V, and keeps them aside', async () => {
     const { parameters } = await build('own', 5);
-    const values = parameters.read('components/other/embed_in.weight');
+    const values = await parameters.read('components/other/embed_in.weight');
     assert.deepEqual(
       [...values],
       Array.from({ length: 12 }, (_, index) => index),

@@ -75,7 +75,7 @@ async function trained(plan: Plan, steps: number) {
   const losses: number[] = [];
   const tensors: number[] = [];
   for (let step = 1; step <= steps; step++) {
-    const outcome = trainingStep({
+    const outcome = await trainingStep({
       model,
       alphaTensors,
       adamw,

@@ -49,15 +49,17 @@ describe('parking', () => {
   });
 
   const state = () =>
-    model.parameters().map(({ name, variable }) => {
-      const moments = adamw.get(name);
-      return [name, [...variable.dataSync()], moments && readMoments(moments)];
-    });
+    Promise.all(
+      model.parameters().map(async ({ name, variable }) => {
+        const moments = adamw.get(name);
+        return [name, [...(await variable.data())], moments && (await readMoments(moments))];
+      }),
+    );
   const park = (block: number, label: string, table = {}) =>
     parkComponent(model, adamw, 1, block, { folder, label }, table);
 
   it('brings back weights, moments and counts bit for bit', async () => {
-    const before = state();
+    const before = await state();
     const tensors = tf.memory().numTensors;
     const table = await park(1, 'one');
     assert.ok(Object.keys(table).length > 5);
@@ -69,12 +71,12 @@ describe('parking', () => {
     assert.ok(tf.memory().numTensors < tensors);
     const stored = JSON.parse(JSON.stringify(table)) as typeof table;
     assert.deepEqual(await restoreComponent(model, adamw, 1, 1, folder, stored), {});
-    assert.deepEqual(state(), before);
+    assert.deepEqual(await state(), before);
     assert.equal(tf.memory().numTensors, tensors);
   });
 
   it('brings back each block alone, whichever left first; a tied table with the first to return', async () => {
-    const before = state();
+    const before = await state();
     const first = await park(0, 'one');
     const both = await park(1, 'two', first);
     assert.ok(model.parameters().every(({ name }) => !name.includes('/mamba/')));
@@ -83,7 +85,7 @@ describe('parking', () => {
     const half = await restoreComponent(model, adamw, 1, 0, folder, both);
     assert.ok(!(table in half));
     assert.deepEqual(await restoreComponent(model, adamw, 1, 1, folder, half), {});
-    assert.deepEqual(state(), before);
+    assert.deepEqual(await state(), before);
   });
 
   it('says so when a parked file is gone or damaged', async () => {

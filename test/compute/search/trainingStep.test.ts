@@ -78,7 +78,7 @@ describe('one step', () => {
     });
     const one = await bench([large], 'gaea');
     const two = await bench([cut(0), cut(2)], 'gaea');
-    const [whole, parts] = [trainingStep(one.input), trainingStep(two.input)];
+    const [whole, parts] = [await trainingStep(one.input), await trainingStep(two.input)];
     assert.ok(Math.abs(whole.loss - parts.loss) < 1e-6);
     whole.architecture.blocks.forEach(({ a }, i) =>
       a.forEach((value, m) => {
@@ -109,9 +109,9 @@ describe('one step', () => {
     };
     const { model, input, dispose } = await bench([few, second]);
     const alphas = input.architecture.blocks.map(() => [0.5, 0.5]);
-    const sum = (batch: Batch) => model.score(batch, alphas).lossSum;
-    const expected = (sum(few) + sum(second)) / 11;
-    assert.ok(Math.abs(trainingStep(input).loss - expected) < 1e-5);
+    const sum = async (batch: Batch) => (await model.score(batch, alphas)).lossSum;
+    const expected = ((await sum(few)) + (await sum(second))) / 11;
+    assert.ok(Math.abs((await trainingStep(input)).loss - expected) < 1e-5);
     dispose();
   });
 
@@ -122,11 +122,11 @@ describe('one step', () => {
         await bench([batch], algorithm),
         await bench([batch, batch], algorithm),
       ];
-      const moved = [once, twice].map(({ input }) => {
-        const { architecture, alphaMoments } = trainingStep(input);
+      const moved = async ({ input }: Bench) => {
+        const { architecture, alphaMoments } = await trainingStep(input);
         return [...architecture.blocks.flatMap(({ a }) => a), ...alphaMoments.first.flat()];
-      });
-      const [one, two] = [moved[0]!, moved[1]!];
+      };
+      const [one, two] = [await moved(once), await moved(twice)];
       one.forEach((value, at) => assert.ok(Math.abs(value - two[at]!) < 1e-7));
       once.dispose();
       twice.dispose();
@@ -146,9 +146,9 @@ describe('one step', () => {
       },
     };
     const changes = [{}, { step: 2 }, { seed: 2 }, { job: 'other' }];
-    for (const change of changes) trainingStep({ ...input, ...change, model: watched });
+    for (const change of changes) await trainingStep({ ...input, ...change, model: watched });
     assert.equal(new Set(keys).size, 2 * changes.length);
-    trainingStep({ ...input, model: watched });
+    await trainingStep({ ...input, model: watched });
     assert.deepEqual(keys.slice(-2), keys.slice(0, 2), 'keyed, not drawn in turn');
     dispose();
   });
@@ -163,7 +163,7 @@ describe('one step', () => {
         [[true], [true]],
         1,
       );
-      const score = model.score(batch, [[1], [1]]);
+      const score = await model.score(batch, [[1], [1]]);
       const lossSum = model.lossSum(batch, [[1], [1]], { training: true, dropoutKey: 5 });
       const trained = lossSum.dataSync()[0]!;
       lossSum.dispose();
@@ -181,7 +181,7 @@ describe('one step', () => {
     const empty = { ...batch, targets: batch.targets.map(() => IGNORED), scored: 0 };
     const { model, input, dispose } = await bench([empty]);
     const before = valuesOf(model);
-    assert.throws(() => trainingStep(input), { code: 'no-scored-token' });
+    await assert.rejects(trainingStep(input), { code: 'no-scored-token' });
     assert.deepEqual(valuesOf(model), before);
     dispose();
   });
@@ -196,7 +196,7 @@ describe('one step', () => {
       ],
     });
     const before = valuesOf(model);
-    trainingStep(input);
+    await trainingStep(input);
     for (const { name, place, component } of model.hybrid.parameters.list()) {
       // Mamba is held at 0 in block 2; NeoX at 1 there skips its projectors.
       const unused = place === 1 && (component === 1 || name.startsWith('projectors/'));
@@ -212,11 +212,11 @@ describe('one step', () => {
   it('moves θ alone, or a alone, as the schedule asks', async () => {
     const { model, input, dispose } = await bench([stream().next(2)]);
     const before = valuesOf(model);
-    const searched = trainingStep({ ...input, plan: { weights: false, alphas: true } });
+    const searched = await trainingStep({ ...input, plan: { weights: false, alphas: true } });
     assert.deepEqual(valuesOf(model), before);
     assert.notDeepEqual(searched.architecture, input.architecture);
     assert.equal(input.adamw.size, 0);
-    const trained = trainingStep({ ...input, plan: { weights: true, alphas: false } });
+    const trained = await trainingStep({ ...input, plan: { weights: true, alphas: false } });
     assert.notDeepEqual(valuesOf(model), before);
     assert.equal(trained.architecture, input.architecture);
     dispose();
@@ -232,7 +232,7 @@ describe('one step', () => {
       ],
     });
     const before = valuesOf(model);
-    const { loss, architecture } = trainingStep({
+    const { loss, architecture } = await trainingStep({
       ...input,
       plan: { weights: false, alphas: true },
     });
@@ -245,10 +245,10 @@ describe('one step', () => {
   it('stops at a loss that is not a number, before anything changes', async () => {
     const { model, input, dispose } = await bench([stream().next(2)]);
     const { name } = model.parameters()[0]!;
-    const broken = model.hybrid.parameters.read(name).fill(NaN);
+    const broken = (await model.hybrid.parameters.read(name)).fill(NaN);
     model.hybrid.parameters.write(name, broken);
     const before = valuesOf(model);
-    assert.throws(() => trainingStep(input), { code: 'loss-not-finite', hint: /learningRate/ });
+    await assert.rejects(trainingStep(input), { code: 'loss-not-finite', hint: /learningRate/ });
     assert.deepEqual(valuesOf(model), before);
     dispose();
   });
@@ -260,7 +260,7 @@ describe('one step', () => {
       let { architecture, alphaMoments } = input;
       const counts: number[] = [];
       for (let step = 1; step <= 4; step++) {
-        ({ architecture, alphaMoments } = trainingStep({
+        ({ architecture, alphaMoments } = await trainingStep({
           ...input,
           architecture,
           alphaMoments,

@@ -1,9 +1,12 @@
 /** Softmax cross-entropy summed over the scored rows; the fused kernel never holds a second [rows, V] tensor forward. */
 import * as tf from '@tensorflow/tfjs-core';
+import { readScalars } from '../read';
 import { hasKernel, runKernel, runKernels, widthOf } from './fused';
 
 export const CROSS_ENTROPY = 'ManticoreCrossEntropy';
 export const CROSS_ENTROPY_GRAD = 'ManticoreCrossEntropyGrad';
+/** Takes tfjs's ArgMax: `x` [r, V] and `axis` −1. */
+export const FIRST_OF_LARGEST = 'ManticoreFirstOfLargest';
 
 export interface CrossEntropyOptions {
   /** Rows with this target are not scored: -100. */
@@ -51,27 +54,43 @@ export function crossEntropy(
   return { loss: tf.sum(tf.where(scored, each, tf.zerosLike(each))) };
 }
 
-/** How many rows are scored and how many of those are right; no gradient. Reads the logits. */
-export function scoreRows(
+/** How many rows are scored and how many of those are right; no gradient. */
+export async function scoreRows(
+  logits: tf.Tensor,
+  targets: tf.Tensor,
+  options: CrossEntropyOptions,
+): Promise<RowScore> {
+  const counts = tf.tidy(() => countRows(logits, targets, options));
+  try {
+    const [scored, correct] = (await readScalars([counts.scored, counts.correct])) as [
+      number,
+      number,
+    ];
+    return { scored, correct };
+  } finally {
+    tf.dispose([counts.scored, counts.correct]);
+  }
+}
+
+/** `scoreRows` as float32 scalars, not read yet: exact below 2²⁴ rows. */
+export function countRows(
   logits: tf.Tensor,
   targets: tf.Tensor,
   { ignore }: CrossEntropyOptions,
-): RowScore {
+): { readonly scored: tf.Scalar; readonly correct: tf.Scalar } {
+  const scored = tf.notEqual(targets, tf.scalar(ignore, 'int32')); // [r]
+  const right = tf.equal(firstOfLargest(logits), targets); // [r]
+  const count = (rows: tf.Tensor) => tf.sum<tf.Scalar>(tf.cast(rows, 'float32'));
+  return { scored: count(scored), correct: count(tf.logicalAnd(scored, right)) };
+}
+
+/** Place of each row's largest entry, the first of equals, int32: [r, V] → [r]. argMax promises no order among equals. */
+function firstOfLargest(logits: tf.Tensor): tf.Tensor {
+  if (hasKernel(FIRST_OF_LARGEST)) return runKernel(FIRST_OF_LARGEST, { x: logits }, { axis: -1 });
   const width = widthOf(logits);
-  const values = logits.dataSync<'float32'>();
-  const wanted = targets.dataSync<'int32'>();
-  let scored = 0;
-  let correct = 0;
-  wanted.forEach((target, row) => {
-    if (target === ignore) return;
-    scored++;
-    let best = 0;
-    for (let j = 1; j < width; j++) {
-      if (values[row * width + j]! > values[row * width + best]!) best = j;
-    }
-    if (best === target) correct++;
-  });
-  return { scored, correct };
+  const isLargest = tf.equal(logits, tf.max(logits, -1, true)); // [r, V]
+  const places = tf.range(0, width, 1, 'float32'); // [V]
+  return tf.cast(tf.min(tf.where(isLargest, places, tf.fill([width], width)), -1), 'int32');
 }
 
 tf.registerGradient({

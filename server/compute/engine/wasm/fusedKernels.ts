@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { ACTIVATION, ACTIVATION_GRAD, type ActivationKind } from '../kernels/activations';
 import { BLEND, BLEND_GRAD_GATE, FIT, WEIGHTED_SUM } from '../kernels/blend';
-import { CROSS_ENTROPY, CROSS_ENTROPY_GRAD } from '../kernels/crossEntropy';
+import { CROSS_ENTROPY, CROSS_ENTROPY_GRAD, FIRST_OF_LARGEST } from '../kernels/crossEntropy';
 import { dropThreshold, DROPOUT } from '../kernels/dropout';
 import { EMBEDDING, EMBEDDING_GRAD } from '../kernels/embedding';
 import { rowsOf, widthOf } from '../kernels/fused';
@@ -35,6 +35,11 @@ export function registerFusedKernels(): void {
   registerActivations();
   registerTokens();
   registerMixture();
+  // tfjs's own for the CPU takes the first of equals.
+  tf.registerKernel({
+    ...{ kernelName: FIRST_OF_LARGEST, backendName: BACKEND_NAME },
+    kernelFunc: tf.getKernel('ArgMax', 'cpu').kernelFunc,
+  });
 }
 
 function registerLinear(): void {

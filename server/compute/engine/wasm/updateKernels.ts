@@ -16,7 +16,8 @@ export function updateKernels(backend: WasmBackend): UpdateKernels {
       backend.kernels.run(Op.ElementwiseBinary, flatChunks(a.size), integers);
       return a;
     },
-    squaredNorm: (tensors) => tensors.reduce((sum, tensor) => sum + normOf(backend, tensor), 0),
+    squaredNorm: (tensors) =>
+      Promise.resolve(tensors.reduce((sum, tensor) => sum + normOf(backend, tensor), 0)),
     adamw: (entries, options) => {
       if (entries.length > 0) adamw(backend, entries, options);
     },
