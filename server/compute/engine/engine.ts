@@ -7,6 +7,7 @@ import { EngineError, notAvailable, selfCheckFailed } from './errors';
 import { SELF_CHECK_LIMIT, selfCheckError } from './selfCheck';
 import { openTensorflow } from './tensorflow';
 import { openWasm } from './wasm/openWasm';
+import type { WebgpuOptions } from './webgpu/openWebgpu';
 
 export interface EngineOptions {
   /** Worker threads, the main one counted. */
@@ -15,6 +16,8 @@ export interface EngineOptions {
   readonly memoryLimitBytes?: number;
   /** Which build of the kernels, to go on with a run's own; the fastest when absent. */
   readonly tier?: string;
+  /** Forgets which build was found to be the fastest on this machine, and finds out again. */
+  readonly measureAnew?: boolean;
 }
 
 /** An open engine; tfjs's current backend until another is opened. */
@@ -59,12 +62,14 @@ export async function openEngine(
     case 'tensorflow':
       return openTensorflow();
     case 'webgpu':
-      throw notAvailable(
-        'webgpu',
-        'this version of Manticore has no kernels for it',
-        'Use the wasm engine, which every machine runs.',
-      );
+      return openGpu({ ...options, allowSoftware: true });
   }
+}
+
+/** Loaded when it is asked for: its kernels are a good part of the compute process's code. */
+async function openGpu(options: WebgpuOptions): Promise<Engine> {
+  const { openWebgpu } = await import('./webgpu/openWebgpu');
+  return openWebgpu(options);
 }
 
 async function openFirst(options: EngineOptions): Promise<Engine> {

@@ -1,0 +1,66 @@
+/**
+ * What goes wrong on the GPU is told late and to nobody in particular. Here it is caught: everything runs inside error scopes,
+ * and whoever reads numbers back learns first what happened before them.
+ */
+import { deviceLost, deviceOutOfMemory, kernelFailed, type EngineError } from '../errors';
+
+const filters: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
+
+/** Milliseconds in which the news of a lost device must follow a read that failed for it. */
+const NEWS_OF_LOSS = 500;
+
+export class DeviceErrors {
+  private loss: EngineError | undefined;
+
+  /** @param inUse bytes of tensors, for the message */
+  constructor(
+    private readonly device: GPUDevice,
+    private readonly inUse: () => number,
+  ) {
+    void device.lost.then(({ message, reason }) => {
+      this.loss = deviceLost('webgpu', message || reason);
+    });
+    this.openScopes();
+  }
+
+  /** The device's loss, if that was told. */
+  lost(): EngineError | undefined {
+    return this.loss;
+  }
+
+  /**
+   * Resolves when all that was asked of the device until now turned out well. One round trip: call it beside a read.
+   * @throws EngineError `device-lost`, `out-of-memory`, or `kernel-failed` with the device's own words
+   */
+  async check(): Promise<void> {
+    if (this.loss) throw this.loss;
+    const scopes = filters.map(() => this.device.popErrorScope());
+    this.openScopes();
+    // The innermost scope is popped first.
+    const [internal, memory, validation] = await Promise.all(scopes);
+    if (this.lost()) throw this.lost()!;
+    // A buffer that was not to be had makes all that uses it invalid: the cause first.
+    if (memory) throw deviceOutOfMemory('webgpu', firstLines(memory.message), this.inUse());
+    const error = validation ?? internal;
+    if (error) throw kernelFailed('webgpu', firstLines(error.message));
+  }
+
+  /** Why a read failed: the loss of the device where that is the reason, else what it was told. */
+  async reasonOf(error: unknown): Promise<unknown> {
+    const news = new Promise((resolve) => setTimeout(resolve, NEWS_OF_LOSS).unref());
+    await Promise.race([this.device.lost, news]);
+    return this.loss ?? error;
+  }
+
+  private openScopes(): void {
+    for (const filter of filters) this.device.pushErrorScope(filter);
+  }
+}
+
+/** Dawn goes on with what called what; its first lines name the program, the place in it and the fault. */
+function firstLines(message: string): string {
+  const lines = message.split('\n').map((line) => line.trimEnd());
+  const end = lines.findIndex((line) => /^ - While /.test(line));
+  const told = (end < 0 ? lines : lines.slice(0, end)).join(' ').replace(/\s+/g, ' ').trim();
+  return told.slice(0, 600);
+}
