@@ -3,8 +3,12 @@ import type { NewRunEvent } from '../../contract/events';
 import type { Plan } from '../../contract/plan';
 import type { RunManifest } from '../../contract/run';
 import { openEngine, type Engine } from '../engine/engine';
+import { EngineError } from '../engine/errors';
 
-/** @param used what the run was computed with so far */
+/**
+ * @param used what the run was computed with so far. Where this machine or Node doesn't run its tier, another one goes on:
+ * `differences` says so
+ */
 export async function openPlannedEngine(
   plan: Plan,
   used: RunManifest['engine'] | undefined,
@@ -14,11 +18,18 @@ export async function openPlannedEngine(
   const sameThreads = used !== undefined && used.threads > 0 ? used.threads : threads;
   // What `auto` found at the start is found again, whatever was installed since.
   const own = (['wasm', 'webgpu', 'tensorflow'] as const).find((each) => each === used?.name);
-  return openEngine(name === 'auto' ? (own ?? name) : name, {
-    ...(tier === undefined ? {} : { tier }),
+  const asked = name === 'auto' ? (own ?? name) : name;
+  const options = {
     ...(sameThreads === undefined ? {} : { threads: sameThreads }),
     ...(memoryLimit === undefined ? {} : { memoryLimitBytes: memoryLimit }),
-  });
+  };
+  if (tier === undefined) return openEngine(asked, options);
+  try {
+    return await openEngine(asked, { ...options, tier });
+  } catch (error) {
+    if (!(error instanceof EngineError && error.code === 'not-available')) throw error;
+    return openEngine(asked, options);
+  }
 }
 
 export const summarizeEngine = ({

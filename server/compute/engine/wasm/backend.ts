@@ -7,6 +7,7 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { Heap } from './heap';
 import { KernelModule } from './module';
+import type { Tier } from './tiers';
 
 /** The name under which tfjs knows this backend. */
 export const BACKEND_NAME = 'manticore-wasm';
@@ -73,7 +74,7 @@ export class WasmBackend extends MathBackendCPU {
   readonly heap: Heap;
   readonly kernels: KernelModule;
 
-  constructor(options: { threads: number; memoryLimitBytes: number; tier?: string }) {
+  constructor(options: { threads: number; memoryLimitBytes: number; tier: Tier }) {
     super();
     this.heap = new Heap(options.threads, options.memoryLimitBytes);
     this.kernels = new KernelModule(this.heap, options.threads, options.tier);

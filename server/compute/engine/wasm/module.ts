@@ -1,80 +1,110 @@
-/** The compiled kernels: which build runs here, and how a job is started. */
+/** The compiled kernels with their threads: how a job is started, and what happens when a thread is not there. */
 import { Worker } from 'node:worker_threads';
-import { notAvailable } from '../errors';
-import type { Op } from './assembly/opcodes';
+import { threadFailed } from '../errors';
+import { Op } from './assembly/opcodes';
 import type { Heap } from './heap';
-import {
-  availableTiers,
-  fastestTier,
-  FLOATS,
-  INTEGERS,
-  openTier,
-  tileColumns,
-  type OpenTier,
-  type Tier,
-} from './tiers';
+import { FLOATS, INTEGERS, openTier, tileColumns, type OpenTier, type Tier } from './tiers';
 
-/** Where a worker leaves word that it failed: see assembly/threads.ts. */
+/** Where a thread leaves word that a chunk will never be done, and how long to wait for one: assembly/threads.ts. */
 const FAILED = 512;
+export const PATIENCE = 576;
+/** No chunk takes that long, not even of the longest sequences on a slow machine. */
+const PATIENCE_MS = 120_000;
 
-export class KernelModule {
-  readonly tier: Tier;
-  readonly threads: number;
-  private readonly integers: Int32Array;
-  private readonly floats: Float32Array;
-  private readonly kernels: OpenTier['kernels'];
-  private readonly workers: Worker[] = [];
-
-  /**
-   * @param wanted a tier, or the fastest
-   * @throws EngineError `not-available` when this Node does not run it
-   */
-  constructor(heap: Heap, threads: number, wanted: string | undefined) {
-    const { memory } = heap;
-    const tier =
-      wanted === undefined ? fastestTier(heap) : availableTiers().find((one) => one === wanted);
-    if (!tier) {
-      throw notAvailable(
-        'wasm',
-        `this Node (${process.version}) does not run the ${String(wanted)} kernels`,
-        'Use Node 24, or at least 20.19; or leave the tier out.',
-      );
-    }
-    this.tier = tier;
-    this.threads = threads;
-    const { module, kernels } = openTier(tier, memory, threads);
-    this.kernels = kernels;
-    for (let thread = 1; thread < threads; thread++) {
-      const columns = tileColumns[tier];
-      this.workers.push(startWorker({ module, memory, thread, threads, columns }));
-    }
-    this.integers = new Int32Array(memory.buffer, INTEGERS, 64);
-    this.floats = new Float32Array(memory.buffer, FLOATS, 64);
-  }
-
-  /**
-   * Runs all chunks of a job.
-   * @param integers numbers and addresses, by the positions that the job's comment in the assembly names
-   */
-  run(op: Op, chunks: number, integers: readonly number[], floats: readonly number[] = []): void {
-    if (chunks <= 0) return;
-    this.integers.set(integers);
-    this.floats.set(floats);
-    this.kernels.run(op, chunks);
-  }
-
-  /** Ends the workers. No job may be started afterwards. */
-  dispose(): void {
-    for (const worker of this.workers) void worker.terminate();
-  }
-}
-
-interface WorkerStart {
+export interface WorkerStart {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
   readonly thread: number;
   readonly threads: number;
   readonly columns: number;
+}
+
+/** What a thread is to this folder: a worker of Node. */
+export interface KernelThread {
+  on(event: 'error', listener: (error: unknown) => void): unknown;
+  on(event: 'exit', listener: () => void): unknown;
+  unref(): void;
+  terminate(): unknown;
+}
+
+export class KernelModule {
+  readonly tier: Tier;
+  private readonly integers: Int32Array;
+  private readonly floats: Float32Array;
+  private readonly flags: Int32Array;
+  private readonly kernels: OpenTier['kernels'];
+  private readonly workers = new Set<KernelThread>();
+  /** Why no job can be started any more. */
+  private broken: Error | undefined;
+
+  /**
+   * @param threads the main one counted; where workers can't be started there are fewer
+   * @param start makes a worker
+   */
+  constructor(heap: Heap, threads: number, tier: Tier, start = startWorker) {
+    const { memory } = heap;
+    this.tier = tier;
+    const { module, kernels } = openTier(tier, memory, threads);
+    this.kernels = kernels;
+    this.integers = new Int32Array(memory.buffer, INTEGERS, 64);
+    this.floats = new Float32Array(memory.buffer, FLOATS, 64);
+    this.flags = new Int32Array(memory.buffer, 0, INTEGERS / 4);
+    this.flags[PATIENCE / 4] = PATIENCE_MS;
+    const columns = tileColumns[tier];
+    for (let thread = 1; thread < threads; thread++) {
+      try {
+        this.keep(start({ module, memory, thread, threads, columns }));
+      } catch {
+        break; // No more threads are to be had: fewer compute the same bits.
+      }
+    }
+  }
+
+  /** Those that are there, the main one counted. */
+  get threads(): number {
+    return 1 + this.workers.size;
+  }
+
+  /**
+   * A worker that ends while no job runs is done without. One that ends in the middle of a job leaves a chunk undone, which
+   * the main thread notices by itself: it is inside `run` and hears of no event.
+   */
+  private keep(worker: KernelThread): void {
+    // An idle pool does not keep the process alive.
+    worker.unref();
+    this.workers.add(worker);
+    worker.on('error', () => this.workers.delete(worker));
+    worker.on('exit', () => this.workers.delete(worker));
+  }
+
+  /**
+   * Runs all chunks of a job.
+   * @param integers numbers and addresses, by the positions that the job's comment in the assembly names
+   * @throws EngineError `thread-failed` when a worker ended in the middle of it; then nothing runs any more
+   */
+  run(op: Op, chunks: number, integers: readonly number[], floats: readonly number[] = []): void {
+    if (this.broken) throw this.broken;
+    if (chunks <= 0) return;
+    this.integers.set(integers);
+    this.floats.set(floats);
+    try {
+      this.kernels.run(op, chunks);
+    } catch (error) {
+      // The memory may be half written, and workers may still be at this job.
+      this.broken =
+        Atomics.load(this.flags, FAILED / 4) === 0
+          ? new Error(`kernel ${Op[op]} failed`, { cause: error })
+          : threadFailed('wasm');
+      throw this.broken;
+    }
+  }
+
+  /** Ends the workers. No job can be started afterwards. */
+  dispose(): void {
+    this.broken ??= new Error('the wasm engine was disposed');
+    for (const worker of this.workers) void worker.terminate();
+    this.workers.clear();
+  }
 }
 
 /** Text, not a file: the bundle has no second file that it could name. */
@@ -90,9 +120,6 @@ try {
 }
 `;
 
-function startWorker(start: WorkerStart): Worker {
-  const worker = new Worker(WORKER_SOURCE, { eval: true, workerData: start });
-  // An idle pool does not keep the process alive.
-  worker.unref();
-  return worker;
+function startWorker(start: WorkerStart): KernelThread {
+  return new Worker(WORKER_SOURCE, { eval: true, workerData: start });
 }

@@ -15,9 +15,13 @@ const SLEEPING: usize = 384;
 const MAIN_SLEEPS: usize = 448;
 /** Set by a worker that could not finish a chunk (wasm/module.ts): its chunk will never be done. */
 const FAILED: usize = 512;
+/** Milliseconds without one finished chunk after which the main thread gives up; written by wasm/module.ts. */
+const PATIENCE: usize = 576;
 /** Rounds of looking before a thread sleeps: some tens of microseconds. */
 const SPINS: i32 = 20000;
 const MILLISECOND: i64 = 1000000;
+/** What atomic.wait answers when nobody woke it. */
+const TIMED_OUT: i32 = 2;
 
 let threads: i32 = 1;
 
@@ -69,13 +73,21 @@ export function run(op: i32, chunks: i32): void {
   atomic.store<i32>(SEQUENCE, sequence);
   if (atomic.load<i32>(SLEEPING) > 0) atomic.notify(SEQUENCE, -1);
   takeChunks();
+  // Waits are counted, not the clock: a machine that was put to sleep has not waited.
+  let patience = load<i32>(PATIENCE);
   for (let spins = 0; atomic.load<i32>(DONE) < chunks; spins++) {
     if (spins < SPINS) continue;
     if (atomic.load<i32>(FAILED) != 0) unreachable();
     atomic.store<i32>(MAIN_SLEEPS, 1);
     const done = atomic.load<i32>(DONE);
     // The limit heals a wake-up that came between the look and the sleep.
-    if (done < chunks) atomic.wait<i32>(DONE, done, MILLISECOND);
+    if (done < chunks && atomic.wait<i32>(DONE, done, MILLISECOND) == TIMED_OUT) {
+      // A thread that was ended from outside, or by its own lack of memory, leaves no word.
+      if (--patience < 0) {
+        atomic.store<i32>(FAILED, 1);
+        unreachable();
+      }
+    } else patience = load<i32>(PATIENCE);
     atomic.store<i32>(MAIN_SLEEPS, 0);
   }
 }
