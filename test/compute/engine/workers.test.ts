@@ -102,13 +102,14 @@ describe('threads of the kernels', () => {
     });
     new Int32Array(heap.memory.buffer)[PATIENCE / 4] = 50;
     await once(taking!, 'message');
-    // Long enough that the other thread comes to take its chunk.
-    const rounds = 200_000;
-    const at = heap.allocate(512 * 4001);
+    const at = heap.allocate(512 * 401);
     const run = () => {
-      kernels.run(Op.PeakFlops, 4000, [at, rounds / 100]);
+      kernels.run(Op.PeakFlops, 400, [at, 2000]);
     };
-    assert.throws(run, threadFailed);
+    assert.throws(() => {
+      // Again and again, until the other thread has come to take its chunk.
+      for (let round = 0; round < 1000; round++) run();
+    }, threadFailed);
     assert.throws(run, threadFailed);
     assert.throws(() => {
       negate(heap, kernels);
