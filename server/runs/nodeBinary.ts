@@ -53,8 +53,9 @@ export interface NodeSearch {
 
 /**
  * The best Node at hand: the one that is named, `MANTICORE_NODE`, the npm package for this platform if it is version 24
- * and runs here, a Node of that version on the PATH, then the Node that runs this. That of Electron is one when its
- * environment says so: worker threads and shared memory are there as in any other.
+ * and runs here, a Node of that version on the PATH, then the newer of the PATH's and the one that runs this (22 has fused
+ * multiply-add, 20 has not). That of Electron is one when its environment says so: worker threads and shared memory are there
+ * as in any other.
  * @throws RunError `node-missing` when the named one, or what MANTICORE_NODE names, is none
  */
 export async function chooseNode(search: NodeSearch): Promise<NodeChoice> {
@@ -71,38 +72,45 @@ export async function chooseNode(search: NodeSearch): Promise<NodeChoice> {
   const packaged = await packagedNode(search.baseFolder, platform);
   if (typeof packaged !== 'string') return packaged;
   const onPath = await nodeOnPath(environment, platform);
-  if (typeof onPath !== 'string') return { ...onPath, why: `${packaged} ${onPath.why}` };
   const current = search.current ?? currentNode();
+  const newest = onPath === undefined ? 0 : majorOf(onPath.version);
+  if (onPath !== undefined && (newest >= wantedMajor || newest > majorOf(current.version))) {
+    const than = newest >= wantedMajor ? '' : `, newer than ${current.version}, which runs this`;
+    const why = `${packaged} It is the one on the PATH${than}.`;
+    return { path: onPath.path, version: onPath.version, why, environment: {} };
+  }
+  const other =
+    onPath === undefined
+      ? 'None is on the PATH.'
+      : `The one on the PATH is ${onPath.version}, older than ${wantedMajor}.`;
   return {
     path: current.path,
     version: current.version,
-    why: `${packaged} ${onPath} The Node that runs this is used instead.`,
+    why: `${packaged} ${other} The Node that runs this is used instead.`,
     environment: current.electron ? { ELECTRON_RUN_AS_NODE: '1' } : {},
   };
 }
 
-/** The first Node on the PATH that is new enough, or one sentence why there is none. */
+/** The first Node on the PATH that is new enough, else the newest there. */
 async function nodeOnPath(
   environment: NodeJS.ProcessEnv,
   platform: string,
-): Promise<NodeChoice | string> {
+): Promise<Pick<NodeChoice, 'path' | 'version'> | undefined> {
   const name = platform.startsWith('win32') ? 'node.exe' : 'node';
   const folders = (environment['PATH'] ?? environment['Path'] ?? '')
     .split(path.delimiter)
     .filter((folder) => path.isAbsolute(folder));
-  let older: string | undefined;
+  let newest: Pick<NodeChoice, 'path' | 'version'> | undefined;
   for (const folder of new Set(folders)) {
     const binary = path.join(folder, name);
     const version = await versionOf(binary);
     if (version === undefined) continue;
-    if (majorOf(version) >= wantedMajor) {
-      return { path: binary, version, why: 'It is the one on the PATH.', environment: {} };
+    if (majorOf(version) >= wantedMajor) return { path: binary, version };
+    if (newest === undefined || majorOf(version) > majorOf(newest.version)) {
+      newest = { path: binary, version };
     }
-    older ??= version;
   }
-  return older === undefined
-    ? 'None is on the PATH.'
-    : `The one on the PATH is ${older}, older than ${wantedMajor}.`;
+  return newest;
 }
 
 const majorOf = (version: string): number => Number(/^v(\d+)\./.exec(version)?.[1]);

@@ -102,6 +102,21 @@ describe('the choice of Node', function () {
       assert.match(choice.why, /not installed.*on the PATH/);
     }));
 
+  it('takes the newest of the PATH where none is new enough, if it is newer than the one that runs this', () =>
+    inTemporaryFolder(async (root) => {
+      await fakeNode(path.join(root, 'old', 'node'), 'v20.0.0');
+      await fakeNode(path.join(root, 'newer', 'node'), 'v22.1.0');
+      const baseFolder = path.join(root, 'a', 'b', 'c');
+      const PATH = [path.join(root, 'old'), path.join(root, 'newer')].join(':');
+      const choice = await chooseNode({ ...linux, environment: { PATH }, baseFolder });
+      assert.equal(choice.path, path.join(root, 'newer', 'node'));
+      assert.match(choice.why, /not installed.*on the PATH, newer than v20\.19\.0/);
+      const same = { ...current, version: 'v22.0.0' };
+      const kept = await chooseNode({ ...linux, current: same, environment: { PATH }, baseFolder });
+      assert.equal(kept.path, current.path);
+      assert.match(kept.why, /v22\.1\.0, older than 24/);
+    }));
+
   const fallbacks: readonly [string, string | undefined, RegExp][] = [
     ['is not installed', undefined, /not installed/],
     ['is old', 'v22.1.0', /older than 24/],
