@@ -1,7 +1,7 @@
 /** When two results of a kernel are the same. */
 import assert from 'node:assert/strict';
 
-export type Values = Float32Array | Int32Array | Uint8Array;
+export type Values = Float32Array | Float64Array | Int32Array | Uint8Array;
 
 /**
  * Largest |x − y| over max(1, largest |y|) of a whole result.

@@ -19,19 +19,33 @@ export async function valuesIn(f: () => tf.Tensor): Promise<Values> {
   return values!;
 }
 
+/** The values that a case's inputs get. */
+function inputValues({ shapes, prepare }: Case, change?: Change): Float32Array[] {
+  return shapes.map((shape, i) => {
+    const drawn = randomValues(tf.util.sizeFromShape(shape), i + 1);
+    const values = prepare ? prepare(drawn, i) : drawn;
+    change?.(values, i);
+    return values;
+  });
+}
+
+/** Factors of the outputs in the sum whose gradient is taken. */
+const outputWeights = (count: number) => randomValues(count, 77);
+
 /** Output, then the gradient of Σ output·weights for each input. */
-export function evaluate({ shapes, op, prepare }: Case, change?: Change): Promise<Values[]> {
+export function evaluate(one: Case, change?: Change): Promise<Values[]> {
+  const { shapes, op } = one;
   const results = tf.tidy(() => {
-    const inputs = shapes.map((shape, i) => {
-      const drawn = randomValues(tf.util.sizeFromShape(shape), i + 1);
-      const values = prepare ? prepare(drawn, i) : drawn;
-      change?.(values, i);
-      return tf.tensor(values, shape);
-    });
+    const inputs = inputValues(one, change).map((values, i) => tf.tensor(values, shapes[i]));
     const y = op(...inputs);
-    const weights = tf.tensor(randomValues(y.size, 77), y.shape);
+    const weights = tf.tensor(outputWeights(y.size), y.shape);
     const grads = tf.grads((...xs: tf.Tensor[]) => tf.sum(tf.mul(op(...xs), weights)))(inputs);
     return [y, ...grads];
   });
   return valuesOf(results);
+}
+
+/** The same by the case's float64 loop, where it has one; `count`: entries of its output. */
+export function evaluateLoop(one: Case, count: number, change?: Change): Values[] | undefined {
+  return one.loop?.(inputValues(one, change), outputWeights(count));
 }

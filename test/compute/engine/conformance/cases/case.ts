@@ -10,9 +10,11 @@ export interface Case {
   readonly prepare?: (values: Float32Array, input: number) => Float32Array;
   /** Instead of the usual one, with the reason where it is given. */
   readonly tolerance?: number;
+  /** The same in float64, entry by entry, without what is masked: output and gradients of Σ output·dy. */
+  readonly loop?: (inputs: readonly Float32Array[], dy: Float32Array) => Float64Array[];
 }
 
-export type Rest = Pick<Case, 'prepare' | 'tolerance'>;
+export type Rest = Pick<Case, 'prepare' | 'tolerance' | 'loop'>;
 
 /** A list of cases and what adds to it. */
 export function caseList() {

@@ -6,10 +6,40 @@ import {
 import { causalConv } from '../../../../../server/compute/engine/kernels/causalConv';
 import { rotary } from '../../../../../server/compute/engine/kernels/rotary';
 import { selectiveScan } from '../../../../../server/compute/engine/kernels/selectiveScan';
-import { caseList } from './case';
+import { attentionLoop, type LoopShape } from '../attentionLoop';
+import { caseList, type Case } from './case';
 
 const { cases, add } = caseList();
 export { cases as sequenceCases };
+
+/** The loop on a fused projection: parts taken out, gradients put back. */
+function fusedLoop(
+  shape: LoopShape,
+  layout: 'interleaved' | 'blocks',
+  options: AttentionOptions,
+): NonNullable<Case['loop']> {
+  const { heads, headDim } = shape;
+  const width = heads * headDim;
+  /** Where entry `i` of part `part` lies in the projection. */
+  const place = (part: number, i: number) => {
+    const [row, column] = [Math.floor(i / width), i % width];
+    const own =
+      layout === 'blocks'
+        ? part * width + column
+        : (Math.floor(column / headDim) * 3 + part) * headDim + (column % headDim);
+    return row * 3 * width + own;
+  };
+  return ([qkv], dy) => {
+    const parts = [0, 1, 2].map((part) => dy.map((_, i) => qkv![place(part, i)]!));
+    const [q, k, v] = parts as [Float32Array, Float32Array, Float32Array];
+    const { y, dq, dk, dv } = attentionLoop({ q, k, v }, dy, shape, options);
+    const gradient = new Float64Array(qkv!.length);
+    [dq, dk, dv].forEach((grad, part) => {
+      grad.forEach((x, i) => (gradient[place(part, i)] = x));
+    });
+    return [y, gradient];
+  };
+}
 
 for (const layout of ['interleaved', 'blocks'] as const) {
   add(`rotary ${layout}`, [[2, 7, 3 * 6 * 3]], (x) =>
@@ -40,6 +70,7 @@ for (const layout of ['interleaved', 'blocks'] as const) {
         `attention ${layout} b=${b} l=${l} headDim=${headDim} ${what}`,
         [[b, l, 9 * headDim]],
         (qkv) => attention({ qkv, layout }, options),
+        { loop: fusedLoop({ batch: b, heads: 3, lq: l, lk: l, headDim }, layout, options) },
       );
     }
   }
@@ -61,8 +92,17 @@ const apart = [
   [2, 33, 16],
   [2, 33, 16],
 ];
-add('attention with offset', apart, (q, k, v) =>
-  attention({ q, k, v }, { heads: 2, scale: 1, offset: 26 }),
+add(
+  'attention with offset',
+  apart,
+  (q, k, v) => attention({ q, k, v }, { heads: 2, scale: 1, offset: 26 }),
+  {
+    loop: ([q, k, v], dy) => {
+      const shape = { batch: 2, heads: 2, lq: 7, lk: 33, headDim: 8 };
+      const grads = attentionLoop({ q: q!, k: k!, v: v! }, dy, shape, { scale: 1 });
+      return [grads.y, grads.dq, grads.dk, grads.dv];
+    },
+  },
 );
 add('attention with offset, window and dropout', apart, (q, k, v) =>
   attention(
