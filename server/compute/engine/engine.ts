@@ -5,7 +5,7 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { EngineName } from '../../contract/engine';
 import { EngineError, notAvailable, selfCheckFailed } from './errors';
 import { SELF_CHECK_LIMIT, selfCheckError } from './selfCheck';
-import { openTensorflow } from './tensorflow';
+import { openTensorflow } from './tensorflow/openTensorflow';
 import { openWasm } from './wasm/openWasm';
 import type { WebgpuOptions } from './webgpu/openWebgpu';
 
@@ -60,7 +60,7 @@ export async function openEngine(
     case 'wasm':
       return openWasm(options);
     case 'tensorflow':
-      return openTensorflow();
+      return openTensorflow(options);
     case 'webgpu':
       return openGpu({ ...options, allowSoftware: true });
   }
