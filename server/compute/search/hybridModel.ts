@@ -4,7 +4,7 @@ import type { Plan } from '../../contract/plan';
 import { hybridFlops } from '../../models/hybridCost';
 import type { HybridCostOptions } from '../../models/hybridCost';
 import { hybridTensors } from '../../models/hybridTensors';
-import { crossEntropy, countRows } from '../engine/kernels/crossEntropy';
+import { countCorrect, crossEntropy } from '../engine/kernels/crossEntropy';
 import { readScalars } from '../engine/read';
 import { architectureOf, buildHybrid, designOf } from '../hybrid/build';
 import type { BuildOptions, BuiltHybrid, ComponentSource } from '../hybrid/build';
@@ -109,7 +109,7 @@ export async function scoreHybrid(
     const logits = flatLogits(hybrid, batch, constantRows(alphas), context);
     const targets = tf.tensor1d(batch.targets, 'int32');
     const { loss } = crossEntropy(logits, targets, { ignore: IGNORED });
-    return [loss, countRows(logits, targets, { ignore: IGNORED }).correct];
+    return [loss, countCorrect(logits, targets, { ignore: IGNORED })];
   });
   try {
     const [lossSum, correct] = (await readScalars(scores)) as [number, number];

@@ -1,6 +1,5 @@
 /** Softmax cross-entropy summed over the scored rows; the fused kernel never holds a second [rows, V] tensor forward. */
 import * as tf from '@tensorflow/tfjs-core';
-import { readScalars } from '../read';
 import { hasKernel, runKernel, runKernels, widthOf } from './fused';
 
 export const CROSS_ENTROPY = 'ManticoreCrossEntropy';
@@ -11,13 +10,6 @@ export const FIRST_OF_LARGEST = 'ManticoreFirstOfLargest';
 export interface CrossEntropyOptions {
   /** Rows with this target are not scored: -100. */
   readonly ignore: number;
-}
-
-export interface RowScore {
-  /** Rows whose target is not `ignore`. */
-  readonly scored: number;
-  /** Scored rows whose largest logit (the first of equals) is the target. */
-  readonly correct: number;
 }
 
 /**
@@ -54,34 +46,18 @@ export function crossEntropy(
   return { loss: tf.sum(tf.where(scored, each, tf.zerosLike(each))) };
 }
 
-/** How many rows are scored and how many of those are right; no gradient. */
-export async function scoreRows(
-  logits: tf.Tensor,
-  targets: tf.Tensor,
-  options: CrossEntropyOptions,
-): Promise<RowScore> {
-  const counts = tf.tidy(() => countRows(logits, targets, options));
-  try {
-    const [scored, correct] = (await readScalars([counts.scored, counts.correct])) as [
-      number,
-      number,
-    ];
-    return { scored, correct };
-  } finally {
-    tf.dispose([counts.scored, counts.correct]);
-  }
-}
-
-/** `scoreRows` as float32 scalars, not read yet: exact below 2²⁴ rows. */
-export function countRows(
+/**
+ * How many rows are right: scored, their largest logit (the first of equals) the target's. A float32 scalar, exact below
+ * 2²⁴ rows; no gradient.
+ */
+export function countCorrect(
   logits: tf.Tensor,
   targets: tf.Tensor,
   { ignore }: CrossEntropyOptions,
-): { readonly scored: tf.Scalar; readonly correct: tf.Scalar } {
+): tf.Scalar {
   const scored = tf.notEqual(targets, tf.scalar(ignore, 'int32')); // [r]
-  const right = tf.equal(firstOfLargest(logits), targets); // [r]
-  const count = (rows: tf.Tensor) => tf.sum<tf.Scalar>(tf.cast(rows, 'float32'));
-  return { scored: count(scored), correct: count(tf.logicalAnd(scored, right)) };
+  const correct = tf.logicalAnd(scored, tf.equal(firstOfLargest(logits), targets)); // [r]
+  return tf.sum<tf.Scalar>(tf.cast(correct, 'float32'));
 }
 
 /** Place of each row's largest entry, the first of equals, int32: [r, V] → [r]. argMax promises no order among equals. */

@@ -6,7 +6,7 @@ import { silu, softplus } from '../../../../server/compute/engine/kernels/activa
 import { attention } from '../../../../server/compute/engine/kernels/attention';
 import { blend } from '../../../../server/compute/engine/kernels/blend';
 import { causalConv } from '../../../../server/compute/engine/kernels/causalConv';
-import { crossEntropy, scoreRows } from '../../../../server/compute/engine/kernels/crossEntropy';
+import { countCorrect, crossEntropy } from '../../../../server/compute/engine/kernels/crossEntropy';
 import { dropout, dropoutMask } from '../../../../server/compute/engine/kernels/dropout';
 import { embedding } from '../../../../server/compute/engine/kernels/embedding';
 import { linear } from '../../../../server/compute/engine/kernels/linear';
@@ -71,16 +71,16 @@ describe('an engine at the edges', () => {
       assert.deepEqual(Array.from(kept), Array.from(dropoutMask(1003, options)));
     });
 
-    it('counts scored and right rows', async () => {
+    it('counts the right rows: scored ones alone, the first of equal logits', async () => {
       const logits = tf.tensor2d([
         [0, 1],
         [2, 1],
         [5, 5],
+        [5, 5],
         [0, 9],
       ]);
-      const targets = tf.tensor1d([1, 1, 0, -100], 'int32');
-      const score = await scoreRows(logits, targets, { ignore: -100 });
-      assert.deepEqual(score, { scored: 3, correct: 2 });
+      const targets = tf.tensor1d([1, 1, 0, 1, -100], 'int32');
+      assert.deepEqual(await numbers(() => countCorrect(logits, targets, { ignore: -100 })), [2]);
       tf.dispose([logits, targets]);
     });
 
