@@ -1,0 +1,35 @@
+/**
+ * `npm run bench`: the engine in turns beside PyTorch, which MANTICORE_PEER_PYTHON names. `--help` lists the options.
+ * The bundles are of the product's own modules, made as the product's are.
+ */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { build } from 'esbuild';
+import { ensureBuilt, ensureInstalled, root } from './ensure.mjs';
+
+ensureInstalled();
+ensureBuilt({ tests: false });
+await build({
+  absWorkingDir: root,
+  entryPoints: ['main', 'ours', 'gemm'].map((name) => `test/bench/engine/${name}.ts`),
+  outdir: 'build/bench',
+  bundle: true,
+  platform: 'node',
+  target: 'node20',
+  format: 'esm',
+  outExtension: { '.js': '.mjs' },
+  mainFields: ['module', 'main'],
+  alias: { yaml: './node_modules/yaml/browser/dist/index.js' },
+  loader: { '.wasm': 'binary' },
+  external: ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node', 'webgpu'],
+  logLevel: 'warning',
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+});
+const { status } = spawnSync(
+  process.execPath,
+  [path.join(root, 'build/bench/main.mjs'), ...process.argv.slice(2)],
+  { stdio: 'inherit', cwd: root },
+);
+process.exitCode = status ?? 1;

@@ -1,0 +1,83 @@
+/** Who takes turns: our engine as a user gets it, its plainer builds, and PyTorch with either scan. */
+import { existsSync } from 'node:fs';
+import path from 'node:path';
+import type { PeerScan } from './arguments';
+import type { ChildCommand } from './child';
+
+export type Side = 'ours' | 'plainer' | 'peer';
+
+export interface Contestant {
+  /** Names it in results: `ours`, `relaxed`, `node20`, `peer-loop`, `peer-mambapy`. */
+  readonly name: string;
+  readonly side: Side;
+  /** @param folder that holds `row.json` */
+  readonly start: (folder: string) => ChildCommand;
+}
+
+/** Torch's own pool sleeps between its turns, and takes as many threads as we do. */
+function peerEnvironment(threads: number): Record<string, string> {
+  return {
+    OMP_WAIT_POLICY: 'PASSIVE',
+    OMP_NUM_THREADS: String(threads),
+    MKL_NUM_THREADS: String(threads),
+    HF_HUB_OFFLINE: '1',
+    TOKENIZERS_PARALLELISM: 'false',
+  };
+}
+
+export interface Programs {
+  /** The bundle of `ours.ts`. */
+  readonly ours: string;
+  /** Node that runs it as a user's run: server/runs/nodeBinary.ts. */
+  readonly node: string;
+  readonly olderNode: string | undefined;
+  /** A Python with torch; `undefined`: no peer. */
+  readonly python: string | undefined;
+  readonly peerScript: string;
+  readonly threads: number;
+}
+
+export const oursOf = ({ node, ours }: Programs): Contestant => ({
+  name: 'ours',
+  side: 'ours',
+  start: (folder) => ({ command: node, args: [ours, folder] }),
+});
+
+/** The same program without joined vectors: another tier on this Node, and the best tier of an older one. */
+export function plainerOf({ node, olderNode, ours }: Programs): Contestant[] {
+  const relaxed: Contestant = {
+    name: 'relaxed',
+    side: 'plainer',
+    start: (folder) => ({ command: node, args: [ours, folder, 'relaxed'] }),
+  };
+  if (olderNode === undefined) return [relaxed];
+  const older: Contestant = {
+    name: 'node20',
+    side: 'plainer',
+    start: (folder) => ({ command: olderNode, args: [ours, folder] }),
+  };
+  return [relaxed, older];
+}
+
+/** PyTorch once for each scan that it can take; once where the model has none. */
+export function peersOf(programs: Programs, scans: readonly PeerScan[]): Contestant[] {
+  const { python, peerScript, threads } = programs;
+  if (python === undefined) return [];
+  return scans.map((scan) => ({
+    name: `peer-${scan}`,
+    side: 'peer' as const,
+    start: (folder: string) => ({
+      command: python,
+      args: [peerScript, folder, scan],
+      environment: peerEnvironment(threads),
+    }),
+  }));
+}
+
+/** The Node 20 that runs this or stands on the PATH, if there is one. */
+export function findOlderNode(named: string | undefined): string | undefined {
+  if (named !== undefined) return named;
+  if (process.version.startsWith('v20.')) return process.execPath;
+  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
+  return folders.map((folder) => path.join(folder, 'node20')).find((file) => existsSync(file));
+}

@@ -1,0 +1,114 @@
+/** `npm run bench`: our engine's training, search, generation and scan in turns beside PyTorch's. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { promisify } from 'node:util';
+import { version } from '../../../package.json';
+import { chooseNode } from '../../../server/runs/nodeBinary';
+import {
+  FEWEST_TURNS,
+  parseBenchArguments,
+  USAGE,
+  UsageError,
+  type BenchOptions,
+} from './arguments';
+import { findOlderNode, oursOf, peersOf, plainerOf, type Programs } from './contestants';
+import { thisMachine, versionsOf } from './machine';
+import { pageOf } from './page';
+import { jsonOf, tableText, type BenchReport, type GemmRate } from './report';
+import { isMet, reportedRows, type MeasuredRow } from './results';
+import { CHECKED_STEPS, type BenchRow } from './rows';
+import { writeScene } from './scene';
+import { measureRow } from './turns';
+
+const runFile = promisify(execFile);
+const PROFILED_STEPS = 5;
+const say = (what: string): void => void process.stderr.write(`${what}\n`);
+
+async function measureAll(options: BenchOptions, programs: Programs): Promise<BenchReport> {
+  const machine = thisMachine();
+  const measured: MeasuredRow[] = [];
+  for (const row of options.rows) {
+    const folder = await mkdtemp(path.join(tmpdir(), 'manticore-bench-'));
+    try {
+      measured.push(await measureOne(row, folder, options, programs));
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  }
+  const gemm = options.besides ? await gemmRates(programs) : [];
+  const versions = versionsOf(version, measured);
+  return { machine, versions, turns: options.turns, threads: options.threads, measured, gemm };
+}
+
+async function measureOne(
+  row: BenchRow,
+  folder: string,
+  options: BenchOptions,
+  programs: Programs,
+): Promise<MeasuredRow> {
+  const sayOfRow = (what: string) => say(`${row.name}: ${what}`);
+  sayOfRow(`${row.title}, ${row.size}`);
+  if (row.kind === 'scan') {
+    const scene = { ...row, threads: options.threads };
+    await writeFile(path.join(folder, 'row.json'), JSON.stringify(scene));
+  } else {
+    await writeScene(row, folder, path.resolve('examples'), options.threads);
+  }
+  const hasScan = row.kind === 'scan' || row.models.some(({ name }) => name === 'mamba');
+  const contestants = [
+    oursOf(programs),
+    ...(options.besides && row.kind !== 'scan' ? plainerOf(programs) : []),
+    ...peersOf(programs, hasScan ? options.scans : ['loop']),
+  ];
+  const measurement = await measureRow(contestants, {
+    ...{ folder, turns: options.turns, checkedSteps: CHECKED_STEPS, say: sayOfRow },
+    profileSteps: (soFar) => {
+      const missed = reportedRows({ row, measurement: soFar }).some(
+        (each) => isMet(each) === false,
+      );
+      const wanted = options.profile === 'all' || (options.profile === 'missed' && missed);
+      return wanted ? PROFILED_STEPS : 0;
+    },
+  });
+  return { row, measurement };
+}
+
+/** A process for each: an engine's threads can't be changed. */
+async function gemmRates({ node, ours }: Programs): Promise<GemmRate[]> {
+  const rates: GemmRate[] = [];
+  for (const threads of [1, 2]) {
+    say(`matrix product: ${threads} thread${threads === 1 ? '' : 's'}`);
+    const script = path.join(path.dirname(ours), 'gemm.mjs');
+    const { stdout } = await runFile(node, [script, String(threads)]);
+    rates.push(JSON.parse(stdout) as GemmRate);
+  }
+  return rates;
+}
+
+async function main(): Promise<void> {
+  const options = parseBenchArguments(process.argv.slice(2));
+  const choice = await chooseNode({ baseFolder: path.resolve('dist') });
+  const python = process.env['MANTICORE_PEER_PYTHON'] ?? '';
+  const report = await measureAll(options, {
+    ours: path.resolve('build/bench/ours.mjs'),
+    node: choice.path,
+    olderNode: findOlderNode(options.olderNode),
+    python: python === '' ? undefined : python,
+    peerScript: path.resolve('test/bench/engine/peer/peer.py'),
+    threads: options.threads,
+  });
+  if (options.turns < FEWEST_TURNS) say(`Of ${options.turns} turns: a look, not a measurement.`);
+  if (options.write !== undefined) await writeFile(options.write, pageOf(report));
+  const json = () => `${JSON.stringify(jsonOf(report), null, 2)}\n`;
+  process.stdout.write(options.json ? json() : tableText(report));
+}
+
+try {
+  await main();
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  say(`${error.message}\n\n${USAGE}`);
+  process.exitCode = 2;
+}
