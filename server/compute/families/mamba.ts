@@ -10,7 +10,7 @@ import type { Tensor3D } from '@tensorflow/tfjs-core';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../../models/architecture';
 import { mambaSettings } from '../../models/mamba';
-import { silu, softplus } from '../engine/kernels/activations';
+import { softplus, swiglu } from '../engine/kernels/activations';
 import { causalConv } from '../engine/kernels/causalConv';
 import { embedding } from '../engine/kernels/embedding';
 import { rmsNorm } from '../engine/kernels/norms';
@@ -27,7 +27,7 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
   const xz = linearAt(weights, `${mixer}.in_proj`, normed, bias); // [b, l, 2·c]
   const [x, z] = tf.split(xz, 2, 2) as [Tensor3D, Tensor3D]; // each [b, l, c]
   const y = convolveAndScan(architecture, weights, mixer, x, stateOf(context, index)); // [b, l, c]
-  const gated = tf.mul<Tensor3D>(y, silu(z));
+  const gated = swiglu(z, y) as Tensor3D;
   return tf.add(u, linearAt(weights, `${mixer}.out_proj`, gated, bias)); // [b, l, d]
 };
 

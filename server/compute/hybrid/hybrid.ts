@@ -20,7 +20,7 @@ import {
   mix,
   type Gate,
   type MixtureRow,
-  type MixtureWeight,
+  type Summand,
 } from './mixture';
 import type { ParameterStore } from './parameters';
 import { project, type ProjectorLookup } from './projector';
@@ -92,16 +92,18 @@ export function hiddenStates(
   let h = mix(
     parts.map((part, component) => ({
       weight: rows[0]![component]!,
-      value: () => fitTo(part.blocks.embed(part.architecture, part.weights, ids), width),
+      value: () => part.blocks.embed(part.architecture, part.weights, ids),
     })),
+    width,
   ); // [b, l, d]
   for (let block = 0; block < blocks; block++) {
     const blockOf = (residual: Tensor3D) =>
       mix(
         parts.map((part, component) => ({
           weight: rows[block]![component]!,
-          value: () => gatedGroup(hybrid, part, rows, block, component, residual),
+          ...gatedGroup(hybrid, part, rows, block, component, residual),
         })),
+        width,
       );
     h = context.checkpointing ? checkpoint(blockOf, h) : blockOf(h); // [b, l, d]
   }
@@ -124,6 +126,7 @@ export function headLogits(hybrid: Hybrid, h: Tensor3D, rows: readonly MixtureRo
         );
       },
     })),
+    hybrid.design.vocabulary,
   ); // [b, l, V]
 }
 
@@ -159,7 +162,7 @@ function partOf(hybrid: Hybrid, component: number, context: ForwardContext): Par
   };
 }
 
-/** Component m in block i between its gates: h [b, l, d] → z_m [b, l, d]. */
+/** Component m in block i from its gate in to its gate out: h [b, l, d] → y_m [b, l, d_m], and what comes after it. */
 function gatedGroup(
   { design, parameters }: Hybrid,
   part: Part,
@@ -167,16 +170,21 @@ function gatedGroup(
   block: number,
   component: number,
   h: Tensor3D,
-): Tensor3D {
+): Pick<Summand, 'value' | 'gate'> {
   const gate = design.projectors === 'none' ? 'none' : design.gate;
   const skip = gateWeights(gate, rows, headRow(design, rows), block, component);
   const tensor: ProjectorLookup = (name) =>
     parameters.get(projectorTensorName(part.name, block, name)).variable;
-  const through = (side: 'in' | 'out', weight: MixtureWeight, x: Tensor3D, width: number) =>
-    gated(weight, x, () => project(design.projectors, side, tensor, x, width), width);
-  const u = through('in', skip.input, h, part.architecture.width); // [b, l, d_m]
-  const y = layerGroup(part, block, u); // [b, l, d_m]
-  return through('out', skip.output, y, design.width); // [b, l, d]
+  const through = (side: 'in' | 'out', x: Tensor3D, width: number) =>
+    project(design.projectors, side, tensor, x, width);
+  const own = part.architecture.width;
+  return {
+    value: () => {
+      const u = gated(skip.input, h, () => through('in', h, own), own); // [b, l, d_m]
+      return layerGroup(part, block, u); // [b, l, d_m]
+    },
+    gate: { skip: skip.output, project: (y) => through('out', y, design.width) },
+  };
 }
 
 /** Group i of a component, its positions before the first layer and its norm after the last: [b, l, d_m] → same. */

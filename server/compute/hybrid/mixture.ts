@@ -3,7 +3,7 @@
  * Symbols: K components, N blocks, d width of the hybrid's stream, α[i] weights of block i.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { blend, fitTo as fitAxis, weightedSum } from '../engine/kernels/blend';
+import { blend, fitTo as fitAxis, mixture, type MixtureTerm } from '../engine/kernels/blend';
 
 /**
  * One weight of a block's mixture. A number is a constant: 0 is not computed at all, 1 skips the projectors. A scalar
@@ -81,23 +81,38 @@ export function fitTo(x: tf.Tensor3D, width: number): tf.Tensor3D {
 /** One summand of a mixture; not computed before it is known to count. */
 export interface Summand {
   readonly weight: MixtureWeight;
-  /** [b, l, d]. */
+  /** [b, l, from]; padded with zeros or cut. */
   readonly value: () => tf.Tensor3D;
+  /** The gate behind it, as in `gated`. */
+  readonly gate?: {
+    readonly skip: MixtureWeight;
+    readonly project: (x: tf.Tensor3D) => tf.Tensor3D;
+  };
 }
 
 /**
- * Σ weight · value over the summands whose weight isn't the constant 0.
+ * Σ weight · value, each through its gate, over the summands whose weight isn't the constant 0: → [b, l, width].
  * @throws Error when none is left: a block's last live component can't be pruned
  */
-export function mix(summands: readonly Summand[]): tf.Tensor3D {
+export function mix(summands: readonly Summand[], width: number): tf.Tensor3D {
   const live = summands.filter(({ weight }) => weight !== 0);
   if (live.length === 0) throw new Error('a mixture without live components');
   const [only] = live;
-  if (live.length === 1 && only!.weight === 1) return only!.value();
-  return weightedSum(
-    live.map(({ value }) => value()),
-    live.map(({ weight }) => asScalar(weight)),
-  ) as tf.Tensor3D;
+  if (live.length === 1 && only!.weight === 1) {
+    const x = only!.value();
+    const { skip, project } = only!.gate ?? { skip: 1, project: () => x };
+    return gated(skip, x, () => project(x), width);
+  }
+  return mixture(live.map(termOf), width) as tf.Tensor3D;
+}
+
+function termOf({ weight, value, gate }: Summand): MixtureTerm {
+  const x = value();
+  const own = asScalar(weight);
+  if (gate === undefined || gate.skip === 1) return { x, weight: own };
+  const projected = gate.project(x);
+  if (gate.skip === 0) return { x: projected, weight: own };
+  return { x, weight: own, gate: { skip: asScalar(gate.skip), projected } };
 }
 
 function asScalar(weight: MixtureWeight): tf.Scalar {

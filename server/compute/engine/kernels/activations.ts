@@ -1,9 +1,14 @@
-/** Activations: GELU (Hendrycks & Gimpel, arXiv 1606.08415; exact and tanh forms), SiLU, softplus. */
+/**
+ * Activations: GELU (Hendrycks & Gimpel, arXiv 1606.08415; exact and tanh forms), SiLU, softplus, and the gated SwiGLU
+ * (Shazeer, arXiv 2002.05202), without its linear maps.
+ */
 import * as tf from '@tensorflow/tfjs-core';
-import { hasKernel, runKernel } from './fused';
+import { hasKernel, runKernel, runKernels } from './fused';
 
 export const ACTIVATION = 'ManticoreActivation';
 export const ACTIVATION_GRAD = 'ManticoreActivationGrad';
+export const SWIGLU = 'ManticoreSwiglu';
+export const SWIGLU_GRAD = 'ManticoreSwigluGrad';
 
 export type ActivationKind = 'gelu-erf' | 'gelu-tanh' | 'silu' | 'softplus';
 
@@ -31,6 +36,23 @@ export function softplus(x: tf.Tensor): tf.Tensor {
   // tfjs's own softplus returns x above a threshold and eˣ below one; its gradient is σ(x).
   return tf.softplus(x);
 }
+
+/** silu(gate) · up, entry by entry; both of one shape. Gradient: dy·up·silu'(gate) and dy·silu(gate). */
+export function swiglu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
+  tf.util.assertShapesMatch(gate.shape, up.shape, 'swiglu: ');
+  if (hasKernel(SWIGLU)) return runKernel(SWIGLU, { gate, up }, {});
+  return tf.mul(silu(gate), up);
+}
+
+tf.registerGradient({
+  kernelName: SWIGLU,
+  inputsToSave: ['gate', 'up'],
+  gradFunc: (dy, saved) => {
+    const [gate, up] = saved as [tf.Tensor, tf.Tensor];
+    const [dGate, dUp] = runKernels(SWIGLU_GRAD, { dy: dy as tf.Tensor, gate, up }, {});
+    return { gate: () => dGate!, up: () => dUp! };
+  },
+});
 
 tf.registerGradient({
   kernelName: ACTIVATION,

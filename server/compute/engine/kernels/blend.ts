@@ -1,11 +1,9 @@
 /** The gate, the mixture and the change of width of a Manticore block (arXiv 2406.00894). */
 import * as tf from '@tensorflow/tfjs-core';
-import { hasKernel, runKernel, widthOf } from './fused';
+import { hasKernel, runKernel, runKernels, widthOf } from './fused';
 
-export const BLEND = 'ManticoreBlend';
-export const FIT = 'ManticoreFit';
-export const BLEND_GRAD_GATE = 'ManticoreBlendGradGate';
-export const WEIGHTED_SUM = 'ManticoreWeightedSum';
+export const MIXTURE = 'ManticoreMixture';
+export const MIXTURE_GRAD = 'ManticoreMixtureGrad';
 
 /** Zero-pads or cuts the last axis to `width`: [..., d] → [..., width]. */
 export function fitTo(x: tf.Tensor, width: number): tf.Tensor {
@@ -37,20 +35,79 @@ export function cutTo(x: tf.Tensor, width: number): tf.Tensor {
   return fitTo(x, width);
 }
 
+/** One summand of a mixture. */
+export interface MixtureTerm {
+  /** [..., d_m] */
+  readonly x: tf.Tensor;
+  /** Scalar; 1 when absent. */
+  readonly weight?: tf.Tensor | undefined;
+  /** What passes `x` by: (1 − skip) · fit(projected) + skip · fit(x) stands for fit(x). */
+  readonly gate?: { readonly skip: tf.Tensor; readonly projected: tf.Tensor } | undefined;
+}
+
 /**
- * (1 − a) · fit(p) + a · fit(x), fit = zero-pad or cut the last axis to `width`.
- * x [b, l, dx], p [b, l, dp] (absent: a · fit(x) alone), a scalar → [b, l, width].
+ * Σ_m weight_m · ((1 − skip_m) · fit(projected_m) + skip_m · fit(x_m)), fit = zero-pad or cut the last axis to `width`: the
+ * gates after a block's groups and its mixture, in one pass over memory; as one pass back for all of its gradients.
+ * → [..., width]. @throws Error without terms
  */
+export function mixture(terms: readonly MixtureTerm[], width: number): tf.Tensor {
+  if (terms.length === 0) throw new Error('mixture: no terms');
+  if (hasKernel(MIXTURE)) {
+    const kinds = terms.map(({ weight, gate }) => (weight ? 1 : 0) + (gate ? 2 : 0)).join('');
+    const inputs = terms.flatMap(({ x, weight, gate }) => [
+      ...[x, ...(weight ? [weight] : [])],
+      ...(gate ? [gate.skip, gate.projected] : []),
+    ]);
+    return runKernel(MIXTURE, inputs, { kinds, width });
+  }
+  return terms
+    .map(({ x, weight, gate }) => {
+      const term = gate ? gated(fitTo(x, width), gate, width) : fitTo(x, width);
+      return weight ? tf.mul(term, weight) : term;
+    })
+    .reduce((sum, term) => tf.add(sum, term));
+}
+
+function gated(
+  x: tf.Tensor,
+  { skip, projected }: NonNullable<MixtureTerm['gate']>,
+  width: number,
+): tf.Tensor {
+  return tf.add(tf.mul(fitTo(projected, width), tf.sub(1, skip)), tf.mul(x, skip));
+}
+
+/** Where a term's inputs stand among those of the kernel. */
+export interface MixturePlaces {
+  readonly x: number;
+  readonly weight: number | undefined;
+  readonly skip: number | undefined;
+  readonly projected: number | undefined;
+}
+
+/** @param kinds the kernel's attribute: a digit a term, 1 for a weight and 2 for a gate */
+export function mixturePlaces(kinds: string): MixturePlaces[] {
+  let next = 0;
+  return Array.from(kinds, (kind) => {
+    const place = (is: boolean) => (is ? next++ : undefined);
+    const isGated = Number(kind) >= 2;
+    return {
+      x: next++,
+      weight: place(Number(kind) % 2 === 1),
+      skip: place(isGated),
+      projected: place(isGated),
+    };
+  });
+}
+
+/** (1 − a) · fit(p) + a · fit(x); without p: a · fit(x). x [..., dx], p [..., dp], a scalar → [..., width]. */
 export function blend(
   x: tf.Tensor,
   p: tf.Tensor | undefined,
   a: tf.Tensor,
   width: number,
 ): tf.Tensor3D {
-  if (hasKernel(BLEND)) return runKernel(BLEND, p ? [x, a, p] : [x, a], { width }) as tf.Tensor3D;
-  const skipped = tf.mul(fitTo(x, width), a);
-  if (!p) return skipped as tf.Tensor3D;
-  return tf.add(tf.mul(fitTo(p, width), tf.sub(1, a)), skipped);
+  const term = p ? { x, gate: { skip: a, projected: p } } : { x, weight: a };
+  return mixture([term], width) as tf.Tensor3D;
 }
 
 /** Σ_m a_m · z_m, in the order given; zs of one shape, a scalars. */
@@ -58,41 +115,19 @@ export function weightedSum(zs: readonly tf.Tensor[], a: readonly tf.Tensor[]): 
   if (zs.length === 0 || zs.length !== a.length) {
     throw new Error(`weightedSum: ${zs.length} tensors and ${a.length} weights`);
   }
-  if (hasKernel(WEIGHTED_SUM)) {
-    return runKernel(WEIGHTED_SUM, [...zs, ...a], {});
-  }
-  return zs.map((z, m) => tf.mul(z, a[m]!)).reduce((sum, term) => tf.add(sum, term));
+  return mixture(
+    zs.map((x, m) => ({ x, weight: a[m]! })),
+    widthOf(zs[0]!),
+  );
 }
 
 tf.registerGradient({
-  kernelName: BLEND,
+  kernelName: MIXTURE,
   saveAllInputs: true,
-  gradFunc: (dy, saved) => {
-    const [x, a, p] = saved as [tf.Tensor, tf.Tensor, tf.Tensor | undefined];
-    const g = dy as tf.Tensor;
-    const fit = (like: tf.Tensor, complement: boolean) =>
-      runKernel(FIT, { x: g, a }, { width: widthOf(like), complement });
-    return {
-      0: () => fit(x, false),
-      1: () => runKernel(BLEND_GRAD_GATE, p ? [g, x, p] : [g, x], {}),
-      2: () => fit(p!, true),
-    };
-  },
-});
-
-tf.registerGradient({
-  kernelName: WEIGHTED_SUM,
-  saveAllInputs: true,
-  gradFunc: (dy, saved) => {
-    const g = dy as tf.Tensor;
-    const count = saved.length / 2;
-    const grads: Record<string, () => tf.Tensor> = {};
-    for (let m = 0; m < count; m++) {
-      const z = saved[m]!;
-      const a = saved[count + m]!;
-      grads[m] = () => runKernel(FIT, { x: g, a }, { width: widthOf(z), complement: false });
-      grads[count + m] = () => runKernel(BLEND_GRAD_GATE, [g, z], {});
-    }
-    return grads;
+  gradFunc: (dy, saved, attributes) => {
+    const grads = runKernels(MIXTURE_GRAD, [dy as tf.Tensor, ...saved], {
+      kinds: attributes['kinds'] as string,
+    });
+    return Object.fromEntries(grads.map((grad, i) => [i, () => grad]));
   },
 });

@@ -3,6 +3,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { registerUpdateKernels } from '../update';
 import { BACKEND_NAME, type WasmBackend } from './backend';
 import { registerFusedKernels } from './fusedKernels';
+import { registerMixtureKernels } from './mixtureKernels';
 import { registerSequenceKernels } from './sequenceKernels';
 import { registerStandardKernels } from './standardKernels';
 import { updateKernels } from './updateKernels';
@@ -12,6 +13,7 @@ function registerKernelsOnce(): void {
   tf.copyRegisteredKernels('cpu', BACKEND_NAME);
   registerStandardKernels();
   registerFusedKernels();
+  registerMixtureKernels();
   registerSequenceKernels();
 }
 

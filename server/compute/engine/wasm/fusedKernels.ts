@@ -1,7 +1,12 @@
-/** Our own kernels (server/compute/engine/kernels) bound to the assembly, but for attention and the scan. */
+/** Our own kernels (server/compute/engine/kernels) bound to the assembly, but for mixtures and those over time. */
 import * as tf from '@tensorflow/tfjs-core';
-import { ACTIVATION, ACTIVATION_GRAD, type ActivationKind } from '../kernels/activations';
-import { BLEND, BLEND_GRAD_GATE, FIT, WEIGHTED_SUM } from '../kernels/blend';
+import {
+  ACTIVATION,
+  ACTIVATION_GRAD,
+  SWIGLU,
+  SWIGLU_GRAD,
+  type ActivationKind,
+} from '../kernels/activations';
 import { CROSS_ENTROPY, CROSS_ENTROPY_GRAD, FIRST_OF_LARGEST } from '../kernels/crossEntropy';
 import { dropThreshold, DROPOUT } from '../kernels/dropout';
 import { EMBEDDING, EMBEDDING_GRAD } from '../kernels/embedding';
@@ -10,7 +15,7 @@ import { COLUMN_SUM, LINEAR, LINEAR_GRAD_INPUT, LINEAR_GRAD_WEIGHT } from '../ke
 import { LAYER_NORM, LAYER_NORM_GRAD, RMS_NORM, RMS_NORM_GRAD } from '../kernels/norms';
 import { Activation, Op } from './assembly/opcodes';
 import { BACKEND_NAME, type WasmBackend } from './backend';
-import { columnSums, flatChunks, multiply, rowChunks, rowsAChunk, sizeOf } from './jobs';
+import { columnSums, flatChunks, multiply, rowChunks, sizeOf } from './jobs';
 
 type Info = tf.TensorInfo;
 
@@ -34,7 +39,6 @@ export function registerFusedKernels(): void {
   registerNorms();
   registerActivations();
   registerTokens();
-  registerMixture();
   // tfjs's own for the CPU takes the first of equals.
   tf.registerKernel({
     ...{ kernelName: FIRST_OF_LARGEST, backendName: BACKEND_NAME },
@@ -166,6 +170,25 @@ function registerActivations(): void {
   };
   register(ACTIVATION, (call) => run(Op.Activation, call));
   register(ACTIVATION_GRAD, (call) => run(Op.ActivationGrad, call));
+  register(SWIGLU, ({ inputs, backend }) => {
+    const { gate, up } = inputs as { gate: Info; up: Info };
+    const out = backend.output(gate.shape);
+    const count = sizeOf(gate.shape);
+    const addresses = [gate, up, out].map((info) => backend.address(info));
+    backend.kernels.run(Op.Swiglu, flatChunks(count), [...addresses, count]);
+    return out;
+  });
+  register(SWIGLU_GRAD, ({ inputs, backend }) => {
+    const { dy, gate, up } = inputs as { dy: Info; gate: Info; up: Info };
+    const [dGate, dUp] = [backend.output(gate.shape), backend.output(up.shape)];
+    const count = sizeOf(gate.shape);
+    const [x, u, y, dx, du] = [gate, up, dy, dGate, dUp].map((info) => backend.address(info)) as [
+      ...[number, number, number],
+      ...[number, number],
+    ];
+    backend.kernels.run(Op.SwigluGrad, flatChunks(count), [x, u, y, count, dx, du]);
+    return [dGate, dUp];
+  });
   register(DROPOUT, ({ inputs, attrs, backend }) => {
     const x = inputs['x']!;
     const out = backend.output(x.shape);
@@ -241,56 +264,4 @@ function registerTokens(): void {
 /** Sum of a chunk's doubles in order. */
 export function doubleSum(backend: WasmBackend, at: number, count: number): number {
   return new Float64Array(backend.heap.memory.buffer, at, count).reduce((sum, x) => sum + x, 0);
-}
-
-/** out = factor · fit(x) (+ out). */
-function fitScale(backend: WasmBackend, x: Info, out: Info, factor: number, add: boolean): void {
-  const [own, width] = [widthOf(x), widthOf(out)];
-  const rows = rowsOf(x);
-  const each = rowsAChunk(width);
-  const integers = [backend.address(x), backend.address(out), rows, own, width, each, add ? 1 : 0];
-  backend.kernels.run(Op.FitScale, Math.ceil(rows / each), integers, [factor]);
-}
-
-function registerMixture(): void {
-  const scalar = (backend: WasmBackend, a: Info) => backend.view(a)[0]!;
-  register(FIT, ({ inputs, attrs, backend }) => {
-    const { x, a } = inputs as { x: Info; a: Info };
-    const factor = scalar(backend, a);
-    const out = backend.output([...x.shape.slice(0, -1), attrs['width'] as number]);
-    fitScale(backend, x, out, attrs['complement'] === true ? 1 - factor : factor, false);
-    return out;
-  });
-  register(BLEND, ({ inputs, attrs, backend }) => {
-    const [x, a, p] = Object.values(inputs) as [Info, Info, Info | undefined];
-    const factor = scalar(backend, a);
-    const out = backend.output([...x.shape.slice(0, -1), attrs['width'] as number]);
-    if (p) fitScale(backend, p, out, 1 - factor, false);
-    fitScale(backend, x, out, factor, p !== undefined);
-    return out;
-  });
-  register(WEIGHTED_SUM, ({ inputs, backend }) => {
-    const all = Object.values(inputs);
-    const count = all.length / 2;
-    const out = backend.output(all[0]!.shape);
-    for (let m = 0; m < count; m++) {
-      fitScale(backend, all[m]!, out, scalar(backend, all[count + m]!), m > 0);
-    }
-    return out;
-  });
-  register(BLEND_GRAD_GATE, ({ inputs, backend }) => {
-    const [dy, x, p] = Object.values(inputs) as [Info, Info, Info | undefined];
-    const out = backend.output([]);
-    const rows = rowsOf(dy);
-    const each = rowsAChunk(widthOf(dy));
-    const chunks = Math.ceil(rows / each);
-    backend.withScratch(8 * chunks, (partial) => {
-      backend.kernels.run(Op.DotDifference, chunks, [
-        ...[backend.address(dy), backend.address(x), p ? backend.address(p) : 0, partial],
-        ...[rows, widthOf(dy), widthOf(x), p ? widthOf(p) : 0, each],
-      ]);
-      backend.view(out)[0] = doubleSum(backend, partial, chunks);
-    });
-    return out;
-  });
 }

@@ -10,16 +10,18 @@ import {
   broadcastJob,
   dropoutJob,
   fitScaleJob,
+  swigluGradJob,
+  swigluJob,
   unaryJob,
 } from './elementwise';
 import {
   columnSumJob,
-  dotDifferenceJob,
   rowSumJob,
   softmaxJob,
   squaredNormJob,
   stridedCopyJob,
 } from './reduce';
+import { combineGradJob, combineJob } from './mixture';
 import { normGradJob, normJob } from './norms';
 import {
   crossEntropyGradJob,
@@ -112,8 +114,17 @@ export function runChunk(op: i32, chunk: i32): void {
     case Op.FitScale:
       fitScaleJob(chunk);
       break;
-    case Op.DotDifference:
-      dotDifferenceJob(chunk);
+    case Op.Combine:
+      combineJob(chunk);
+      break;
+    case Op.CombineGrad:
+      combineGradJob(chunk);
+      break;
+    case Op.Swiglu:
+      swigluJob(chunk);
+      break;
+    case Op.SwigluGrad:
+      swigluGradJob(chunk);
       break;
     case Op.SquaredNorm:
       squaredNormJob(chunk);

@@ -140,6 +140,27 @@ export function activationGradJob(chunk: i32): void {
   }
 }
 
+/** Job: 0 gate, 1 up, 2 out, 3 count. */
+export function swigluJob(chunk: i32): void {
+  const gate = pointer(0), up = pointer(1), out = pointer(2), to = flatEnd(chunk, int(3));
+  for (let o = flatStart(chunk); o < to; o += 16) {
+    v128.store(out + o, f32x4.mul(activate(Activation.Silu, v128.load(gate + o)), v128.load(up + o)));
+  }
+}
+
+/** Job: 0 gate, 1 up, 2 dy, 3 count, 4 dGate, 5 dUp (may be dy). */
+export function swigluGradJob(chunk: i32): void {
+  const gate = pointer(0), up = pointer(1), dy = pointer(2), dGate = pointer(4), dUp = pointer(5);
+  const to = flatEnd(chunk, int(3));
+  for (let o = flatStart(chunk); o < to; o += 16) {
+    const x = v128.load(gate + o), y = v128.load(dy + o), s = sigmoid4(x), silu = f32x4.mul(x, s);
+    // silu' = s + silu·(1 − s)
+    const slope = madd(silu, f32x4.sub(one4(), s), s);
+    v128.store(dGate + o, f32x4.mul(f32x4.mul(y, v128.load(up + o)), slope));
+    v128.store(dUp + o, f32x4.mul(y, silu));
+  }
+}
+
 /** Job: 0 x, 1 out, 2 count, 3 key, 4 threshold; float 0 the factor of what is kept. */
 export function dropoutJob(chunk: i32): void {
   const x = pointer(0), out = pointer(1);

@@ -130,46 +130,6 @@ export function squaredNormJob(chunk: i32): void {
 }
 
 /**
- * Σ dy · (fit(x) − fit(p)) in double precision, fit = zero-pad or cut to dy's width.
- * Job: 0 dy [rows, width], 1 x [rows, ownX], 2 p (0: none) [rows, ownP], 3 out (one double a chunk), 4 rows, 5 width,
- * 6 ownX, 7 ownP, 8 rows a chunk.
- */
-export function dotDifferenceJob(chunk: i32): void {
-  const width = bytes(int(5)),
-    ownX = bytes(int(6)),
-    ownP = bytes(int(7)),
-    each = int(8);
-  const p = pointer(2),
-    last = min(int(4), (chunk + 1) * each);
-  let sum: f64 = 0;
-  for (let r = chunk * each; r < last; r++) {
-    const dy = pointer(0) + <usize>r * width;
-    sum += dot(dy, pointer(1) + <usize>r * ownX, min(width, ownX));
-    if (p != 0) sum -= dot(dy, p + <usize>r * ownP, min(width, ownP));
-  }
-  store<f64>(pointer(3) + ((<usize>chunk) << 3), sum);
-}
-
-function dot(a: usize, b: usize, width: usize): f64 {
-  let s0 = f64x2.splat(0),
-    s1 = s0,
-    o: usize = 0;
-  const whole = width & ~15;
-  for (; o < whole; o += 16) {
-    const x = v128.load(a + o),
-      y = v128.load(b + o);
-    s0 = f64x2.add(s0, f64x2.mul(f64x2.promote_low_f32x4(x), f64x2.promote_low_f32x4(y)));
-    const xh = v128.shuffle<i64>(x, x, 1, 0),
-      yh = v128.shuffle<i64>(y, y, 1, 0);
-    s1 = f64x2.add(s1, f64x2.mul(f64x2.promote_low_f32x4(xh), f64x2.promote_low_f32x4(yh)));
-  }
-  s0 = f64x2.add(s0, s1);
-  let sum = f64x2.extract_lane(s0, 0) + f64x2.extract_lane(s0, 1);
-  for (; o < width; o += 4) sum += <f64>load<f32>(a + o) * <f64>load<f32>(b + o);
-  return sum;
-}
-
-/**
  * Copies a 4-D array of 4-byte entries between strided places: transposes, slices, concatenations, paddings.
  * Job: 0 from, 1 to, 2 … 5 sizes, 6 … 9 strides of from, 10 … 13 strides of to, in elements. A chunk is one index of
  * the first axis.

@@ -2,6 +2,7 @@
 import {
   blend,
   cutTo,
+  mixture,
   padTo,
   weightedSum,
 } from '../../../../../server/compute/engine/kernels/blend';
@@ -40,6 +41,31 @@ for (const [l, width] of [
   );
 }
 add('weightedSum of one', [[2, 7, 33], []], (z, a) => weightedSum([z], [a]));
+// A block of two components of other widths than the stream: one gated before it is mixed, one not, one of a constant weight.
+for (const [l, d1, d2, width] of [
+  [7, 33, 7, 33],
+  [65, 257, 65, 130],
+  [7, 5, 130, 33],
+  [0, 5, 3, 9],
+] as const) {
+  add(
+    `mixture l=${l} ${d1} ${d2} → ${width}`,
+    [[2, l, d1], [], [], [2, l, width], [2, l, d2], [], [2, l, width], [], [2, l, d2]],
+    (x, w, skip, projected, y, v, z, gate, q) =>
+      mixture(
+        [
+          { x: x, weight: w, gate: { skip: skip, projected: projected } },
+          { x: y, weight: v },
+          { x: z, gate: { skip: gate, projected: q } },
+        ],
+        width,
+      ),
+  );
+}
+// The paper's gate: the weight of the mixture is the gate's too.
+add('mixture of one weight for both', [[2, 7, 33], [], [2, 7, 33]], (x, a, p) =>
+  mixture([{ x: x, weight: a, gate: { skip: a, projected: p } }], 33),
+);
 add('padTo', [[2, 7, 5]], (x) => padTo(x, 33));
 add('cutTo', [[2, 7, 33]], (x) => cutTo(x, 5));
 for (const shape of [

@@ -1,6 +1,11 @@
 /** Ops on rows: norms, activations, softmax, cross-entropy, embedding. */
 import * as tf from '@tensorflow/tfjs-core';
-import { gelu, silu, softplus } from '../../../../../server/compute/engine/kernels/activations';
+import {
+  gelu,
+  silu,
+  softplus,
+  swiglu,
+} from '../../../../../server/compute/engine/kernels/activations';
 import { crossEntropy } from '../../../../../server/compute/engine/kernels/crossEntropy';
 import { embedding } from '../../../../../server/compute/engine/kernels/embedding';
 import { layerNorm, rmsNorm } from '../../../../../server/compute/engine/kernels/norms';
@@ -38,6 +43,9 @@ for (const d of [1, 7, 33, 130, 257, 600]) {
   for (const [name, f] of Object.entries(activations)) {
     add(`${name} ${d}`, [[7, d]], (x) => f(tf.mul(x, 3)));
   }
+}
+for (const shape of [[7, 33], [2, 65, 257], [1], [0, 3]]) {
+  add(`swiglu [${String(shape)}]`, [shape, shape], (gate, up) => swiglu(tf.mul(gate, 3), up));
 }
 add('layerNorm of no rows', [[0, 7], [7], [7]], (x, g, b) => layerNorm(x, g, b, 1e-5));
 add('rmsNorm of no rows', [[2, 0, 7], [7]], (x, g) => rmsNorm(x, g, 1e-5));
