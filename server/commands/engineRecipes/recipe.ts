@@ -5,7 +5,8 @@ import type { EngineName, EngineReport } from '../../contract/engine';
 import { CommandError } from '../commandError';
 import { runComputeJob } from '../computeJob';
 import type { ComputeProgram } from '../computeProgram';
-import { runNpm, type NpmCommand, type NpmResult } from '../npm';
+import { runNpm, type NpmCommand } from '../npm';
+import type { ProgramResult } from '../runProgram';
 
 export interface InstallOptions {
   /** What it does, and what the programs that it runs print. */
@@ -85,7 +86,7 @@ export async function installPackages(
 }
 
 /** Which of its many ways to fail npm took, from what it printed. */
-export function npmFailed(wanted: string, { code, output }: NpmResult): CommandError {
+export function npmFailed(wanted: string, { code, output }: ProgramResult): CommandError {
   const said = tellingLine(output) ?? `it ended with ${code ?? 'a signal'}`;
   if (/\bENOSPC\b/.test(output)) {
     return new CommandError(
