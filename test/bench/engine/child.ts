@@ -11,7 +11,7 @@ export interface ChildCommand {
 
 export class BenchChild {
   private readonly process: ChildProcess;
-  private readonly answers: AsyncIterator<string>;
+  private readonly answers: AsyncIterator<string, undefined>;
   private readonly ended: Promise<void>;
 
   constructor(private readonly command: ChildCommand) {
@@ -31,17 +31,15 @@ export class BenchChild {
   /** @throws Error when the process ends instead of answering, or answers no JSON */
   async ask<K extends Ask['do']>(ask: Extract<Ask, { do: K }>): Promise<Answers[K]> {
     this.process.stdin!.write(`${JSON.stringify(ask)}\n`);
-    const { value, done } = await Promise.race([
-      this.answers.next(),
-      this.ended.then(() => ({ value: undefined, done: true as const })),
-    ]);
-    if (done === true || value === undefined) {
+    const answer = this.answers.next().then(({ value }) => value);
+    const line = await Promise.race([answer, this.ended.then(() => undefined)]);
+    if (line === undefined) {
       const { command, args } = this.command;
       throw new Error(
         `${[command, ...args].join(' ')} ended at \`${ask.do}\`; its words are above`,
       );
     }
-    return JSON.parse(value) as Answers[K];
+    return JSON.parse(line) as Answers[K];
   }
 
   async close(): Promise<void> {

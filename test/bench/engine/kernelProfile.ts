@@ -96,8 +96,9 @@ function nameOf({ kernelName }: tf.KernelConfig, { inputs }: Parameters<tf.Kerne
   const shapes = Object.values(inputs)
     .flat()
     .flatMap((input) => {
-      const shape = (input as tf.TensorInfo | undefined)?.shape;
-      return shape && shape.length > 1 ? [shape.join('×')] : [];
+      // A missing bias is among the inputs too.
+      const { shape = [] } = (input ?? {}) as Partial<tf.TensorInfo>;
+      return shape.length > 1 ? [shape.join('×')] : [];
     });
   return `${kernelName} ${shapes.join(' · ')}`;
 }

@@ -43,6 +43,6 @@ export function machineLine(
   const gigabytes = Math.round(memoryBytes / 1e9);
   return (
     `${cpu}, ${cores} cores, ${gigabytes} GB, ${system}, load ${loadAtStart.toFixed(2)} at the start; ` +
-    `${names.join(', ')}`
+    names.join(', ')
   );
 }

@@ -29,7 +29,9 @@ export async function trainingWork(plan: Plan, scene: Scene): Promise<Work> {
   };
   return {
     check: repeat,
-    repeat: async (count) => void (await repeat(count)),
+    repeat: async (count) => {
+      await repeat(count);
+    },
     turn: async () => {
       const begun = performance.now();
       await repeat(scene.perTurn);
