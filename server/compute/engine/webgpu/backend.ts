@@ -11,6 +11,9 @@ import { GpuMemory } from './gpuMemory';
 /** Under this name tfjs registers its kernels, and the engine its own. */
 export const BACKEND_NAME = 'webgpu';
 
+/** Bytes of the smallest buffer: one `vec4f`. */
+const LEAST_BYTES = 16;
+
 /** Parts of tfjs's backend 4.22.0 that are its own, and that a program of ours takes part in. */
 interface OwnParts {
   bufferManager: unknown;
@@ -98,7 +101,19 @@ export class WebgpuBackend extends WebGPUBackend {
     if (loss) throw loss;
   }
 
-  /** The buffer of a tensor, uploaded if need be; not for a tensor without entries, which has none. */
+  /** A tensor without entries gets a buffer as well: a binding can't do without one. */
+  override uploadToGPU(dataId: object): void {
+    const data = this.tensorMap.get(dataId);
+    if (tf.util.sizeFromShape(data.shape) > 0) {
+      super.uploadToGPU(dataId);
+      return;
+    }
+    data.values = tf.util.getTypedArrayFromDType(data.dtype as 'float32', 0);
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
+    data.resource ??= this.gpuMemory.acquireBuffer(LEAST_BYTES, usage);
+  }
+
+  /** The buffer of a tensor, uploaded if need be. */
   bufferOf({ dataId }: tf.TensorInfo): GPUBuffer {
     this.uploadToGPU(dataId);
     return this.tensorMap.get(dataId).resource as GPUBuffer;
@@ -107,8 +122,10 @@ export class WebgpuBackend extends WebGPUBackend {
   /** tfjs keeps what it read beside the buffer: wrong once a program writes to that, and twice the memory. */
   forgetCopy(dataId: object): void {
     if (!this.tensorMap.has(dataId)) return;
-    const data = this.tensorMap.get(dataId) as { values: unknown; resource?: unknown };
-    if (data.resource) data.values = null;
+    const data = this.tensorMap.get(dataId);
+    if (data.resource && tf.util.sizeFromShape(data.shape) > 0) {
+      Object.assign(data, { values: null });
+    }
   }
 
   /** A buffer for the time of the commands not yet handed in. */

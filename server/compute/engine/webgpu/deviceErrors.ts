@@ -40,9 +40,9 @@ export class DeviceErrors {
     const [internal, memory, validation] = await Promise.all(scopes);
     if (this.lost()) throw this.lost()!;
     // A buffer that was not to be had makes all that uses it invalid: the cause first.
-    if (memory) throw deviceOutOfMemory('webgpu', firstLines(memory.message), this.inUse());
+    if (memory) throw deviceOutOfMemory('webgpu', sayingWhere(memory.message), this.inUse());
     const error = validation ?? internal;
-    if (error) throw kernelFailed('webgpu', firstLines(error.message));
+    if (error) throw kernelFailed('webgpu', sayingWhere(error.message));
   }
 
   /** Why a read failed: the loss of the device where that is the reason, else what it was told. */
@@ -57,10 +57,12 @@ export class DeviceErrors {
   }
 }
 
-/** Dawn goes on with what called what; its first lines name the program, the place in it and the fault. */
-function firstLines(message: string): string {
-  const lines = message.split('\n').map((line) => line.trimEnd());
-  const end = lines.findIndex((line) => /^ - While /.test(line));
-  const told = (end < 0 ? lines : lines.slice(0, end)).join(' ').replace(/\s+/g, ' ').trim();
-  return told.slice(0, 600);
+/** Dawn tells the fault first, then what called what: of that the name of the program is kept. */
+function sayingWhere(message: string): string {
+  const lines = message.split('\n').map((line) => line.trim());
+  const end = lines.findIndex((line) => line.startsWith('- While '));
+  const told = end < 0 ? lines : lines.slice(0, end);
+  const label = /"([^"]+)"/.exec(lines.slice(told.length).join(' '))?.[1];
+  const fault = told.join(' ').replace(/\s+/g, ' ').trim().slice(0, 600);
+  return label === undefined || fault.includes(label) ? fault : `${label}: ${fault}`;
 }

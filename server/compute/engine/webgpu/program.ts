@@ -68,7 +68,7 @@ export function runProgram<I extends string, O extends string, U extends string>
   const { pipeline, layout } = compiled(backend, written, call.constants ?? {});
   const tensors = [...outputs, ...inputs];
   const buffers = [
-    ...tensors.map((tensor) => bufferFor(backend, tensor)),
+    ...tensors.map((tensor) => backend.bufferOf(tensor)),
     uniformBuffer(backend, written, call),
   ];
   for (const { dataId } of outputs) backend.forgetCopy(dataId);
@@ -93,13 +93,6 @@ function outputTensor(backend: WebgpuBackend, output: NewTensor | tf.TensorInfo)
     dtype,
     isEmpty ? tf.util.getTypedArrayFromDType(dtype, 0) : undefined,
   );
-}
-
-/** A tensor without entries has no buffer, and a binding can't do without one. */
-function bufferFor(backend: WebgpuBackend, tensor: tf.TensorInfo): GPUBuffer {
-  return tf.util.sizeFromShape(tensor.shape) === 0
-    ? backend.passingBuffer(16, GPUBufferUsage.STORAGE)
-    : backend.bufferOf(tensor);
 }
 
 function checkBindings(
