@@ -5,6 +5,7 @@ import { notAvailable } from '../errors';
 import { registerUpdateKernels } from '../update';
 import { BACKEND_NAME, WebgpuBackend } from './backend';
 import { loadDawn } from './dawn';
+import { registerFusedKernels } from './kernels/registerKernels';
 import { registerNormKernels } from './normKernels';
 import { updateKernels } from './updateKernels';
 
@@ -95,6 +96,7 @@ function registerKernelsOnce(): void {
   if (isRegistered) return;
   isRegistered = true;
   registerNormKernels();
+  registerFusedKernels();
 }
 
 /** Adapters of Mesa (llvmpipe), of Google (SwiftShader) and of Windows (WARP) that are no GPU. */

@@ -1,0 +1,125 @@
+/** The selective scan forward (`kernels/selectiveScan.ts`): chunks of the sequence at once; see `scanStates.ts`. */
+import type * as tf from '@tensorflow/tfjs-core';
+import { SELECTIVE_SCAN } from '../../kernels/selectiveScan';
+import { program, runProgram } from '../program';
+import { register, type Call } from '../register';
+import {
+  CHANNELS_A_GROUP,
+  carryStates,
+  ofQuads,
+  PACKED,
+  packParameters,
+  PLACE,
+  rowsCarried,
+  SCAN_UNIFORMS,
+  scanUniforms,
+  sizesOf,
+} from './scanStates';
+
+/** Positions of a chunk. More make less work twice, fewer let more run at once. */
+const CHUNK = 64;
+
+/**
+ * y of a chunk from the state before it, and in the place of that the state at its end. A lane has one channel and 16 states
+ * of it at a time; B and C of the chunk lie in workgroup memory.
+ */
+const scanChunk = program({
+  name: 'scanChunk',
+  inputs: { u: 'f32', delta: 'f32', packed: 'vec4f' },
+  outputs: { y: 'f32', carried: 'vec4f' },
+  uniforms: SCAN_UNIFORMS,
+  lanes: CHANNELS_A_GROUP,
+  code: `${PACKED}${PLACE}
+var<workgroup> inputs: array<vec4f, 4u * CHUNK>;
+var<workgroup> outputs: array<vec4f, 4u * CHUNK>;
+
+fn main(group: u32, lane: u32) {
+  let place = placeOf(group, LANES);
+  let channel = place.tile * LANES + lane;
+  for (var block = 0u; block < uniforms.quads; block += 4u) {
+    workgroupBarrier();
+    for (var i = lane; i < 4u * place.count; i += LANES) {
+      inputs[i] = packed[inputAt(place.token + i / 4u, block + i % 4u)];
+      outputs[i] = packed[outputAt(place.token + i / 4u, block + i % 4u)];
+    }
+    workgroupBarrier();
+    if (channel < uniforms.channels) { scanBlock(place, block, channel); }
+  }
+}
+
+fn scanBlock(place: Place, block: u32, channel: u32) {
+  let skip = packed[skipAt(channel)].x;
+  ${ofQuads(
+    (q) => `let rate${q} = packed[rateAt(block + ${q}u, channel)];
+  var h${q} = carried[carriedAt(place, block + ${q}u) + channel];`,
+  )}
+  for (var t = 0u; t < place.count; t++) {
+    let at = (place.token + t) * uniforms.channels + channel;
+    let d = delta[at];
+    let x = u[at];
+    var sum = 0.0;
+    if (block == 0u) { sum = skip * x; } else { sum = y[at]; }
+    ${ofQuads(
+      (q) => `h${q} = exp(d * rate${q}) * h${q} + (d * x) * inputs[4u * t + ${q}u];
+    sum += dot(h${q}, outputs[4u * t + ${q}u]);`,
+    )}
+    y[at] = sum;
+  }
+  ${ofQuads((q) => `carried[carriedAt(place, block + ${q}u) + channel] = h${q};`)}
+}`,
+});
+
+const STATE_LANES = 64;
+
+/** The last chunk's state, [b, c, n]. */
+const lastState = program({
+  name: 'scanLastState',
+  inputs: { carried: 'vec4f' },
+  outputs: { state: 'f32' },
+  uniforms: { chunks: 'u32', channels: 'u32', states: 'u32', size: 'u32' },
+  lanes: STATE_LANES,
+  code: `
+fn main(group: u32, lane: u32) {
+  let i = group * LANES + lane;
+  if (i >= uniforms.size) { return; }
+  let n = i % uniforms.states;
+  let channel = (i / uniforms.states) % uniforms.channels;
+  let sequence = i / uniforms.states / uniforms.channels;
+  let row = ((sequence + 1u) * uniforms.chunks - 1u) * ROWS + n / 4u;
+  state[i] = carried[row * uniforms.channels + channel][n % 4u];
+}`,
+});
+
+export function registerScan(): void {
+  register(SELECTIVE_SCAN, scan);
+}
+
+function scan({ inputs, backend }: Call): tf.TensorInfo[] {
+  const [u, delta, A, B, C, D, initial] = Object.values(inputs) as [
+    ...[tf.TensorInfo, tf.TensorInfo, tf.TensorInfo, tf.TensorInfo, tf.TensorInfo, tf.TensorInfo],
+    tf.TensorInfo | undefined,
+  ];
+  const sizes = sizesOf(u, A);
+  const { batch, channels, states } = sizes;
+  const packed = packParameters(backend, { A, B, C, D }, sizes);
+  const { carried, chunks } = carryStates(backend, { u, delta, initial, packed }, sizes, CHUNK);
+  const rows = rowsCarried(sizes, false);
+  const { y } = runProgram(backend, scanChunk, {
+    inputs: { u, delta, packed },
+    outputs: { y: { shape: u.shape }, carried },
+    uniforms: scanUniforms(sizes, chunks),
+    constants: { CHUNK, ROWS: rows },
+    groups: batch * chunks * Math.ceil(channels / CHANNELS_A_GROUP),
+  });
+  const size = batch * channels * states;
+  const { state } = runProgram(backend, lastState, {
+    inputs: { carried },
+    outputs: { state: { shape: [batch, channels, states] } },
+    uniforms: { chunks, channels, states, size },
+    constants: { ROWS: rows },
+    groups: Math.ceil(size / STATE_LANES),
+  });
+  backend.disposeData(packed.dataId);
+  backend.disposeData(carried.dataId);
+  return [y, state];
+}
