@@ -1,4 +1,4 @@
-/** Softmax cross-entropy summed over the scored rows; the fused kernel never holds a second [rows, V] tensor forward. */
+/** Softmax cross-entropy summed over the scored rows; the fused kernel never holds a second [rows, V] tensor. */
 import * as tf from '@tensorflow/tfjs-core';
 import { hasKernel, runKernel, runKernels, widthOf } from './fused';
 

@@ -163,6 +163,19 @@ export class WasmBackend extends MathBackendCPU {
     return { dataId, shape: own, dtype };
   }
 
+  /**
+   * Room for a gradient where a tensor lies that nobody else holds: what the tape saved for this very gradient, or dy, both of
+   * which are freed after it. For kernels that read an entry, or a row, before they write there. A new tensor where somebody
+   * else holds the values.
+   */
+  outputOver(tensor: tf.TensorInfo): tf.TensorInfo {
+    const { dataId, shape, dtype } = tensor;
+    if (dtype !== 'float32' || this.refCount(dataId) !== 1) return this.output(shape);
+    this.record(dataId).place();
+    this.incRef(dataId);
+    return { dataId, shape: [...shape], dtype };
+  }
+
   /** Address of a tensor's values. @throws Error when it holds another type */
   address(tensor: tf.TensorInfo, dtype: 'float32' | 'int32' = 'float32'): number {
     if (tensor.dtype !== dtype)

@@ -126,7 +126,7 @@ function normGrad({ inputs, attrs, backend }: FusedCall, centred: boolean): Info
   const d = widthOf(x);
   const rows = rowsOf(x);
   const chunks = rowChunks(rows);
-  const dx = backend.output(x.shape);
+  const dx = backend.outputOver(dy);
   const both = backend.output([2, d]);
   backend.withScratch(4 * chunks * 2 * d, (partial) => {
     backend.kernels.run(
@@ -160,7 +160,7 @@ const activationCodes: Record<ActivationKind, Activation> = {
 function registerActivations(): void {
   const run = (op: Op, { inputs, attrs, backend }: FusedCall) => {
     const { x, dy } = inputs as { x: Info; dy?: Info };
-    const out = backend.output(x.shape);
+    const out = dy ? backend.outputOver(x) : backend.output(x.shape);
     const count = sizeOf(x.shape);
     const kind = activationCodes[attrs['kind'] as ActivationKind];
     const given = dy ? backend.address(dy) : 0;
@@ -180,7 +180,7 @@ function registerActivations(): void {
   });
   register(SWIGLU_GRAD, ({ inputs, backend }) => {
     const { dy, gate, up } = inputs as { dy: Info; gate: Info; up: Info };
-    const [dGate, dUp] = [backend.output(gate.shape), backend.output(up.shape)];
+    const [dGate, dUp] = [backend.outputOver(gate), backend.outputOver(up)];
     const count = sizeOf(gate.shape);
     const [x, u, y, dx, du] = [gate, up, dy, dGate, dUp].map((info) => backend.address(info)) as [
       ...[number, number, number],
@@ -251,7 +251,7 @@ function registerTokens(): void {
       Info
     >;
     const [rows, vocabulary] = logits.shape as [number, number];
-    const out = backend.output(logits.shape);
+    const out = backend.outputOver(logits);
     const integers = [
       ...[backend.address(logits), backend.address(targets, 'int32'), backend.address(out)],
       ...[backend.address(logSums), rows, vocabulary, attrs['ignore'] as number],

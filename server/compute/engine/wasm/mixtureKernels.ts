@@ -28,7 +28,7 @@ export function registerMixtureKernels(): void {
   register(MIXTURE_GRAD, ({ inputs, attrs, backend }) => {
     const [dy, ...given] = Object.values(inputs) as [Info, ...Info[]];
     const kinds = attrs['kinds'] as string;
-    const grads = given.map((input) => backend.output(input.shape));
+    const grads = given.map((input) => backend.outputOver(input));
     const sums = sumsOf(backend, termsOf(backend, given, kinds, grads), dy);
     const scalar = (place: number) => backend.view(given[place]!)[0]!;
     let next = 0;

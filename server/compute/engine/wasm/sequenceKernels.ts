@@ -186,7 +186,7 @@ function causalConvGrad({ inputs, attrs, backend }: FusedCall): Info[] {
   const chunks = convChunks(x);
   const silu = attrs['silu'] === true;
   const given = convArguments(backend, x, w, bias, silu);
-  const before = silu ? backend.output(x.shape) : dy;
+  const before = silu ? backend.outputOver(dy) : dy;
   if (silu)
     backend.kernels.run(Op.Conv, chunks, given(backend.address(before), backend.address(dy)));
   const g = backend.address(before);
