@@ -3,8 +3,9 @@ import assert from 'node:assert/strict';
 import { disposeStates, emptyStates } from '../../../server/compute/families/layerStates';
 import { familyTable } from '../../../server/models/families';
 import { RandomStream } from '../../../server/models/random';
+import { onEachEngine } from '../engine/conformance/engines';
+import { valuesIn } from '../engine/conformance/evaluate';
 import { componentForward, EVALUATION } from './componentForward';
-import { onEachEngine } from './engines';
 import {
   difference,
   goldenCases,
@@ -16,7 +17,10 @@ import {
 } from './goldenCase';
 
 /** Logits [b, l, V] of the same tokens, given in pieces of these lengths with decoding states. */
-function decodedInPieces(golden: GoldenCase, pieces: readonly number[]): Float32Array {
+async function decodedInPieces(
+  golden: GoldenCase,
+  pieces: readonly number[],
+): Promise<Float32Array> {
   const { architecture } = golden;
   const variables = loadVariables(golden);
   const states = emptyStates(architecture);
@@ -32,10 +36,10 @@ function decodedInPieces(golden: GoldenCase, pieces: readonly number[]): Float32
     return logits;
   });
   assert.equal(offset, ids.shape[1]);
-  const joined = tf.tidy(() => tf.concat(outputs, 1).dataSync() as Float32Array);
+  const joined = await valuesIn(() => tf.concat(outputs, 1));
   disposeStates(states);
   tf.dispose([ids, ...outputs, ...variables.values()]);
-  return joined;
+  return joined as Float32Array;
 }
 
 function assertSame(actual: Float32Array, expected: Float32Array): void {
@@ -44,10 +48,10 @@ function assertSame(actual: Float32Array, expected: Float32Array): void {
 }
 
 /** The same without states. */
-function inOnePass(golden: GoldenCase): Float32Array {
+async function inOnePass(golden: GoldenCase): Promise<Float32Array> {
   const variables = loadVariables(golden);
-  const logits = tf.tidy(() =>
-    componentForward(golden.architecture, lookupIn(variables), idsOf(golden)).dataSync(),
+  const logits = await valuesIn(() =>
+    componentForward(golden.architecture, lookupIn(variables), idsOf(golden)),
   );
   tf.dispose([...variables.values()]);
   return logits as Float32Array;
@@ -74,30 +78,30 @@ function altered(name: string, changes: Readonly<Record<string, unknown>>): Gold
 }
 
 describe('decoding with states', () => {
-  onEachEngine(() => {
+  onEachEngine('each', () => {
     for (const golden of goldenCases()) {
       const length = golden.golden.ids[0]!.length;
 
-      it(`${golden.name}: token by token equals the full pass`, () => {
+      it(`${golden.name}: token by token equals the full pass`, async () => {
         const pieces = Array.from({ length }, () => 1);
-        assertSame(decodedInPieces(golden, pieces), inOnePass(golden));
+        assertSame(await decodedInPieces(golden, pieces), await inOnePass(golden));
       });
 
-      it(`${golden.name}: a prompt, then two tokens, then several at once`, () => {
+      it(`${golden.name}: a prompt, then two tokens, then several at once`, async () => {
         const prompt = Math.ceil(length / 2);
         const pieces = [prompt, 1, 1, length - prompt - 2];
-        assertSame(decodedInPieces(golden, pieces), inOnePass(golden));
+        assertSame(await decodedInPieces(golden, pieces), await inOnePass(golden));
       });
     }
 
-    it('a convolution of one tap, which needs no earlier input', () => {
+    it('a convolution of one tap, which needs no earlier input', async () => {
       const golden = altered('mamba-plain', { conv_kernel: 1 });
-      assertSame(decodedInPieces(golden, [3, 1, 1, 11]), inOnePass(golden));
+      assertSame(await decodedInPieces(golden, [3, 1, 1, 11]), await inOnePass(golden));
     });
 
-    it('heads of which nothing turns', () => {
+    it('heads of which nothing turns', async () => {
       const golden = altered('gptNeox-quarter', { rotary_pct: 0 });
-      assertSame(decodedInPieces(golden, [3, 1, 1, 14]), inOnePass(golden));
+      assertSame(await decodedInPieces(golden, [3, 1, 1, 14]), await inOnePass(golden));
     });
 
     it('a local layer forgets what no later token can see', () => {
@@ -119,10 +123,10 @@ describe('decoding with states', () => {
       tf.dispose([ids, ...variables.values()]);
     });
 
-    it('states are the only tensors that a step leaves behind', () => {
+    it('states are the only tensors that a step leaves behind', async () => {
       const before = tf.memory().numTensors;
       for (const golden of goldenCases()) {
-        decodedInPieces(golden, [1, golden.golden.ids[0]!.length - 1]);
+        await decodedInPieces(golden, [1, golden.golden.ids[0]!.length - 1]);
       }
       assert.equal(tf.memory().numTensors, before);
     });

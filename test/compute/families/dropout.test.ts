@@ -2,16 +2,21 @@ import * as tf from '@tensorflow/tfjs-core';
 import assert from 'node:assert/strict';
 import { dropoutAt } from '../../../server/compute/families/modules';
 import { dropoutRates } from '../../../server/models/families';
+import { onEachEngine } from '../engine/conformance/engines';
+import { valuesIn } from '../engine/conformance/evaluate';
 import { componentForward, EVALUATION } from './componentForward';
-import { onEachEngine } from './engines';
+
 import { goldenCases, idsOf, loadVariables, lookupIn, type GoldenCase } from './goldenCase';
 
-function logits(golden: GoldenCase, training: boolean, dropoutKey: number): number[] {
+async function logits(
+  golden: GoldenCase,
+  training: boolean,
+  dropoutKey: number,
+): Promise<number[]> {
   const variables = loadVariables(golden);
-  const values = tf.tidy(() => {
+  const values = await valuesIn(() => {
     const context = { ...EVALUATION, training, dropoutKey };
-    const ids = idsOf(golden);
-    return componentForward(golden.architecture, lookupIn(variables), ids, context).dataSync();
+    return componentForward(golden.architecture, lookupIn(variables), idsOf(golden), context);
   });
   tf.dispose([...variables.values()]);
   return [...values];
@@ -49,19 +54,19 @@ describe('dropout of the families', () => {
     assert.equal(dropoutAt(training, 0, 'residual'), undefined);
   });
 
-  onEachEngine(() => {
+  onEachEngine('each', () => {
     for (const name of ['gpt2-tied', 'gptNeo-local', 'gptNeox-quarter']) {
-      it(`${name}: the key alone decides the masks, and evaluation has none`, () => {
+      it(`${name}: the key alone decides the masks, and evaluation has none`, async () => {
         const golden = caseNamed(name);
-        assert.deepEqual(logits(golden, true, 5), logits(golden, true, 5));
-        assert.notDeepEqual(logits(golden, true, 5), logits(golden, true, 6));
-        assert.deepEqual(logits(golden, false, 5), logits(golden, false, 6));
+        assert.deepEqual(await logits(golden, true, 5), await logits(golden, true, 5));
+        assert.notDeepEqual(await logits(golden, true, 5), await logits(golden, true, 6));
+        assert.deepEqual(await logits(golden, false, 5), await logits(golden, false, 6));
       });
     }
 
-    it('Mamba never drops anything', () => {
+    it('Mamba never drops anything', async () => {
       const golden = caseNamed('mamba-plain');
-      assert.deepEqual(logits(golden, true, 5), logits(golden, false, 6));
+      assert.deepEqual(await logits(golden, true, 5), await logits(golden, false, 6));
     });
   });
 });

@@ -4,8 +4,10 @@ import { gradients } from '../../../server/compute/engine/gradients';
 import { crossEntropy } from '../../../server/compute/engine/kernels/crossEntropy';
 import type { LayerContext } from '../../../server/compute/families/family';
 import { unknownTensors } from '../../../server/models/families';
+import { onEachEngine } from '../engine/conformance/engines';
+import { valuesIn } from '../engine/conformance/evaluate';
 import { componentForward, EVALUATION } from './componentForward';
-import { onEachEngine } from './engines';
+
 import {
   decoded,
   difference,
@@ -19,10 +21,10 @@ import {
   type GoldenCase,
 } from './goldenCase';
 
-function logitsOf(golden: GoldenCase, context: LayerContext): Float32Array {
+async function logitsOf(golden: GoldenCase, context: LayerContext): Promise<Float32Array> {
   const variables = loadVariables(golden);
-  const logits = tf.tidy(() =>
-    componentForward(golden.architecture, lookupIn(variables), idsOf(golden), context).dataSync(),
+  const logits = await valuesIn(() =>
+    componentForward(golden.architecture, lookupIn(variables), idsOf(golden), context),
   );
   tf.dispose([...variables.values()]);
   return logits as Float32Array;
@@ -47,46 +49,46 @@ function meanLoss(golden: GoldenCase, variables: ReadonlyMap<string, tf.Variable
 }
 
 describe('families against transformers', () => {
-  onEachEngine(() => {
+  onEachEngine('each', () => {
     for (const golden of goldenCases()) {
-      it(`${golden.name}: logits to 1e-4`, () => {
-        assertLogits(logitsOf(golden, EVALUATION), decoded(golden.golden.logits));
+      it(`${golden.name}: logits to 1e-4`, async () => {
+        assertLogits(await logitsOf(golden, EVALUATION), decoded(golden.golden.logits));
       });
 
-      it(`${golden.name}: loss, and the gradient of every parameter to 1e-3`, () => {
+      it(`${golden.name}: loss, and the gradient of every parameter to 1e-3`, async () => {
         const variables = loadVariables(golden);
         const { value, grads } = gradients(
           () => meanLoss(golden, variables),
           [...variables.values()],
         );
-        const loss = value.dataSync()[0]!;
+        const loss = (await value.data())[0]!;
         assert.ok(Math.abs(loss - golden.golden.loss) < 1e-5 * golden.golden.loss, `loss ${loss}`);
         const expected = golden.specs.map((spec) =>
           decoded(storedFor(spec, golden.golden.gradients)),
         );
         const whole = norm(expected.map(norm));
-        golden.specs.forEach((spec, index) => {
+        for (const [index, spec] of golden.specs.entries()) {
           const gradient = grads[index];
           assert.ok(gradient, `${spec.name} has a gradient`);
-          const error = norm(difference(gradient.dataSync(), expected[index]!));
+          const error = norm(difference(await gradient.data(), expected[index]!));
           const allowed = 1e-3 * Math.max(norm(expected[index]!), 1e-6 * whole);
           assert.ok(error <= allowed, `${spec.name}: ${error} > ${allowed}`);
-        });
+        }
         tf.dispose([value, ...grads.map((gradient) => gradient!), ...variables.values()]);
       });
 
       const { training } = golden.golden;
       if (training) {
-        it(`${golden.name}: logits in training, with dropout where transformers drops`, () => {
+        it(`${golden.name}: logits in training, with dropout where transformers drops`, async () => {
           const context = { ...EVALUATION, training: true, dropoutKey: training.dropoutKey };
-          assertLogits(logitsOf(golden, context), decoded(training.logits));
+          assertLogits(await logitsOf(golden, context), decoded(training.logits));
         });
       }
     }
 
-    it('every case leaves as many tensors as it found', () => {
+    it('every case leaves as many tensors as it found', async () => {
       const before = tf.memory().numTensors;
-      for (const golden of goldenCases()) logitsOf(golden, EVALUATION);
+      for (const golden of goldenCases()) await logitsOf(golden, EVALUATION);
       assert.equal(tf.memory().numTensors, before);
     });
   });

@@ -4,48 +4,14 @@ import assert from 'node:assert/strict';
 import { openEngine, type Engine } from '../../../server/compute/engine/engine';
 import { gradients } from '../../../server/compute/engine/gradients';
 import { checkpoint } from '../../../server/compute/engine/tape';
-import { AlphaTensors } from '../../../server/compute/search/alphaTensors';
-import { initialAlphaMoments } from '../../../server/compute/search/alphaUpdate';
-import {
-  initialArchitecture,
-  type SearchAlgorithm,
-} from '../../../server/compute/search/architecture';
-import { disposeAdamw, initialAdamw } from '../../../server/compute/search/optimiser';
-import { trainingStep } from '../../../server/compute/search/trainingStep';
-import { TrainingBatches } from '../../../server/compute/tasks/batches';
+import type { SearchAlgorithm } from '../../../server/compute/search/architecture';
 import type { RunEvent } from '../../../server/contract/events';
 import type { Plan } from '../../../server/contract/plan';
 import type { Gate } from '../../../server/compute/hybrid/mixture';
-import type { TinyComponent, TinyOptions } from '../hybrid/tinyHybrid';
-import { onEachEngine } from '../families/engines';
-import {
-  atSearchStep,
-  bits,
-  buildTiny,
-  Cut,
-  RunBench,
-  runPlan,
-  someData,
-  type RunSettings,
-} from './runHarness';
-
-const dropping: readonly TinyComponent[] = [
-  {
-    name: 'gpt',
-    family: 'gpt2',
-    layers: 4,
-    width: 8,
-    config: { resid_pdrop: 0.2, embd_pdrop: 0.1, attn_pdrop: 0.1 },
-  },
-  {
-    name: 'neox',
-    family: 'gptNeox',
-    layers: 3,
-    width: 4,
-    config: { hidden_dropout: 0.2, attention_dropout: 0.1 },
-  },
-  { name: 'mamba', family: 'mamba', layers: 3, width: 6 },
-];
+import { onEachEngine } from '../engine/conformance/engines';
+import type { TinyOptions } from '../hybrid/tinyHybrid';
+import { dropping, trainHybrid } from './hybridSteps';
+import { atSearchStep, bits, Cut, RunBench, runPlan, type RunSettings } from './runHarness';
 
 interface Case {
   readonly algorithm: SearchAlgorithm;
@@ -62,46 +28,8 @@ function planOf({ algorithm, gate, hybrid, pinned }: Case, checkpointing: boolea
   });
 }
 
-/** Everything that a few steps of two micro-batches leave behind. */
-async function trained(plan: Plan, steps: number) {
-  const live = plan.blocks.map((block) => plan.components.map((_, m) => block.live.includes(m)));
-  const model = await buildTiny(plan, live, 1);
-  const alphaTensors = new AlphaTensors();
-  const adamw = initialAdamw();
-  const batches = new TrainingBatches(someData().train, 5, 1, 'search');
-  const { search } = plan.config;
-  let architecture = initialArchitecture(search, plan.blocks);
-  let alphaMoments = initialAlphaMoments(plan.blocks.length, plan.components.length);
-  const losses: number[] = [];
-  const tensors: number[] = [];
-  for (let step = 1; step <= steps; step++) {
-    const outcome = await trainingStep({
-      model,
-      alphaTensors,
-      adamw,
-      architecture,
-      alphaMoments,
-      plan: { weights: true, alphas: true },
-      batches: [batches.next(2), batches.next(1)],
-      seed: 1,
-      step,
-      job: 'checkpointing',
-      weights: search,
-      alphaLearningRate: search.alphaLearningRate,
-    });
-    ({ architecture, alphaMoments } = outcome);
-    losses.push(outcome.loss);
-    tensors.push(tf.memory().numTensors);
-  }
-  const weights = model.parameters().map(({ name, variable }) => [name, [...variable.dataSync()]]);
-  disposeAdamw(adamw);
-  alphaTensors.dispose();
-  model.dispose();
-  return { losses, architecture, alphaMoments, weights, tensors };
-}
-
 describe('a checkpointed training step', () => {
-  onEachEngine(() => {
+  onEachEngine('embedded', () => {
     const mixtures: readonly (readonly [string, Omit<Case, 'algorithm' | 'gate'>])[] = [
       ['all searched', {}],
       [
@@ -115,8 +43,8 @@ describe('a checkpointed training step', () => {
         for (const [name, mixture] of mixtures) {
           it(`${algorithm}, gate ${gate}, ${name}: the same bits`, async function () {
             this.timeout(60_000);
-            const found = await trained(planOf({ algorithm, gate, ...mixture }, true), 6);
-            const expected = await trained(planOf({ algorithm, gate, ...mixture }, false), 6);
+            const found = await trainHybrid(planOf({ algorithm, gate, ...mixture }, true), 6);
+            const expected = await trainHybrid(planOf({ algorithm, gate, ...mixture }, false), 6);
             assert.ok(new Set(found.losses).size === 6, 'it trains');
             assert.deepEqual(found, expected);
           });
@@ -133,7 +61,10 @@ describe('a checkpointed training step', () => {
       const { components, ...rest } = hybrid as Partial<TinyOptions>;
       it(`${components ? 'Mamba alone' : JSON.stringify(rest)}: the same bits`, async () => {
         const one: Case = { algorithm: 'darts', gate: 'paper', hybrid };
-        assert.deepEqual(await trained(planOf(one, true), 6), await trained(planOf(one, false), 6));
+        assert.deepEqual(
+          await trainHybrid(planOf(one, true), 6),
+          await trainHybrid(planOf(one, false), 6),
+        );
       });
     }
   });
@@ -142,7 +73,9 @@ describe('a checkpointed training step', () => {
     this.timeout(60_000);
     const engine = await openEngine('wasm', { threads: 1 });
     const { numTensors } = tf.memory();
-    const { tensors } = await trained(planOf({ algorithm: 'dash', gate: 'transition' }, true), 50);
+    const tensors: number[] = [];
+    const plan = planOf({ algorithm: 'dash', gate: 'transition' }, true);
+    await trainHybrid(plan, 50, () => tensors.push(tf.memory().numTensors));
     assert.deepEqual(new Set(tensors.slice(1)).size, 1, tensors.join(' '));
     assert.equal(tf.memory().numTensors, numTensors);
     engine.dispose();

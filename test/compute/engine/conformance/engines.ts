@@ -50,8 +50,10 @@ const groups = {
   all: [oracle, ...tiers, ...devices],
   /** All, with the fastest tier alone: what tests models rather than kernels. */
   each: [oracle, fastest, ...devices],
-  /** Those whose sums have one order whatever the moment: the same numbers give the same bits. */
-  sameBits: [oracle, ...tiers],
+  /** Those that people train on, with the fastest tier alone. */
+  trained: [fastest, ...devices],
+  /** Those that need nothing installed, and give the same bits for the same numbers. */
+  embedded: [oracle, fastest],
 } as const;
 
 /**
