@@ -104,13 +104,7 @@ function attentionComposite(
   const byHead = (x: tf.Tensor, l: number) =>
     tf.transpose(tf.reshape(x, [b, l, heads, headDim]), [0, 2, 1, 3]); // [b, heads, l, headDim]
   const scores = tf.mul(tf.matMul(byHead(q, lq), byHead(k, lk), false, true), scale); // [b, heads, lq, lk]
-  const seen = new Uint8Array(lq * lk);
-  for (let i = 0; i < lq; i++) {
-    const last = offset + i;
-    const first = window ? Math.max(0, last - window + 1) : 0;
-    seen.fill(1, i * lk + first, i * lk + last + 1);
-  }
-  const visible = tf.broadcastTo(tf.tensor(seen, [1, 1, lq, lk], 'bool'), [b, heads, lq, lk]);
+  const visible = tf.broadcastTo(visibleKeys(lq, lk, offset, window), [b, heads, lq, lk]);
   const hidden = tf.fill([b, heads, lq, lk], -Infinity);
   let probabilities = tf.softmax(tf.where(visible, scores, hidden), -1);
   if (dropout && dropout.rate > 0) {
@@ -119,6 +113,20 @@ function attentionComposite(
   }
   const y = tf.matMul(probabilities, byHead(v, lk)); // [b, heads, lq, headDim]
   return tf.reshape(tf.transpose(y, [0, 2, 1, 3]), [b, lq, heads * headDim]); // [b, lq, heads·headDim]
+}
+
+/** Which keys j a query i sees, offset + i − window < j ≤ offset + i: bool [lq, lk]. */
+function visibleKeys(
+  lq: number,
+  lk: number,
+  offset: number,
+  window: number | undefined,
+): tf.Tensor {
+  const last = tf.reshape(tf.range(offset, offset + lq, 1, 'int32'), [lq, 1]);
+  const keys = tf.reshape(tf.range(0, lk, 1, 'int32'), [1, lk]);
+  const reached = tf.lessEqual(keys, last); // [lq, lk]
+  if (!window) return reached;
+  return tf.logicalAnd(reached, tf.greater(tf.add(keys, window), last));
 }
 
 tf.registerGradient({
