@@ -77,7 +77,7 @@ export function ensureDebianPackages(names = debianPackages.map(({ name }) => na
  * Puts the tool of `scripts/tools/<name>` into the cache unless its version stands there. It is installed aside and
  * renamed, so that a folder under its own name is whole.
  */
-function ensureTool(name, { packageName, folderName = name, args = [], environment = {} }) {
+export function ensureTool(name, { packageName, folderName = name, args = [], environment = {} }) {
   const source = path.join(tools, name);
   const { dependencies } = JSON.parse(readFileSync(path.join(source, 'package.json'), 'utf8'));
   const folder = path.join(cacheFolder(), folderName);
@@ -86,13 +86,14 @@ function ensureTool(name, { packageName, folderName = name, args = [], environme
     return installed;
 
   console.error(`Installing ${packageName} ${dependencies[packageName]} into ${folder}…`);
-  const aside = path.join(cacheFolder(), `.${folderName}-${process.pid}`);
+  const aside = path.join(cacheFolder(), `.${name}-${process.pid}`);
   rmSync(aside, { recursive: true, force: true });
   mkdirSync(aside, { recursive: true });
   for (const file of ['package.json', 'package-lock.json'])
     cpSync(path.join(source, file), path.join(aside, file));
   install(aside, args, environment);
   rmSync(folder, { recursive: true, force: true });
+  mkdirSync(path.dirname(folder), { recursive: true });
   renameSync(aside, folder);
   return installed;
 }
