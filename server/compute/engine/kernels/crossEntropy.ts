@@ -33,10 +33,11 @@ export function crossEntropy(
   }
   const scored = tf.notEqual(targets, tf.scalar(ignore, 'int32')); // [r]
   const ids = tf.where(scored, targets, tf.zerosLike(targets)) as tf.Tensor1D;
+  const { shape } = logits;
   const largest = tf.customGrad((x) => ({
     value: tf.max(x as tf.Tensor, -1, true),
     // The shift cancels in logsumexp, so nothing flows through it.
-    gradFunc: () => tf.zerosLike(logits),
+    gradFunc: () => tf.zeros(shape),
   }))(logits); // [r, 1]
   const exponentials = tf.exp(tf.sub(logits, largest));
   const logSum = tf.add(tf.log(tf.sum(exponentials, -1)), tf.reshape(largest, [rows])); // [r]
