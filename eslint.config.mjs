@@ -69,6 +69,21 @@ const toolkitWall = {
   },
 };
 
+/** A GPU can't be read synchronously. */
+const readWall = {
+  files: ['server/compute/**/*.ts'],
+  rules: {
+    'no-restricted-syntax': [
+      'error',
+      { selector: 'ExportDefaultDeclaration', message: 'Named exports only.' },
+      {
+        selector: 'MemberExpression[property.name=/^(data|array|buffer)Sync$/]',
+        message: 'Values of tensors are read asynchronously: some engines can do nothing else.',
+      },
+    ],
+  },
+};
+
 const walls = parts.map((part) => ({
   files: [`server/${part}/**/*.ts`],
   rules: {
@@ -140,4 +155,5 @@ export default tseslint.config(
   ...walls,
   ...ends,
   toolkitWall,
+  readWall,
 );

@@ -101,8 +101,8 @@ export class ParameterStore {
     );
     const parked = new Map<string, Float32Array>();
     try {
-      const values = await Promise.all(leaving.map(({ name }) => this.read(name)));
-      leaving.forEach(({ name }, i) => parked.set(name, values[i]!));
+      // One after the other: each takes memory of its own while it is on its way.
+      for (const { name } of leaving) parked.set(name, await this.read(name));
     } catch (error) {
       this.live[block]![component] = true;
       throw error;
