@@ -6,7 +6,7 @@ import { CommandError } from '../commandError';
 import { runComputeJob } from '../computeJob';
 import type { ComputeProgram } from '../computeProgram';
 import { runNpm, type NpmCommand } from '../npm';
-import type { ProgramResult } from '../runProgram';
+import { runProgram, type ProgramOptions, type ProgramResult } from '../runProgram';
 
 export interface InstallOptions {
   /** What it does, and what the programs that it runs print. */
@@ -36,6 +36,27 @@ export type EngineRecipe = (context: RecipeContext) => Promise<WorkingEngine>;
 
 export const cancelled = (): CommandError =>
   new CommandError('cancelled', 'The installation was cancelled.', '');
+
+/**
+ * Runs a tool of the user's.
+ * @param unusable made of the reason why it can't be started
+ * @throws CommandError `cancelled`, or what `unusable` makes
+ */
+export async function runTool(
+  file: string,
+  args: readonly string[],
+  options: ProgramOptions,
+  unusable: (reason: string) => CommandError,
+): Promise<ProgramResult> {
+  let result: ProgramResult;
+  try {
+    result = await runProgram(file, args, options);
+  } catch (error) {
+    throw unusable(error instanceof Error ? error.message : String(error));
+  }
+  if (options.signal.aborted) throw cancelled();
+  return result;
+}
 
 /** @throws CommandError `engine-unfit` when it can't be opened, with the reason and `hint` */
 export async function tryEngine(
