@@ -52,7 +52,9 @@ const groups = {
   each: [oracle, fastest, ...devices],
   /** Those that people train on, with the fastest tier alone. */
   trained: [fastest, ...devices],
-  /** Those that need nothing installed, and give the same bits for the same numbers. */
+  /** Those that promise the same bits for the same numbers. */
+  sameBits: [oracle, ...tiers],
+  /** Those of them that a test of models needs. */
   embedded: [oracle, fastest],
 } as const;
 

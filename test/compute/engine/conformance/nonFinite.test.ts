@@ -3,6 +3,7 @@
  * others. A NaN that gets lost would train on garbage; one that spreads would hide where it came from.
  */
 import assert from 'node:assert/strict';
+import type { EngineName } from '../../../../server/contract/engine';
 import { openEngine } from '../../../../server/compute/engine/engine';
 import type { Case } from './cases/case';
 import { mixtureCases } from './cases/mixture';
@@ -27,12 +28,12 @@ const names = [
   ...['rotary interleaved', 'rotary blocks'],
   ...[
     'attention interleaved b=2 l=7 headDim=8 plain',
-    'attention blocks b=2 l=130 headDim=5 plain',
+    'attention blocks b=1 l=65 headDim=33 plain',
   ],
   ...['attention blocks b=2 l=33 headDim=16 window 4', 'attention with offset'],
   ...['attention interleaved b=2 l=33 headDim=16 dropout 0.3'],
   ...['causalConv b=2 l=7 c=33 k=4 silu=true', 'causalConv b=2 l=7 c=33 k=4 silu=false no bias'],
-  ...['selectiveScan b=2 l=7 c=33 n=7', 'selectiveScan b=2 l=33 c=20 n=16'],
+  ...['selectiveScan b=2 l=7 c=33 n=7', 'swiglu [7,33]', 'mixture l=7 33 7 → 33'],
   ...['blend l=7 33 7 → 33', 'blend l=7 33 33 → 7', 'weightedSum l=7 33', 'dropout [7,33]'],
   ...['add [7,33] [33]', 'mul [2,7,33] [2,7,1]', 'div [7,33] [7,33]', 'sum over 1', 'sum over 0'],
   ...['mean over 2, kept', 'transpose 2,0,1', 'pad', 'split and concat', 'exp, neg, square'],
@@ -42,6 +43,13 @@ const cases = names.map((name) => {
   assert.ok(found, name);
   return found;
 });
+
+/**
+ * Engines that let a NaN spread further than the oracle's; none may lose one, or have another wrong entry.
+ *
+ * webgpu: tfjs's matrix product reads past the end of a row and multiplies what it finds there, the next row, by 0.
+ */
+const spreads: Partial<Record<EngineName, RegExp>> = { webgpu: /^matMul/ };
 
 const POISONS = [NaN, Infinity, -Infinity];
 
@@ -94,6 +102,10 @@ async function expectedAt(one: Case, place: Place, clean: readonly Values[]): Pr
   return { place, depends, poisoned };
 }
 
+/** A NaN and an infinity. */
+const isOneNaN = (x: number, y: number) =>
+  !Number.isFinite(x) && !Number.isFinite(y) && (Number.isNaN(x) || Number.isNaN(y));
+
 const tensorName = (t: number) => (t === 0 ? 'y' : `gradient ${t - 1}`);
 
 /**
@@ -102,8 +114,8 @@ const tensorName = (t: number) => (t === 0 ? 'y' : `gradient ${t - 1}`);
  * In a product a masked factor of 0 spoils the composite's entry, for 0 · NaN is NaN. A kernel that leaves out what is masked
  * may have there what the loop over the rest has, or, where the entry does not depend on the place at all, its clean value.
  *
- * Where an infinity makes the composite's entry NaN (∞ − ∞, 0 · ∞), another order of the same operations may leave it an
- * infinity: what counts is that it is not finite.
+ * An infinity that meets another of the other sign, or a 0, becomes NaN (∞ − ∞, 0 · ∞). Whether it does can depend on the
+ * order of the operations: what counts is that the entry is not finite.
  */
 function differences(
   actual: readonly Values[],
@@ -111,6 +123,7 @@ function differences(
   clean: readonly Values[],
   depends: readonly Uint8Array[],
   poison: number,
+  spreading: boolean,
 ): string[] {
   return composite.flatMap((values, t) => {
     const allowed = allowedFor(values, TOLERANCE);
@@ -121,7 +134,8 @@ function differences(
         isClose(x, y, allowed) ||
         (loop !== undefined && isClose(x, loop[t]![i]!, allowed)) ||
         (depends[t]![i] === 0 && isClose(x, clean[t]![i]!, allowed)) ||
-        (!Number.isNaN(poison) && Number.isNaN(y) && !Number.isFinite(x));
+        (!Number.isNaN(poison) && isOneNaN(x, y)) ||
+        (spreading && Number.isNaN(x));
       if (!right) wrong.push(`${tensorName(t)}[${i}]: ${x}, not ${y}`);
     });
     return wrong.length === 0 ? [] : [`${wrong.length} × ${wrong[0]!}`];
@@ -144,8 +158,9 @@ describe('NaN and infinities reach what they reach in the oracle', () => {
     }
   });
 
-  onEachEngine('compared', () => {
+  onEachEngine('compared', (_engine, { name }) => {
     for (const one of cases) {
+      const spreading = spreads[name]?.test(one.name) ?? false;
       it(one.name, async () => {
         const wrong: string[] = [];
         for (const { place, depends, poisoned } of expected.get(one.name)!) {
@@ -155,7 +170,7 @@ describe('NaN and infinities reach what they reach in the oracle', () => {
               changeAt(place, () => poison),
             );
             const own = clean.get(one.name)!;
-            const found = differences(actual, poisoned[p]!, own, depends, poison);
+            const found = differences(actual, poisoned[p]!, own, depends, poison, spreading);
             const where = `${poison} in input ${place.input}[${place.at}]`;
             wrong.push(...found.map((text) => `${where}: ${text}`));
           }

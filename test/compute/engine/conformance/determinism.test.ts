@@ -1,0 +1,22 @@
+/**
+ * The same numbers give the same bits where an engine promises it: a run that is resumed goes on as if it had not been cut.
+ *
+ * cpu and wasm promise it: each reduction has one order, on wasm whatever the number of threads (threads.test.ts) and in
+ * every tier, each with bits of its own. webgpu promises it of Manticore's kernels, which have one order too, but not of
+ * tfjs's. tensorflow promises nothing: its threads share out a sum as they come.
+ */
+import assert from 'node:assert/strict';
+import { onEachEngine } from './engines';
+import { dropping, trainHybrid } from '../../search/hybridSteps';
+import { runPlan } from '../../search/runHarness';
+
+describe('the same steps twice', () => {
+  onEachEngine('sameBits', () => {
+    it('leave the same losses, weights, moments and α, to the bit', async () => {
+      const plan = runPlan({ hybrid: { components: dropping, blocks: 2 } });
+      const [once, twice] = [await trainHybrid(plan, 3), await trainHybrid(plan, 3)];
+      assert.ok(once.losses.every(Number.isFinite));
+      assert.deepEqual(twice, once);
+    });
+  });
+});
