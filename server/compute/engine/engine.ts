@@ -38,6 +38,8 @@ export interface Engine {
    * @throws EngineError when any of it failed since the last call: a kernel, memory, a lost device
    */
   settled?(): Promise<void>;
+  /** Engines that `auto` would have taken before this one, had they not failed: a sentence each. */
+  readonly passedOver?: readonly string[];
   /** Frees everything; tensors of this engine are gone. */
   dispose(): void;
 }
@@ -72,15 +74,27 @@ async function openGpu(options: WebgpuOptions): Promise<Engine> {
   return openWebgpu(options);
 }
 
+/** What `auto` tries, the fastest first: a GPU by its maker's library, any GPU, the processor. */
+const inOrder: readonly [name: EngineName, open: (options: EngineOptions) => Promise<Engine>][] = [
+  ['tensorflow', openTensorflowOnGpu],
+  ['webgpu', (options) => openGpu({ ...options, allowSoftware: false })],
+  ['wasm', openWasm],
+];
+
+async function openTensorflowOnGpu(options: EngineOptions): Promise<Engine> {
+  const engine = await openTensorflow(options);
+  if (engine.tier === 'cuda') return engine;
+  engine.dispose();
+  throw notAvailable('tensorflow', 'it computes on the processor here', 'Ask for it by its name.');
+}
+
 async function openFirst(options: EngineOptions): Promise<Engine> {
   const failures: EngineError[] = [];
-  for (const name of ['tensorflow', 'wasm'] as const) {
+  for (const [name, open] of inOrder) {
     try {
-      const engine = await openEngine(name, options);
-      const error = await selfCheckError();
-      if (error <= SELF_CHECK_LIMIT) return engine;
-      engine.dispose();
-      failures.push(selfCheckFailed(name, error));
+      const engine = await checked(name, await open(options));
+      const passedOver = failures.filter(({ code }) => code !== 'not-available');
+      return { ...engine, passedOver: passedOver.map(({ message }) => message) };
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       failures.push(error);
@@ -91,6 +105,18 @@ async function openFirst(options: EngineOptions): Promise<Engine> {
     failures.map((failure) => failure.message).join('; '),
     failures.at(-1)!.hint,
   );
+}
+
+/** @throws EngineError when it computes something else than the oracle, or nothing; it is disposed then */
+async function checked(name: EngineName, engine: Engine): Promise<Engine> {
+  try {
+    const error = await selfCheckError();
+    if (!(error <= SELF_CHECK_LIMIT)) throw selfCheckFailed(name, error);
+    return engine;
+  } catch (error) {
+    engine.dispose();
+    throw error;
+  }
 }
 
 /** tfjs's plain JavaScript backend: the oracle of the tests. */

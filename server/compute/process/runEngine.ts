@@ -62,3 +62,11 @@ export function differences(
     },
   ];
 }
+
+/** Engines that are there and don't work: the user would wait for longer than need be without knowing why. */
+export const passedOver = ({ passedOver: sentences = [] }: Engine): NewRunEvent[] =>
+  sentences.map((sentence) => ({
+    type: 'warning',
+    code: 'engine-passed-over',
+    message: `${sentence}. The run takes another engine.`,
+  }));

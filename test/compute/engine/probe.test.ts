@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { openEngine } from '../../../server/compute/engine/engine';
 import { EngineError } from '../../../server/compute/engine/errors';
@@ -43,12 +45,19 @@ describe('the probe of engines', () => {
   });
 
   it('an engine that is not there is refused by name, with a way out', async () => {
-    await assert.rejects(openEngine('webgpu'), (error: unknown) => {
-      assert.ok(error instanceof EngineError);
-      assert.equal(error.code, 'not-available');
-      assert.match(error.message, /webgpu/);
-      assert.match(error.hint, /wasm/);
-      return true;
-    });
+    const before = process.env['MANTICORE_ENGINES_DIR'];
+    process.env['MANTICORE_ENGINES_DIR'] = path.join(tmpdir(), 'no-such-folder');
+    try {
+      await assert.rejects(openEngine('webgpu'), (error: unknown) => {
+        assert.ok(error instanceof EngineError);
+        assert.equal(error.code, 'not-available');
+        assert.match(error.message, /webgpu/);
+        assert.match(error.hint, /wasm/);
+        return true;
+      });
+    } finally {
+      if (before === undefined) delete process.env['MANTICORE_ENGINES_DIR'];
+      else process.env['MANTICORE_ENGINES_DIR'] = before;
+    }
   });
 });

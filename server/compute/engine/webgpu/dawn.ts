@@ -33,22 +33,17 @@ const platforms = [
   'win32-x64',
 ];
 
-let loaded: Promise<Dawn> | undefined;
+/** By the package's main file; an instance lives as long as the process. */
+const loaded = new Map<string, Dawn>();
 
-/**
- * Loads Dawn once: its instance lives as long as the process.
- * @throws EngineError `not-available` with the reason and the way out
- */
+/** @throws EngineError `not-available` with the reason and the way out */
 export async function loadDawn(): Promise<Dawn> {
   refuseNode();
-  loaded ??= load();
-  try {
-    return await loaded;
-  } catch (error) {
-    // It may be installed by the time of the next attempt.
-    loaded = undefined;
-    throw error;
-  }
+  const entry = find();
+  if (entry === undefined) throw notAvailable('webgpu', 'Dawn is not installed', INSTALL);
+  const dawn = loaded.get(entry) ?? (await load(entry));
+  loaded.set(entry, dawn);
+  return dawn;
 }
 
 /** Where the engine can't be whatever is installed. */
@@ -70,9 +65,7 @@ function refuseNode(): void {
   }
 }
 
-async function load(): Promise<Dawn> {
-  const entry = find();
-  if (entry === undefined) throw notAvailable('webgpu', 'Dawn is not installed', INSTALL);
+async function load(entry: string): Promise<Dawn> {
   let module: DawnModule;
   try {
     module = (await import(pathToFileURL(entry).href)) as DawnModule;

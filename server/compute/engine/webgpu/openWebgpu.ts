@@ -55,9 +55,7 @@ export async function openWebgpu(options: WebgpuOptions): Promise<Engine> {
       hintOf(drivers[process.platform]),
     );
   }
-  const device = await adapter.requestDevice({
-    requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
-  });
+  const device = await deviceOf(adapter, nameOf(info));
   const { memoryLimitBytes = Infinity } = options;
   const backend = withNavigator(dawn.gpu, () => new WebgpuBackend(device, info, memoryLimitBytes));
   registerKernelsOnce();
@@ -67,6 +65,21 @@ export async function openWebgpu(options: WebgpuOptions): Promise<Engine> {
   await tf.setBackend(BACKEND_NAME);
   registerUpdateKernels(BACKEND_NAME, updateKernels(backend));
   return engineOf(backend, nameOf(info), dawn.version);
+}
+
+async function deviceOf(adapter: GPUAdapter, name: string): Promise<GPUDevice> {
+  try {
+    return await adapter.requestDevice({
+      requiredLimits: Object.fromEntries(limits.map((limit) => [limit, adapter.limits[limit]])),
+    });
+  } catch (error) {
+    const reason = (error as Error).message.split('\n')[0]!;
+    throw notAvailable(
+      'webgpu',
+      `${name} gives no device: ${reason}`,
+      hintOf(drivers[process.platform]),
+    );
+  }
 }
 
 function engineOf(backend: WebgpuBackend, device: string, dawnVersion: string): Engine {
