@@ -24,7 +24,7 @@ import { runJobs, type RunOutcome } from '../search/runJobs';
 import { loadTextData } from '../tasks/text';
 import { keepResult } from './keepResult';
 import { beginAgain, resumePoint } from './resumePoint';
-import { differences, openPlannedEngine, summarizeEngine } from './runEngine';
+import { differences, openPlannedEngine, passedOver, summarizeEngine } from './runEngine';
 import { ComponentFiles } from './runServices';
 
 /**
@@ -120,6 +120,7 @@ class RunProcess {
       if (log.nextSeq > 0) emit({ ...beginAgain(plan), supersedesFromSeq: 0 });
       const id = this.manifest.id;
       emit({ type: 'started', id, plan: planHash, ...summarizePlan(plan), engine: summary });
+      passedOver(engine).forEach(emit);
     } else {
       this.unsaid = [...from.warnings, ...differences(from.engine, summary)];
     }
