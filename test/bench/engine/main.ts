@@ -16,7 +16,7 @@ import {
 import { findOlderNode, oursOf, peersOf, plainerOf, type Programs } from './contestants';
 import { thisMachine, versionsOf } from './machine';
 import { pageOf } from './page';
-import { jsonOf, tableText, type BenchReport, type GemmRate } from './report';
+import { cellsOf, jsonOf, tableText, type BenchReport, type GemmRate } from './report';
 import { isMet, reportedRows, type MeasuredRow } from './results';
 import { CHECKED_STEPS, type BenchRow } from './rows';
 import { writeScene } from './scene';
@@ -29,17 +29,23 @@ const say = (what: string): void => void process.stderr.write(`${what}\n`);
 async function measureAll(options: BenchOptions, programs: Programs): Promise<BenchReport> {
   const machine = thisMachine();
   const measured: MeasuredRow[] = [];
+  const reportWith = (gemm: readonly GemmRate[]): BenchReport => ({
+    ...{ machine, versions: versionsOf(version, measured), measured, gemm },
+    ...{ turns: options.turns, threads: options.threads },
+  });
   for (const row of options.rows) {
     const folder = await mkdtemp(path.join(tmpdir(), 'manticore-bench-'));
     try {
-      measured.push(await measureOne(row, folder, options, programs));
+      const each = await measureOne(row, folder, options, programs);
+      for (const reported of reportedRows(each)) say(cellsOf(row, reported).join('  '));
+      measured.push(each);
+      // What is there already is kept, should a later row fail.
+      if (options.write !== undefined) await writeFile(options.write, pageOf(reportWith([])));
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
   }
-  const gemm = options.besides ? await gemmRates(programs) : [];
-  const versions = versionsOf(version, measured);
-  return { machine, versions, turns: options.turns, threads: options.threads, measured, gemm };
+  return reportWith(options.besides ? await gemmRates(programs) : []);
 }
 
 async function measureOne(

@@ -90,6 +90,7 @@ class Session {
     return {
       values,
       memoryBytes: peak === undefined ? null : peak - this.base,
+      processBytes: peak ?? null,
       tensorBytes: engine.peakBytes(),
     };
   }

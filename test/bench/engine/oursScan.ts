@@ -47,6 +47,9 @@ async function pass(inputs: Inputs): Promise<{ sum: number; grads: tf.Tensor[] }
   return { sum: sum!, grads: grads as tf.Tensor[] };
 }
 
+const norm = (values: Float32Array): number =>
+  Math.sqrt(values.reduce((sum, value) => sum + value * value, 0));
+
 export function scanWork(scene: ScanScene): Work {
   const withInputs = async <T>(length: number, use: (inputs: Inputs) => Promise<T>): Promise<T> => {
     const inputs = inputsOf(scene, length);
@@ -62,7 +65,7 @@ export function scanWork(scene: ScanScene): Work {
       withInputs(scene.lengths[0]!, async (inputs) => {
         const { sum, grads } = await pass(inputs);
         const norms = [];
-        for (const grad of grads) norms.push(Math.hypot(...(await grad.data<'float32'>())));
+        for (const grad of grads) norms.push(norm(await grad.data<'float32'>()));
         tf.dispose(grads);
         return [sum, ...norms];
       }),

@@ -52,7 +52,7 @@ function detail({ measured }: BenchReport): string {
   const rows = measured.flatMap((each) => {
     const { row, measurement } = each;
     const peer = contestantOf(each, 'peer');
-    const [ours] = [contestantOf(each, 'ours')!];
+    const ours = contestantOf(each, 'ours')!;
     const dropped = measurement.contestants.find(({ finished }) => !finished);
     return [
       [
@@ -60,7 +60,8 @@ function detail({ measured }: BenchReport): string {
         percent(spreadOf(row, ours)),
         peer ? percent(spreadOf(row, peer)) : '–',
         `${measurement.checked}, ${measurement.difference.toExponential(1)}`,
-        ours.tensorBytes === undefined ? '–' : `${(ours.tensorBytes / 1e6).toFixed(0)} MB`,
+        megabytes(ours.tensorBytes),
+        `${megabytes(ours.processBytes)}, ${megabytes(peer?.processBytes)}`,
         peer && dropped ? scanOf(peer) : '–',
         dropped ? droppedCell(each, dropped) : '–',
       ],
@@ -73,6 +74,7 @@ function detail({ measured }: BenchReport): string {
       'PyTorch varies by',
       'numbers compared, largest difference',
       'our tensors alone',
+      'whole process, ours and PyTorch’s',
       'PyTorch’s scan',
       'its other scan',
     ],
@@ -84,11 +86,9 @@ const scanOf = ({ name }: ContestantResult) =>
   name.endsWith('mambapy') ? 'mambapy, parallel' : 'transformers, a loop';
 
 function droppedCell({ row }: MeasuredRow, dropped: ContestantResult): string {
-  const memory =
-    dropped.memoryBytes === null ? '' : `, ${(dropped.memoryBytes / 1e6).toFixed(0)} MB`;
   const [series] = dropped.turns;
   const time = series ? `${milliseconds(series.at(-1)!)} ${row.unit}` : '–';
-  return `${scanOf(dropped)}: ${time}${memory}`;
+  return `${scanOf(dropped)}: ${time}, ${megabytes(dropped.memoryBytes)}`;
 }
 
 function besides({ measured, gemm }: BenchReport): string[] {
@@ -176,6 +176,9 @@ function profileTable(side: string, { total, lines }: Profile): string {
     ],
   );
 }
+
+const megabytes = (bytes: number | null | undefined): string =>
+  bytes === null || bytes === undefined ? '–' : `${(bytes / 1e6).toFixed(0)} MB`;
 
 const percent = (share: number): string => `${(100 * share).toFixed(1)} %`;
 

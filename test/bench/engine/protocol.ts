@@ -22,6 +22,8 @@ export interface Checked {
   readonly values: readonly number[];
   /** Most bytes resident during these steps above those with libraries loaded; `null` where the system doesn't tell. */
   readonly memoryBytes: number | null;
+  /** Most bytes resident during these steps in all, libraries included. */
+  readonly processBytes: number | null;
   /** Most bytes that tensors took, where the side knows. */
   readonly tensorBytes?: number;
 }

@@ -3,6 +3,7 @@ import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { stringify } from 'yaml';
 import { initialValues } from '../../../server/compute/hybrid/initialize';
+import { ComponentFiles } from '../../../server/compute/process/runServices';
 import { TrainingBatches } from '../../../server/compute/tasks/batches';
 import { loadTextData } from '../../../server/compute/tasks/text';
 import type { TextData } from '../../../server/compute/tasks/text';
@@ -11,7 +12,6 @@ import { checkConfig } from '../../../server/language/checkConfig';
 import { familyTable } from '../../../server/models/families';
 import { RandomStream } from '../../../server/models/random';
 import { createNodeModelReader } from '../../../server/weights/nodeModelReader';
-import { loadTokenizer } from '../../../server/weights/tokenizer';
 import { writeSafetensors } from '../../../server/weights/writeSafetensors';
 import { CHECKED_STEPS, OPTIMISER, PROMPT, type BenchModel, type ModelRow } from './rows';
 
@@ -80,11 +80,8 @@ export async function planOf(config: string): Promise<Plan> {
 
 /** The plan's text as tokens, as a run reads it. */
 export async function textOf(plan: Plan): Promise<TextData> {
-  const tokenizer = await loadTokenizer(plan.components[plan.tokenizer]!.tokenizerPath);
-  return loadTextData(plan.config, plan.base, {
-    encode: tokenizer.encode,
-    eos: tokenizer.special.eos,
-  });
+  const { encode, special } = await new ComponentFiles(plan).tokenizer();
+  return loadTextData(plan.config, plan.base, { encode, eos: special.eos });
 }
 
 /** A component alone trains weights; a hybrid trains weights and α in every step. */

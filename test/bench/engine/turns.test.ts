@@ -148,7 +148,14 @@ describe('bench: a scan’s growth', () => {
   it('is the last length’s time a token over the first’s, of medians', () => {
     const scan = BENCH_ROWS.find(({ kind }) => kind === 'scan')!;
     const contestant = (side: Contestant['side'], turns: number[][]) => ({
-      ...{ name: side, side, versions: {}, memoryBytes: 1, tensorBytes: undefined },
+      ...{
+        name: side,
+        side,
+        versions: {},
+        memoryBytes: 1,
+        processBytes: 2,
+        tensorBytes: undefined,
+      },
       ...{ turns, finished: true, profile: undefined },
     });
     const contestants = [

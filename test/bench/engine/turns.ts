@@ -15,6 +15,8 @@ export interface ContestantResult {
   readonly side: Contestant['side'];
   readonly versions: Readonly<Record<string, string>>;
   readonly memoryBytes: number | null;
+  /** Of the whole process, libraries included. */
+  readonly processBytes: number | null;
   readonly tensorBytes: number | undefined;
   /** By turn, then series. A scan that dropped out has one. */
   readonly turns: readonly (readonly number[])[];
@@ -44,6 +46,7 @@ interface Running {
   readonly child: BenchChild;
   readonly versions: Readonly<Record<string, string>>;
   readonly memoryBytes: number | null;
+  readonly processBytes: number | null;
   readonly tensorBytes: number | undefined;
   readonly values: readonly number[];
   readonly turns: number[][];
@@ -98,7 +101,7 @@ async function started(
   const child = new BenchChild(contestant.start(folder));
   try {
     const { versions } = await child.ask({ do: 'load' });
-    const { values, memoryBytes, tensorBytes } = await child.ask({
+    const { values, memoryBytes, processBytes, tensorBytes } = await child.ask({
       do: 'check',
       count: checkedSteps,
     });
@@ -108,6 +111,7 @@ async function started(
       versions,
       values,
       memoryBytes,
+      processBytes,
       tensorBytes,
       turns: [],
       profile: undefined,
@@ -151,7 +155,8 @@ async function takeTurn({ child, turns }: Running): Promise<void> {
 }
 
 function resultOf(each: Running, finished: boolean): ContestantResult {
-  const { contestant, versions, memoryBytes, tensorBytes, turns, profile } = each;
+  const { contestant, versions, memoryBytes, processBytes, tensorBytes, turns, profile } = each;
   const { name, side } = contestant;
-  return { name, side, versions, memoryBytes, tensorBytes, turns, finished, profile };
+  const memory = { memoryBytes, processBytes, tensorBytes };
+  return { name, side, versions, ...memory, turns, finished, profile };
 }

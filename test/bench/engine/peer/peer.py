@@ -66,7 +66,8 @@ class Session:
         reset_peak()
         values = self.work.check(request["count"])
         peak = status_bytes("VmHWM")
-        return {"values": values, "memoryBytes": None if peak is None else peak - self.base}
+        return {"values": values, "memoryBytes": None if peak is None else peak - self.base,
+                "processBytes": peak}
 
     def turn(self, _):
         return {"milliseconds": self.work.turn()}
