@@ -24,8 +24,8 @@ export interface PlanComponent {
     | { readonly kind: 'random' };
   /** The hub's `config.json`, parsed: `server/models` reads the architecture from it. With `embeddings: random`, head tied. */
   readonly config: Readonly<Record<string, unknown>>;
-  /** Folder of its tokenizer files; that of the hybrid's where it brings none (from scratch). */
-  readonly tokenizerPath: string;
+  /** Folder of its tokenizer files; that of the hybrid's where it brings none (from scratch); none for a synthetic task. */
+  readonly tokenizerPath: string | undefined;
   /**
    * Its embeddings and head in the hybrid. `own`: as its files have them; `transplant`: made for V rows out of its own,
    * since its tokenizer is another; `random`: drawn anew.
@@ -125,8 +125,10 @@ export interface Plan {
   readonly width: number;
   /** V. */
   readonly vocabulary: number;
-  /** Position of the component whose tokenizer is used. */
-  readonly tokenizer: number;
+  /** Position of the component whose tokenizer is used; none for a synthetic task, whose tokens are no text. */
+  readonly tokenizer: number | undefined;
+  /** Each head rebuilds the whole sequence out of the last position's state (the compression task's auto-encoder). */
+  readonly autoEncoder?: boolean;
   readonly context: number;
   readonly tensors: readonly PlanTensor[];
   readonly parameters: number;

@@ -20,6 +20,7 @@
  * block functions; sums and single numbers a token are left out. Each tensor is rounded up to the engine's blocks.
  */
 import type { Architecture } from '../models/architecture';
+import { DECODER_LAYERS } from '../models/autoEncoder';
 import { dropoutRates } from '../models/families';
 import { gpt2Settings } from '../models/gpt2';
 import { gptNeoSettings } from '../models/gptNeo';
@@ -68,6 +69,8 @@ export interface TrainingShape {
   /** Widths of the components whose embeddings, and whose heads, are computed. */
   readonly embeddings: readonly number[];
   readonly heads: readonly number[];
+  /** Each head has the decoder of an auto-encoder before it. */
+  readonly autoEncoder: boolean;
   /** Tokens of a micro-batch. */
   readonly tokens: number;
   readonly accumulate: number;
@@ -182,14 +185,22 @@ interface StepActivations {
 }
 
 function stepActivations(shape: TrainingShape): StepActivations {
-  const { width, vocabulary, heads } = shape;
-  const cut = heads.filter((own) => own < width);
+  const { width, vocabulary, heads, autoEncoder } = shape;
+  // The auto-encoder's decoder reads one position, and cuts that.
+  const cut = autoEncoder
+    ? heads.flatMap((own) => decoderActivations(own))
+    : heads.filter((own) => own < width);
   const logits = Array.from({ length: 1 + mixed(heads.length) }, () => vocabulary);
   return {
     embedding: embeddingActivations(shape),
     blocks: shape.blocks.map((block) => blockActivations(block, shape)),
     head: { saved: [...cut, ...logits], transient: [] },
   };
+}
+
+/** State and positions; behind each norm its output, the layer's and its activation's; the last norm's. */
+function decoderActivations(width: number): readonly number[] {
+  return Array.from({ length: 2 + 3 * DECODER_LAYERS }, () => width);
 }
 
 function blockActivations(block: readonly ActiveGroup[], shape: TrainingShape): Activations {

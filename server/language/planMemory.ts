@@ -64,7 +64,7 @@ function trainingShape(
   alphas: AlphaTable,
   tensors: readonly PlanTensor[],
 ): ShapeOfStep {
-  const { components, width, vocabulary, projectors } = options;
+  const { components, width, vocabulary, projectors, autoEncoder = false } = options;
   const computed = (row: readonly number[]) =>
     components.flatMap((_, component) => (row[component] === 0 ? [] : [component]));
   const widths = (row: readonly number[]) =>
@@ -79,6 +79,7 @@ function trainingShape(
     width,
     vocabulary,
     projectors,
+    autoEncoder,
     blocks: alphas.map((row, block) =>
       computed(row).map((component) => {
         const { architecture, groups } = components[component]!;

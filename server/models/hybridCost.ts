@@ -1,4 +1,5 @@
 /** Forward FLOPs a token of a hybrid at given α: what is computed counts, what is skipped doesn't. */
+import { decoderFlops } from './autoEncoder';
 import { familyTable, layersFlops } from './families';
 import { hasProjectors, type HybridTensorOptions } from './hybridTensors';
 import { projectorCost } from './projector';
@@ -29,7 +30,8 @@ export function gateFlops(options: HybridCostOptions, component: number, block: 
 
 export function headFlops(options: HybridCostOptions, component: number): number {
   const { architecture } = options.components[component]!;
-  return familyTable(architecture.family).headCost(architecture, options.vocabulary);
+  const decoder = options.autoEncoder ? decoderFlops(architecture.width) : 0;
+  return decoder + familyTable(architecture.family).headCost(architecture, options.vocabulary);
 }
 
 /** Whether each gate of one (component, block) projects at these α: its skip weight isn't 1. */

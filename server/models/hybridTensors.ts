@@ -1,6 +1,7 @@
 /** Every trainable tensor of a hybrid, before any of them exists: what the plan lists, a run trains, an export holds. */
 import type { PlanComponent, PlanTensor } from '../contract/plan';
 import type { Architecture, TensorPlace } from './architecture';
+import { decoderTensors } from './autoEncoder';
 import { familyTable } from './families';
 import { projectorTensors, type ProjectorKind } from './projector';
 import type { LayerRange } from './split';
@@ -22,6 +23,8 @@ export interface HybridTensorOptions {
   /** The block whose α mixes the heads. */
   readonly head: 'first' | 'last';
   readonly projectors: ProjectorKind;
+  /** Each head has the decoder of the compression task's auto-encoder before it. */
+  readonly autoEncoder?: boolean;
 }
 
 export const componentTensorName = (component: string, tensor: string) =>
@@ -32,7 +35,8 @@ export const projectorTensorName = (component: string, block: number, tensor: st
   `projectors/${component}/${block + 1}/${tensor}`;
 
 /**
- * In a fixed order: each component's tensors as its family lists them, then the projectors by component and block.
+ * In a fixed order: each component's tensors as its family lists them, its decoder's behind them, then the projectors by
+ * component and block.
  * What is pruned has none: layers and projectors of that block, positions with block 1, the final norm with block N, the
  * embedding table with block 1, the head with the head's block (a tied table stays while either is left).
  */
@@ -66,16 +70,19 @@ function componentTensors(options: HybridTensorOptions, component: number): Plan
     if (place === 'embedding') return isLive(0) || (architecture.tiedHead && headLive);
     return isLive(place);
   };
-  return familyTable(architecture.family)
+  const own = familyTable(architecture.family)
     .tensors(architecture, options.vocabulary)
-    .map((spec) => ({
-      name: componentTensorName(name, spec.name),
-      shape: spec.shape,
+    .map((spec) => ({ ...spec, place: placeOf(spec.place) }));
+  const decoder = options.autoEncoder ? decoderTensors(architecture.width) : [];
+  return [...own, ...decoder.map((spec) => ({ ...spec, place: 'head' as const }))]
+    .filter(({ place }) => isNeeded(place))
+    .map(({ name: tensor, shape, place, decay }) => ({
+      name: componentTensorName(name, tensor),
+      shape,
       component,
-      place: placeOf(spec.place),
-      decay: spec.decay,
-    }))
-    .filter(({ place }) => isNeeded(place));
+      place,
+      decay,
+    }));
 }
 
 function projectorsOf(options: HybridTensorOptions, component: number): PlanTensor[] {

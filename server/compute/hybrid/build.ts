@@ -6,6 +6,7 @@ import {
   type TensorInit,
   type TensorSpec,
 } from '../../models/architecture';
+import { decoderTensors } from '../../models/autoEncoder';
 import { familyTable } from '../../models/families';
 import { componentTensorName, loanOf, projectorTensorName } from '../../models/hybridTensors';
 import { projectorTensors, type ProjectorTensor } from '../../models/projector';
@@ -99,6 +100,7 @@ export function designOf(plan: Plan, architectures: readonly Architecture[]): Hy
     gate,
     head,
     projectors: projectors.kind,
+    ...(plan.autoEncoder ? { autoEncoder: true } : {}),
   };
 }
 
@@ -144,13 +146,19 @@ function tensorMaker(
       .map((spec) => [componentTensorName(name, spec.name), spec]),
   );
   const projectors = projectorInits(plan, component);
+  const decoder = new Map(
+    (plan.autoEncoder ? decoderTensors(architecture.width) : []).map((tensor) => [
+      componentTensorName(name, tensor.name),
+      tensor.init,
+    ]),
+  );
   const rowsOnce = once(() => vocabularyRows(plan, component, sources));
   const drawn = (spec: PlanTensor, init: ProjectorTensor['init']) => ({
     data: initialValues(init, spec.shape, RandomStream.named(seed, `init/${spec.name}`)),
   });
   return async (planned) => {
     const spec = specs.get(planned.name);
-    if (!spec) return drawn(planned, initOf(projectors, planned));
+    if (!spec) return drawn(planned, decoder.get(planned.name) ?? initOf(projectors, planned));
     if (!weights) return drawn(planned, spec.init);
     if (!isVocabularyTensor(spec, plan.vocabulary)) return loadTensor(name, weights, spec);
     switch (plan.components[component]!.vocabulary) {
@@ -196,6 +204,8 @@ function randomRows({ shape }: TensorSpec): TensorInit {
 }
 
 function vocabularyRows(plan: Plan, component: number, sources: readonly ComponentSource[]) {
+  // Only pretrained components are transplanted, and those come with texts.
+  if (plan.tokenizer === undefined) throw new Error('a synthetic task has no tokenizer');
   const target = sources[plan.tokenizer]!.tokenizer;
   const own = sources[component]!.tokenizer;
   if (!target) throw tokenizerMissing(plan.components[plan.tokenizer]!.name);

@@ -9,6 +9,8 @@ export type HybridErrorCode =
   | 'result-damaged'
   | 'component-incomplete'
   | 'component-unknown'
+  | 'auto-encoder'
+  | 'no-text'
   | 'prompt-empty'
   | 'prompt-too-long';
 
@@ -105,4 +107,18 @@ export const promptTooLong = (tokens: number, most: number): HybridError =>
     'prompt-too-long',
     `The prompt has ${tokens} tokens; the hybrid's components hold at most ${most}.`,
     'Shorten the prompt.',
+  );
+
+export const autoEncoderExport = (component: string): HybridError =>
+  new HybridError(
+    'auto-encoder',
+    `${component} was trained on the compression task: its head rebuilds a sequence behind a decoder, which a model of its family has no place for.`,
+    'Export the hybrid without `--component`, or train on another task.',
+  );
+
+export const tokensAreNoText = (folder: string): HybridError =>
+  new HybridError(
+    'no-text',
+    `The hybrid in ${folder} was trained on a synthetic task: its tokens are no text, and it has no tokenizer.`,
+    'Score it with `manticore eval RUN`; to generate text, take a run that was trained on one.',
   );

@@ -11,15 +11,15 @@ import { WEIGHTS_FILE } from '../../weights/modelFolder';
 import { loadTokenizer, MAX_TOKENIZER_BYTES } from '../../weights/tokenizer';
 import { writeSafetensors, type TensorToWrite } from '../../weights/writeSafetensors';
 import type { ConstantRows } from './decode';
-import { componentIncomplete, componentUnknown } from './errors';
+import { autoEncoderExport, componentIncomplete, componentUnknown } from './errors';
 import type { Hybrid } from './hybrid';
 import { tensorsOf, writeHybridConfig } from './hybridConfig';
 import type { ParameterStore } from './parameters';
 
 export interface ExportInput {
   readonly hybrid: Hybrid;
-  /** Folder of the hybrid's tokenizer. */
-  readonly tokenizer: string;
+  /** Folder of the hybrid's tokenizer; a synthetic task has none. */
+  readonly tokenizer: string | undefined;
   /** F16 and BF16 round to nearest. */
   readonly dtype: ExportType;
 }
@@ -83,6 +83,7 @@ export async function exportComponent(
       design.components.map(({ name }) => name),
     );
   }
+  if (design.autoEncoder) throw autoEncoderExport(component);
   const { architecture } = found;
   const table = familyTable(architecture.family);
   const specs = table.tensors(architecture, design.vocabulary);
@@ -146,7 +147,8 @@ function surplusToWrite(
   return { name, dtype, shape: [rows.length / width, ...inner], data: rows };
 }
 
-async function copyTokenizer(from: string, to: string): Promise<string[]> {
+async function copyTokenizer(from: string | undefined, to: string): Promise<string[]> {
+  if (from === undefined) return [];
   const copied: string[] = [];
   for (const name of TOKENIZER_FILES) {
     const bytes = await readIfThere(from, name);
@@ -155,6 +157,11 @@ async function copyTokenizer(from: string, to: string): Promise<string[]> {
     copied.push(name);
   }
   return copied;
+}
+
+/** Whether a folder brings a tokenizer: one of a hybrid that was trained on a synthetic task doesn't. */
+export async function hasTokenizer(folder: string): Promise<boolean> {
+  return (await readIfThere(folder, TOKENIZER_FILES[0])) !== undefined;
 }
 
 async function readIfThere(folder: string, name: string): Promise<Uint8Array | undefined> {
@@ -167,7 +174,8 @@ async function readIfThere(folder: string, name: string): Promise<Uint8Array | u
 }
 
 /** Special tokens as a `config.json` names them: some tokenizers say so nowhere else. */
-async function specialIds(tokenizer: string): Promise<Record<string, number>> {
+async function specialIds(tokenizer: string | undefined): Promise<Record<string, number>> {
+  if (tokenizer === undefined) return {};
   const { special } = await loadTokenizer(tokenizer);
   const ids: Record<string, number> = {};
   for (const role of ['bos', 'eos', 'pad'] as const) {

@@ -12,6 +12,7 @@ import type { LayerRange } from '../../models/split';
 import { checkpoint } from '../engine/tape';
 import { familyBlocks } from '../families/families';
 import type { FamilyBlocks, LayerContext, LayerState, WeightLookup } from '../families/family';
+import { decodeSequence, lastState } from './autoEncoder';
 import {
   checkRows,
   fitTo,
@@ -45,6 +46,8 @@ export interface HybridDesign {
   /** The block whose α mixes the heads. */
   readonly head: 'first' | 'last';
   readonly projectors: ProjectorKind;
+  /** Each head has the decoder of an auto-encoder before it. */
+  readonly autoEncoder?: boolean;
 }
 
 export interface Hybrid {
@@ -110,23 +113,25 @@ export function hiddenStates(
   return h;
 }
 
-/** Σ_m α[head]_m · H_m(cut_m(h)): h [b, l, d] → [b, l, V]. */
+/**
+ * Σ_m α[head]_m · H_m(cut_m(h)): h [b, l, d] → [b, l, V]. An auto-encoder's heads have the sequence that their decoders
+ * rebuild out of h at the last position in the place of h.
+ */
 export function headLogits(hybrid: Hybrid, h: Tensor3D, rows: readonly MixtureRow[]): Tensor3D {
-  const { components } = hybrid.design;
+  const { components, autoEncoder, vocabulary } = hybrid.design;
   const row = headRow(hybrid.design, rows);
+  const state = autoEncoder ? lastState(h) : h;
   return mix(
     components.map(({ architecture }, component) => ({
       weight: row[component]!,
       value: () => {
-        const blocks = familyBlocks(architecture.family);
-        return blocks.head(
-          architecture,
-          weightsOf(hybrid, component),
-          fitTo(h, architecture.width),
-        );
+        const weights = weightsOf(hybrid, component);
+        const own = fitTo(state, architecture.width);
+        const u = autoEncoder ? decodeSequence(weights, own, h.shape[1]) : own;
+        return familyBlocks(architecture.family).head(architecture, weights, u);
       },
     })),
-    hybrid.design.vocabulary,
+    vocabulary,
   ); // [b, l, V]
 }
 

@@ -25,6 +25,7 @@ const hybridConfigSchema = z.object({
   gate: z.enum(['paper', 'transition', 'none']),
   head: z.enum(['first', 'last']),
   projectors: z.enum(PROJECTOR_KINDS),
+  auto_encoder: z.boolean().default(false),
   components: z
     .array(
       z.object({
@@ -64,6 +65,7 @@ export function writeHybridConfig(file: HybridFile): Record<string, unknown> {
     gate: design.gate,
     head: design.head,
     projectors: design.projectors,
+    ...(design.autoEncoder ? { auto_encoder: true } : {}),
     components: design.components.map(({ name, architecture }, m) => ({
       name,
       family: architecture.family,
@@ -107,6 +109,7 @@ export function readHybridConfig(json: unknown, folder: string): HybridFile {
       gate: data.gate,
       head: data.head,
       projectors: data.projectors,
+      ...(data.auto_encoder ? { autoEncoder: true } : {}),
     },
     alphas: data.blocks.map(({ alphas }) => alphas),
     live: data.blocks.map(({ live }) => live),

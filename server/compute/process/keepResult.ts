@@ -8,6 +8,7 @@ import { readInside, writeAtomic } from '../../runs/safeFiles';
 import { exportHybrid } from '../hybrid/export';
 import type { HybridModel } from '../search/hybridModel';
 import type { JobDesign } from '../search/jobPlan';
+import { tokenizerOf } from './runServices';
 
 const folderName = 'result';
 const alphasName = 'alphas.json';
@@ -47,7 +48,7 @@ export async function keepResult(
       hybrid: model.hybrid,
       alphas,
       configs: plan.components.map(({ config }) => config),
-      tokenizer: plan.components[plan.tokenizer]!.tokenizerPath,
+      tokenizer: tokenizerOf(plan),
       dtype: 'F32',
     });
   }

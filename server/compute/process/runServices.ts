@@ -17,9 +17,11 @@ export class ComponentFiles {
 
   constructor(private readonly plan: Plan) {}
 
-  /** The hybrid's tokenizer. */
-  tokenizer(): Promise<Tokenizer> {
-    return this.tokenizerAt(this.plan.components[this.plan.tokenizer]!.tokenizerPath);
+  /** The hybrid's tokenizer. @throws Error where a synthetic task has none */
+  async tokenizer(): Promise<Tokenizer> {
+    const folder = tokenizerOf(this.plan);
+    if (folder === undefined) throw new Error('a synthetic task has no tokenizer');
+    return this.tokenizerAt(folder);
   }
 
   /** Builds the plan's hybrid with the pairs of `live`, or a component `alone`. */
@@ -56,9 +58,10 @@ export class ComponentFiles {
 
   private async source(component: PlanComponent): Promise<ComponentSource> {
     const folder = folderOf(component);
+    const { tokenizerPath } = component;
     return {
       weights: folder === undefined ? undefined : await this.weightsAt(folder),
-      tokenizer: await this.tokenizerAt(component.tokenizerPath),
+      tokenizer: tokenizerPath === undefined ? undefined : await this.tokenizerAt(tokenizerPath),
     };
   }
 
@@ -81,6 +84,11 @@ export class ComponentFiles {
     const weights = await this.filesAt(folder);
     return { has: (name) => weights.tensors.has(name), read: (name) => weights.read(name) };
   }
+}
+
+/** Folder of the hybrid's tokenizer; `undefined` for a synthetic task. */
+export function tokenizerOf({ tokenizer, components }: Plan): string | undefined {
+  return tokenizer === undefined ? undefined : components[tokenizer]!.tokenizerPath;
 }
 
 /** Folder of a component's weights; `undefined` for one from scratch. */

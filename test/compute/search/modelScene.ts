@@ -113,7 +113,7 @@ export class ModelScene {
     await mkdir(folder);
     await exportHybrid(folder, {
       hybrid,
-      tokenizer: plan.components[plan.tokenizer]!.tokenizerPath,
+      tokenizer: plan.components[plan.tokenizer!]!.tokenizerPath,
       dtype: 'F32',
       alphas: plan.blocks.map(({ initial }) => initial),
       configs: plan.components.map((component) => component.config),
