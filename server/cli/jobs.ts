@@ -75,7 +75,7 @@ export async function runGenerate(run: string, options: GenerateOptions, io: Io)
   });
 }
 
-/** Prints loss and perplexity of the run's hybrid on a text; by default on the config's test or validation text. */
+/** Prints loss, perplexity and accuracy of the run's hybrid on a text; by default on the config's test or validation text. */
 export async function runEval(run: string, options: EvalOptions, io: Io): Promise<number> {
   if (options.text !== undefined && options.jsonl !== undefined) {
     io.err('error: --text and --jsonl exclude each other\n');
@@ -91,11 +91,11 @@ export async function runEval(run: string, options: EvalOptions, io: Io): Promis
   return withModel(run, io, (model, runDir) =>
     runJob({ kind: 'eval', model, engine, run: runDir, data, context, batch }, io, (message) => {
       if (message.type !== 'evaluated') return;
-      const { loss, perplexity, tokens, source } = message;
-      if (io.json) io.out(`${JSON.stringify({ loss, perplexity, tokens, source })}\n`);
+      const { loss, perplexity, accuracy, tokens, source } = message;
+      if (io.json) io.out(`${JSON.stringify({ loss, perplexity, accuracy, tokens, source })}\n`);
       else {
         io.out(
-          `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(2)}, over ${tokens} tokens of ${displayText(source, 1000)}\n`,
+          `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(2)}, accuracy ${(accuracy * 100).toFixed(1)} %, over ${tokens} tokens of ${displayText(source, 1000)}\n`,
         );
       }
     }),

@@ -4,6 +4,39 @@ export type DataSource =
   | { readonly kind: 'text'; readonly path: string }
   | { readonly kind: 'jsonl'; readonly path: string; readonly field: string };
 
+export type MadTask =
+  | 'in-context-recall'
+  | 'noisy-in-context-recall'
+  | 'fuzzy-in-context-recall'
+  | 'memorization'
+  | 'compression'
+  | 'selective-copying';
+
+/** A MAD task with every knob; what a knob does to a task that hasn't it is nothing. Examples are made, not read. */
+export interface MadSource {
+  readonly kind: 'mad';
+  readonly task: MadTask;
+  /** All tokens, noise and special ones included. */
+  readonly vocabulary: number;
+  readonly length: number;
+  /** Training examples. */
+  readonly examples: number;
+  /** Examples of the validation, and again of the test split. */
+  readonly testExamples: number;
+  /** Of the examples: runs with several seeds train on the same ones. */
+  readonly seed: number;
+  /** Recall: whether every later occurrence of a key is asked for, or the last one alone, behind a copy prefix. */
+  readonly queries: 'multiple' | 'single';
+  /** Share of pairs (compression: of tokens) that are noise. */
+  readonly noise: number;
+  readonly noiseVocabulary: number;
+  /** Fuzzy recall: most tokens of a key, and of a value. */
+  readonly keyMotif: number;
+  readonly valueMotif: number;
+  /** Selective copying: tokens to copy. */
+  readonly copy: number;
+}
+
 /** What the weights' AdamW obeys, in the search and in the fine-tuning. */
 export interface OptimiserSettings {
   readonly steps: number;
@@ -86,10 +119,10 @@ export interface ResolvedConfig {
     readonly mixture: Readonly<Record<string, MixtureSettings>>;
   };
   readonly data: {
-    readonly train: DataSource;
-    /** A number is the fraction that is cut from train. */
-    readonly validation: DataSource | number;
-    readonly test: DataSource | undefined;
+    readonly train: DataSource | MadSource;
+    /** A number is the fraction that is cut from train. A MAD task in `train` is the source of all three splits. */
+    readonly validation: DataSource | MadSource | number;
+    readonly test: DataSource | MadSource | undefined;
     /** Tokens predicted in each sequence. */
     readonly context: number;
   };

@@ -53,6 +53,9 @@ export type ComputeMessage =
       readonly type: 'evaluated';
       readonly loss: number;
       readonly perplexity: number;
+      /** Share of scored tokens whose largest logit is the target. */
+      readonly accuracy: number;
+      /** Scored. */
       readonly tokens: number;
       /** What was scored: a path, or the split's name. */
       readonly source: string;

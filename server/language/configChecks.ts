@@ -3,6 +3,7 @@ import type { ResolvedConfig } from '../contract/config';
 import type { TextSpan } from '../contract/problem';
 import type { Report } from './report';
 import type { Config } from './schema';
+import { checkMad, MAD_PATH } from './madChecks';
 import { checkMixture } from './mixtureChecks';
 
 export function checkConfigAlone(report: Report, written: Config, config: ResolvedConfig): void {
@@ -104,6 +105,19 @@ function noEffect(report: Report, path: readonly string[], reason: string): void
 }
 
 function checkData(report: Report, written: Config, config: ResolvedConfig): void {
+  const ofTask = config.data.train.kind === 'mad' ? config.data.train : undefined;
+  if (ofTask) {
+    checkMad(report, written, config, ofTask);
+    noEffect(report, ['data', 'train', 'field'], 'a synthetic task has no fields');
+    return;
+  }
+  if (written.data.context === undefined && !report.isBroken && !report.isLeftOut(MAD_PATH)) {
+    report.add(['data', 'context'], {
+      code: 'missing-key',
+      message: '`data` needs `context`: tokens predicted in each sequence.',
+      part: 'key',
+    });
+  }
   for (const split of ['train', 'validation', 'test'] as const) {
     const source = written.data[split];
     if (typeof source !== 'object') continue;
@@ -114,7 +128,7 @@ function checkData(report: Report, written: Config, config: ResolvedConfig): voi
         code: 'data-source',
         message: both
           ? `\`${split}\` has \`text\` and \`jsonl\`: keep one.`
-          : `\`${split}\` needs \`text: <file>\` or \`jsonl: <file>\`.`,
+          : `\`${split}\` needs \`text: <file>\` or \`jsonl: <file>\`${split === 'train' ? ', or `mad: <task>`' : ''}.`,
         part: 'key',
       });
     } else if (source.text !== undefined) {
@@ -123,7 +137,8 @@ function checkData(report: Report, written: Config, config: ResolvedConfig): voi
   }
   const { train, validation, test } = config.data;
   for (const [split, source] of Object.entries({ validation, test })) {
-    if (typeof source !== 'object' || source.path !== train.path || train.path === '') continue;
+    if (typeof source !== 'object' || source.kind === 'mad' || train.kind === 'mad') continue;
+    if (source.path !== train.path || train.path === '') continue;
     report.add(['data', split, source.kind], {
       code: 'same-data',
       severity: 'warning',

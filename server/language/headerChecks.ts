@@ -208,7 +208,8 @@ function checkDataFile(
 ): void {
   const source = config.data[split];
   const file = headers.data.get(split);
-  if (typeof source !== 'object' || !file || file.kind === 'pending') return;
+  if (typeof source !== 'object' || source.kind === 'mad') return;
+  if (!file || file.kind === 'pending') return;
   const at = ['data', split, source.kind];
   if (file.kind !== 'file') {
     const message =

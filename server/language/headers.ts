@@ -1,5 +1,5 @@
 /** What the semantic checks and the plan know of the disk: one pass of questions to the reader, no weights. */
-import type { DataSource, ResolvedConfig } from '../contract/config';
+import type { DataSource, MadSource, ResolvedConfig } from '../contract/config';
 import type { Architecture, FamilyTable } from '../models/architecture';
 import { familyForConfig, familyTable } from '../models/families';
 import { FAMILY_NAMES } from '../models/architecture';
@@ -52,14 +52,14 @@ export async function readHeaders(
     Object.keys(config.components).map((name) => readComponent(name, config, reader, base)),
   );
   const { train, validation, test } = config.data;
-  const sources: [DataSplit, DataSource | number | undefined][] = [
+  const sources: [DataSplit, DataSource | MadSource | number | undefined][] = [
     ['train', train],
     ['validation', validation],
     ['test', test],
   ];
   const data = new Map<DataSplit, FileFinding>();
   for (const [split, source] of sources) {
-    if (typeof source !== 'object' || source.path === '') continue;
+    if (typeof source !== 'object' || source.kind === 'mad' || source.path === '') continue;
     data.set(split, await reader.readFile(source.path, base));
   }
   const { from } = config.hybrid.projectors;
@@ -79,7 +79,7 @@ async function readComponent(
     settings.tokenizer === undefined ? undefined : reader.readTokenizer(settings.tokenizer, base),
   ]);
   const found = model?.kind === 'found' ? model : undefined;
-  const hubConfig = found?.config ?? settings.scratch?.config;
+  const hubConfig = found?.config ?? scratchConfig(config, settings.scratch?.config);
   const table = settings.scratch
     ? familyTable(FAMILY_NAMES.find((family) => family === settings.scratch?.family)!)
     : familyForConfig(hubConfig);
@@ -91,6 +91,15 @@ async function readComponent(
     architecture: hubConfig && table?.read(hubConfig),
     config: hubConfig,
   };
+}
+
+/** The fields of a component from scratch. A synthetic task has a vocabulary of its own, whatever is written. */
+function scratchConfig(
+  { data }: ResolvedConfig,
+  written: Readonly<Record<string, unknown>> | undefined,
+): Readonly<Record<string, unknown>> | undefined {
+  if (!written || data.train.kind !== 'mad') return written;
+  return { ...written, vocab_size: data.train.vocabulary };
 }
 
 /** The component with all that its plan needs; `undefined` while a problem stands in the way. */

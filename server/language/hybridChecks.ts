@@ -2,13 +2,15 @@
 import type { ResolvedConfig } from '../contract/config';
 import type { Headers, ReadableComponent } from './headers';
 import { readable } from './headers';
+import { MAD_PATH } from './madChecks';
 import type { Report } from './report';
 
 export function checkHybridOf(report: Report, config: ResolvedConfig, headers: Headers): void {
   const components = headers.components.flatMap((component) => readable(component) ?? []);
   checkDepth(report, config, components);
   checkPositions(report, config, components);
-  checkTokenizers(report, config, headers);
+  const isText = config.data.train.kind !== 'mad' && !report.isLeftOut(MAD_PATH);
+  if (isText) checkTokenizers(report, config, headers);
 }
 
 function checkDepth(
@@ -43,10 +45,13 @@ function checkPositions(
   if (short.length > 0) {
     const most = Math.min(...short.map(({ maxPositions }) => maxPositions));
     const names = short.map(({ name, maxPositions }) => `\`${name}\` has ${maxPositions}`);
-    report.add(['data', 'context'], {
+    const isTask = config.data.train.kind === 'mad';
+    report.add(isTask ? [...MAD_PATH, 'length'] : ['data', 'context'], {
       code: 'context-above-positions',
-      message: `A context of ${context} needs as many positions; ${names.join(', ')}. Take ${most} or less.`,
-      ...report.replacing(['data', 'context'], `Change to ${most}`, String(most)),
+      message: isTask
+        ? `The task has ${context} positions; ${names.join(', ')}. Take a shorter \`length\`, or give the component more positions.`
+        : `A context of ${context} needs as many positions; ${names.join(', ')}. Take ${most} or less.`,
+      ...(isTask ? {} : report.replacing(['data', 'context'], `Change to ${most}`, String(most))),
     });
   }
   warnOfUntrainedPositions(report, config, components);

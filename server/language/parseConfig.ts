@@ -65,7 +65,7 @@ export function parseConfig(text: string): ParsedConfig {
   return result(undefined, findings);
 }
 
-const hasSyntaxErrors = ({ problems }: ConfigDocument) =>
+export const hasSyntaxErrors = ({ problems }: ConfigDocument): boolean =>
   problems.some(({ code }) => code === 'yaml-syntax' || code === 'tab-indent');
 
 const notAConfig: Problem = {

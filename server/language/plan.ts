@@ -2,10 +2,12 @@
 import type { ResolvedConfig } from '../contract/config';
 import type { Plan, PlanBlock, PlanComponent } from '../contract/plan';
 import type { Architecture } from '../models/architecture';
+import { decoderParameters } from '../models/autoEncoder';
 import { dropoutRates, layersFlops, parameterCount } from '../models/families';
 import {
   gateFlops,
   groupFlops,
+  headFlops,
   hybridFlops,
   SEARCHED,
   type HybridCostOptions,
@@ -45,18 +47,16 @@ export function buildPlan(
     return read ? [inHybrid(config, read)] : [];
   });
   const names = Object.keys(config.components);
-  const tokenizer = names.indexOf(config.hybrid.tokenizer);
-  const chosen = headers.components[tokenizer]?.tokenizer;
+  const tokens = tokensOf(config, headers);
   const { blocks } = config.hybrid;
   const isWhole =
     components.length === names.length &&
     names.length > 0 &&
-    chosen?.kind === 'found' &&
+    tokens !== undefined &&
     components.every(({ architecture }) => architecture.layers >= blocks) &&
     liveComponents(config, names).every((live) => live.length > 0);
   if (!isWhole) return undefined;
 
-  const vocabulary = chosen.summary.size;
   const options: HybridCostOptions = {
     components: components.map(({ headers: { name }, architecture }) => ({
       name,
@@ -65,15 +65,16 @@ export function buildPlan(
     })),
     live: liveComponents(config, names),
     width: Math.max(...components.map(({ architecture }) => architecture.width)),
-    vocabulary,
+    vocabulary: tokens.vocabulary,
     gate: config.hybrid.gate,
     head: config.hybrid.head,
     projectors: config.hybrid.projectors.kind,
     context: config.data.context,
+    ...(isCompression(config) ? { autoEncoder: true } : {}),
   };
   const tensors = hybridTensors(options);
   const planned = components.map((component, position) =>
-    planComponent(config, options, component, position, chosen.path, chosen.summary.digest),
+    planComponent(config, options, component, position, tokens.tokenizer),
   );
   const blockPlans = options.live.map((live, block) =>
     planBlock(config, options, names, live, block),
@@ -95,8 +96,9 @@ export function buildPlan(
     components: planned,
     blocks: blockPlans,
     width: options.width,
-    vocabulary,
-    tokenizer,
+    vocabulary: tokens.vocabulary,
+    tokenizer: tokens.tokenizer?.component,
+    ...(isCompression(config) ? { autoEncoder: true } : {}),
     context: config.data.context,
     tensors,
     parameters,
@@ -106,6 +108,30 @@ export function buildPlan(
     config,
   });
 }
+
+interface HybridTokens {
+  readonly vocabulary: number;
+  /** None where a synthetic task has tokens of its own. */
+  readonly tokenizer:
+    { readonly component: number; readonly path: string; readonly digest: string } | undefined;
+}
+
+/** What the hybrid reads; `undefined` while its tokenizer isn't there. */
+function tokensOf(config: ResolvedConfig, headers: Headers): HybridTokens | undefined {
+  const { train } = config.data;
+  if (train.kind === 'mad') return { vocabulary: train.vocabulary, tokenizer: undefined };
+  const component = Object.keys(config.components).indexOf(config.hybrid.tokenizer);
+  const chosen = headers.components[component]?.tokenizer;
+  if (chosen?.kind !== 'found') return undefined;
+  const { path, summary } = chosen;
+  return {
+    vocabulary: summary.size,
+    tokenizer: { component, path, digest: summary.digest },
+  };
+}
+
+const isCompression = ({ data: { train } }: ResolvedConfig): boolean =>
+  train.kind === 'mad' && train.task === 'compression';
 
 /**
  * With `embeddings: random` a pretrained component's embeddings start anew, and its head is tied to them, as
@@ -135,14 +161,13 @@ function planComponent(
   options: HybridCostOptions,
   { headers, table, architecture, own: ownArchitecture }: HybridComponent,
   position: number,
-  hybridTokenizer: string,
-  hybridDigest: string,
+  hybridTokenizer: HybridTokens['tokenizer'],
 ): PlanComponent {
   const { name, model, tokenizer } = headers;
   const found = model?.kind === 'found' ? model : undefined;
-  const own = tokenizer?.kind === 'found' ? tokenizer : undefined;
+  const own = hybridTokenizer && tokenizer?.kind === 'found' ? tokenizer : undefined;
   const { groups } = options.components[position]!;
-  const isSame = own === undefined || own.summary.digest === hybridDigest;
+  const isSame = own === undefined || own.summary.digest === hybridTokenizer?.digest;
   const all = { first: 0, end: architecture.layers };
   const hubConfig = structuredClone(headers.config ?? {});
   const isAnew = found !== undefined && config.hybrid.embeddings === 'random';
@@ -158,20 +183,17 @@ function planComponent(
       architecture.tiedHead === ownArchitecture.tiedHead
         ? hubConfig
         : table.write(architecture, architecture.vocabularyRows),
-    tokenizerPath: own?.path ?? hybridTokenizer,
+    tokenizerPath: hybridTokenizer && (own?.path ?? hybridTokenizer.path),
     // From scratch there is nothing to transplant: its rows start at random whatever the tokenizer.
     vocabulary: isAnew ? 'random' : isSame ? 'own' : found ? 'transplant' : 'random',
     // With another tokenizer there are no embeddings of its own for V: alone, it starts as it does in the hybrid.
     ...(isAnew && isSame ? { alone: { config: hubConfig, vocabulary: 'own' as const } } : {}),
     layers: architecture.layers,
     width: architecture.width,
-    parameters: parameterCount(
-      isAnew && !isSame ? architecture : ownArchitecture,
-      options.vocabulary,
-    ),
-    flopsPerToken:
-      layersFlops(architecture, all, options.context) +
-      table.headCost(architecture, options.vocabulary),
+    parameters:
+      parameterCount(isAnew && !isSame ? architecture : ownArchitecture, options.vocabulary) +
+      (options.autoEncoder ? decoderParameters(architecture.width) : 0),
+    flopsPerToken: layersFlops(architecture, all, options.context) + headFlops(options, position),
     groups,
     dropout: dropoutRates(architecture),
   };

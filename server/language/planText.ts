@@ -8,7 +8,7 @@ export function planText(plan: Plan): string {
   const { gate, head, projectors } = config.hybrid;
   const lines = [
     `${plan.name}: ${numberOf(plan.blocks.length, 'block')} of ${numberOf(plan.components.length, 'component')}, width ${plan.width}, vocabulary ${plan.vocabulary}, context ${plan.context}`,
-    `gate ${gate}, head of the ${head} block, projectors ${projectors.kind}, tokenizer of ${plan.components[plan.tokenizer]!.name}`,
+    `gate ${gate}, head of the ${head} block, projectors ${projectors.kind}, ${tokensText(plan)}`,
     '',
     ...table(componentRows(plan)),
     '',
@@ -22,6 +22,15 @@ export function planText(plan: Plan): string {
     ...table(jobRows(plan)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** Where the tokens come from: a component's tokenizer, or a synthetic task. */
+function tokensText({ tokenizer, components, config, autoEncoder }: Plan): string {
+  const { train } = config.data;
+  if (train.kind !== 'mad') return `tokenizer of ${components[tokenizer ?? 0]!.name}`;
+  const { task, examples, testExamples } = train;
+  const heads = autoEncoder ? ', heads behind the decoder of an auto-encoder' : '';
+  return `task ${task}: ${examples} training examples, ${testExamples} to validate and as many to test on${heads}`;
 }
 
 /** What `search.checkpointing` comes to, the peak the other way, and what it costs. */

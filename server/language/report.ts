@@ -2,7 +2,7 @@
 import type { Problem, QuickFix, Severity, TextSpan } from '../contract/problem';
 import type { Path } from './configDocument';
 import { shown } from './configDocument';
-import type { ParsedConfig } from './parseConfig';
+import { hasSyntaxErrors, type ParsedConfig } from './parseConfig';
 import { spanOf } from './schemaProblems';
 import { nearestName } from './suggestion';
 
@@ -25,6 +25,16 @@ export class Report {
     const { code, severity = 'error', message, part = 'value', fixes } = finding;
     const span = this.span(path, part);
     this.problems.push({ code, severity, message, span, ...(fixes ? { fixes } : {}) });
+  }
+
+  /** Whether the entry was written, and left out because it is faulty: what rests on it can't be told. */
+  isLeftOut(path: Path): boolean {
+    return this.parsed.stripped.some((stripped) => stripped.join('\n') === path.join('\n'));
+  }
+
+  /** Whether the text isn't whole YAML: what it lacks may be there, only not understood. */
+  get isBroken(): boolean {
+    return hasSyntaxErrors(this.parsed.document);
   }
 
   span(path: Path, part: 'key' | 'value' = 'value'): TextSpan {

@@ -3,14 +3,17 @@ import type {
   ComponentSettings,
   DataSource,
   FinetuneSettings,
+  MadSource,
   MixtureSettings,
   OptimiserSettings,
   ResolvedConfig,
   SearchSettings,
 } from '../contract/config';
+import { madContext, madTable } from '../models/madTasks';
 import type { Config } from './schema';
 
 type WrittenSource = Config['data']['train'];
+type WrittenTask = NonNullable<WrittenSource['mad']>;
 
 /** Pure; what contradicts itself (reported by the checks) is settled by the first key. */
 export function resolveConfig(config: Config): ResolvedConfig {
@@ -25,15 +28,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
       projectors: { ...config.hybrid.projectors, from: config.hybrid.projectors.from },
       mixture: mapValues(config.hybrid.mixture, resolveMixture),
     },
-    data: {
-      train: resolveSource(config.data.train),
-      validation:
-        typeof config.data.validation === 'number'
-          ? config.data.validation
-          : resolveSource(config.data.validation),
-      test: config.data.test && resolveSource(config.data.test),
-      context: config.data.context,
-    },
+    data: resolveData(config.data),
     search,
     finetune: config.finetune === false ? false : resolveFinetune(config.finetune, search),
     baselines:
@@ -59,6 +54,42 @@ function resolveMixture(written: Config['hybrid']['mixture'][string]): MixtureSe
 }
 
 const ofOne = (name: string): Record<string, number> => Object.fromEntries([[name, 1]]);
+
+function resolveData(written: Config['data']): ResolvedConfig['data'] {
+  const { train, validation, test, context } = written;
+  if (train.mad !== undefined) {
+    const task = resolveTask(train.mad);
+    return { train: task, validation: task, test: task, context: madContext(task) };
+  }
+  return {
+    train: resolveSource(train),
+    validation: typeof validation === 'number' ? validation : resolveSource(validation),
+    test: test && resolveSource(test),
+    // A text without a context is a problem, which the checks name.
+    context: context ?? 1,
+  };
+}
+
+function resolveTask(written: WrittenTask): MadSource {
+  const knobs: Exclude<WrittenTask, string> =
+    typeof written === 'string' ? { task: written } : written;
+  const { defaults } = madTable(knobs.task);
+  return {
+    kind: 'mad',
+    task: knobs.task,
+    vocabulary: knobs.vocabulary ?? defaults.vocabulary,
+    length: knobs.length ?? defaults.length,
+    examples: knobs.examples ?? defaults.examples,
+    testExamples: knobs.testExamples ?? defaults.testExamples,
+    seed: knobs.seed ?? defaults.seed,
+    queries: knobs.queries ?? defaults.queries,
+    noise: knobs.noise ?? defaults.noise,
+    noiseVocabulary: knobs.noiseVocabulary ?? defaults.noiseVocabulary,
+    keyMotif: knobs.keyMotif ?? defaults.keyMotif,
+    valueMotif: knobs.valueMotif ?? defaults.valueMotif,
+    copy: knobs.copy ?? defaults.copy,
+  };
+}
 
 function resolveSource(written: WrittenSource): DataSource {
   return written.jsonl !== undefined && written.text === undefined

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { FAMILY_NAMES } from '../models/architecture';
 import { PROJECTOR_KINDS } from '../models/projector';
+import { madSchema } from './madSchema';
 
 const component = z.string().regex(/^[A-Za-z][\w-]*$/);
 const count = z.int().min(1);
@@ -99,14 +100,26 @@ const dataSourceSchema = z.strictObject({
     .describe('The field of each JSON line that holds the text.'),
 });
 
+const trainSchema = dataSourceSchema.extend({
+  mad: madSchema
+    .optional()
+    .describe(
+      'A synthetic MAD task in place of a text: its name, or `{ task: …, … }` with its knobs. It makes the validation and test examples too.',
+    ),
+});
+
 const dataSchema = z.strictObject({
-  train: dataSourceSchema.describe('Training text, as `{ text: <file> }` or `{ jsonl: <file> }`.'),
+  train: trainSchema.describe(
+    'Training text, as `{ text: <file> }` or `{ jsonl: <file> }`; or a synthetic task, `{ mad: <task> }`.',
+  ),
   validation: z
     .union([dataSourceSchema, fraction])
     .default(0.05)
     .describe('Validation text, or a fraction cut from train.'),
   test: dataSourceSchema.optional().describe('Test text: results are reported on it where given.'),
-  context: count.describe('Tokens predicted in each sequence.'),
+  context: count
+    .optional()
+    .describe('Tokens predicted in each sequence; a synthetic task knows its own.'),
 });
 
 const optimiser = {
@@ -230,7 +243,7 @@ export const configSchema = z.strictObject({
   hybrid: hybridSchema.describe(
     'What is built of the components: at least its number of `blocks`.',
   ),
-  data: dataSchema.describe('The text: at least `train` and `context`.'),
+  data: dataSchema.describe('The text: at least `train` and `context`; or a synthetic task.'),
   search: searchSchema.describe('The architecture search: at least its `steps`.'),
   finetune: z
     .union([finetuneSchema, z.literal(false)])
@@ -259,7 +272,6 @@ export interface LaterKey {
 const laterData = {
   parquet: 'reading Parquet files',
   chat: 'chat data',
-  mad: 'the MAD synthetic tasks',
   lra: 'the Long Range Arena tasks',
 };
 

@@ -137,7 +137,8 @@ export function checkProjectorSource(
     });
   }
   if (untyped.length > 0) report.add(at, untypedFinding(untyped));
-  const chosen = headers.components[plan.tokenizer]?.tokenizer;
+  const chosen =
+    plan.tokenizer === undefined ? undefined : headers.components[plan.tokenizer]?.tokenizer;
   const own = source.tokenizer;
   if (
     takesRows &&

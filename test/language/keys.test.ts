@@ -18,6 +18,21 @@ const known = [
     ['text', 'jsonl', 'field'].map((key) => `data.${split}.${key}`),
   ),
   'data.context',
+  'data.train.mad',
+  ...[
+    'task',
+    'vocabulary',
+    'length',
+    'examples',
+    'testExamples',
+    'seed',
+    'queries',
+    'noise',
+    'noiseVocabulary',
+    'keyMotif',
+    'valueMotif',
+    'copy',
+  ].map((key) => `data.train.mad.${key}`),
   ...[
     'algorithm',
     'schedule',
@@ -69,7 +84,7 @@ const later: readonly [key: string, text: string][] = [
   ['pretrain', quickConfig({ hybrid: '  blocks: 2\n  projectors: { pretrain: { steps: 1 } }' })],
   ['cost', quickConfig({ search: '  steps: 3\n  cost: { kind: flops, weight: 1 }' })],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
-  ...['parquet', 'chat', 'mad', 'lra'].map((key): [string, string] => [
+  ...['parquet', 'chat', 'lra'].map((key): [string, string] => [
     key,
     quickConfig({
       data: `  train: { ${key}: some }\n  validation: { text: valid.txt }\n  context: 16`,

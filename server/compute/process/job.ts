@@ -5,19 +5,20 @@ import { z } from 'zod';
 import type { ComputeJob, ComputeMessage } from '../../contract/jobs';
 import type { Plan } from '../../contract/plan';
 import { readPlanFile } from '../../runs/runFolder';
-import { loadTokenizer } from '../../weights/tokenizer';
+import { loadTokenizer, type Tokenizer } from '../../weights/tokenizer';
 import { openEngine } from '../engine/engine';
 import { probeEngines } from '../engine/probe';
-import { exportComponent, exportHybrid } from '../hybrid/export';
+import { tokensAreNoText } from '../hybrid/errors';
+import { exportComponent, exportHybrid, hasTokenizer } from '../hybrid/export';
 import { generateText } from '../hybrid/generate';
 import { loadHybrid, type LoadedHybrid } from '../hybrid/load';
 import { evaluate } from '../search/evaluate';
 import { asRunFailure, RunFailure } from '../failure';
 import { scoreHybrid } from '../search/hybridModel';
-import { EvaluationBatches } from '../tasks/batches';
-import { loadTextData } from '../tasks/text';
+import { EvaluationBatches, type Split } from '../tasks/batches';
+import { loadTaskData } from '../tasks/taskData';
 import { readText } from '../tasks/textSource';
-import { encodeDocuments } from '../tasks/tokens';
+import { encodeDocuments, type TextTokenizer } from '../tasks/tokens';
 
 const jobSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('engines') }),
@@ -90,7 +91,7 @@ async function runJob(job: z.output<typeof jobSchema>): Promise<void> {
 async function generate(job: Job<'generate'>): Promise<void> {
   await openEngine(job.engine);
   const hybrid = await loadHybrid(job.model);
-  const tokenizer = await loadTokenizer(job.model);
+  const tokenizer = await textTokenizer(job.model);
   const { eos, bos } = tokenizer.special;
   const special = { ...(bos === undefined ? {} : { bos }), ...(eos === undefined ? {} : { eos }) };
   const stop = eos === undefined ? [] : [eos];
@@ -124,34 +125,48 @@ async function evaluateOn(job: Job<'eval'>): Promise<void> {
   const plan = job.run === undefined ? undefined : ((await readPlanFile(job.run)).plan as Plan);
   await openEngine(job.engine);
   const hybrid = await loadHybrid(job.model);
-  const tokenizer = await loadTokenizer(job.model);
-  const textTokenizer = { encode: tokenizer.encode, eos: tokenizer.special.eos };
-  const { tokens, split, source } = await textToScore(job, plan, textTokenizer);
-  const context = job.context ?? plan?.context;
+  const { split, name, source } = await splitToScore(job, plan);
+  const context = split instanceof Int32Array ? (job.context ?? plan?.context) : split.length;
   if (context === undefined) throw runNeeded();
-  const batches = new EvaluationBatches(tokens, context, job.batch, split);
-  const { loss, perplexity } = await evaluate(
+  const batches = new EvaluationBatches(split, context, job.batch, name);
+  const { loss, perplexity, accuracy } = await evaluate(
     { score: (batch, alphas) => scoreHybrid(hybrid, batch, alphas) },
     batches,
     hybrid.alphas,
   );
-  send({ type: 'evaluated', loss, perplexity, tokens: tokens.length - 1, source });
+  send({ type: 'evaluated', loss, perplexity, accuracy, tokens: batches.scored, source });
 }
 
-async function textToScore(
-  { data }: Job<'eval'>,
-  plan: Plan | undefined,
-  tokenizer: Parameters<typeof encodeDocuments>[1],
-): Promise<{ tokens: Int32Array; split: 'validation' | 'test'; source: string }> {
+interface ScoredSplit {
+  readonly split: Split;
+  readonly name: 'validation' | 'test';
+  /** For the user: a path, or the split's name. */
+  readonly source: string;
+}
+
+async function splitToScore(job: Job<'eval'>, plan: Plan | undefined): Promise<ScoredSplit> {
+  const tokenizer = async (): Promise<TextTokenizer> => {
+    const { encode, special } = await textTokenizer(job.model);
+    return { encode, eos: special.eos };
+  };
+  const { data } = job;
   if (data !== undefined) {
-    const tokens = await encodeDocuments(readText(data, path.dirname(data.path)), tokenizer);
-    return { tokens, split: 'test', source: data.path };
+    const text = readText(data, path.dirname(data.path));
+    const split = await encodeDocuments(text, await tokenizer());
+    return { split, name: 'test', source: data.path };
   }
   if (plan === undefined) throw runNeeded();
-  const { test, validation } = await loadTextData(plan.config, plan.base, tokenizer);
+  const { test, validation } = await loadTaskData(plan.config, plan.base, tokenizer);
+  const what = plan.config.data.train.kind === 'mad' ? 'examples' : 'text';
   return test === undefined
-    ? { tokens: validation, split: 'validation', source: 'the validation text' }
-    : { tokens: test, split: 'test', source: 'the test text' };
+    ? { split: validation, name: 'validation', source: `the validation ${what}` }
+    : { split: test, name: 'test', source: `the test ${what}` };
+}
+
+/** @throws HybridError for a hybrid of a synthetic task */
+async function textTokenizer(model: string): Promise<Tokenizer> {
+  if (!(await hasTokenizer(model))) throw tokensAreNoText(model);
+  return loadTokenizer(model);
 }
 
 async function exportTo(job: Job<'export'>): Promise<void> {
@@ -159,7 +174,8 @@ async function exportTo(job: Job<'export'>): Promise<void> {
   const hybrid = await loadHybrid(job.model);
   await mkdir(job.to, { recursive: true });
   if ((await readdir(job.to)).length > 0) throw folderNotEmpty(job.to);
-  const input = { hybrid, tokenizer: job.model, dtype: job.dtype };
+  const tokenizer = (await hasTokenizer(job.model)) ? job.model : undefined;
+  const input = { hybrid, tokenizer, dtype: job.dtype };
   const files =
     job.component === undefined
       ? await exportHybrid(job.to, { ...input, ...hybridParts(hybrid) })

@@ -21,7 +21,7 @@ import { ControlQueue } from '../search/controlQueue';
 import { asRunFailure } from '../failure';
 import { planCosts, type HybridModel } from '../search/hybridModel';
 import { runJobs, type RunOutcome } from '../search/runJobs';
-import { loadTextData } from '../tasks/text';
+import { loadTaskData } from '../tasks/taskData';
 import { keepResult } from './keepResult';
 import { beginAgain, resumePoint } from './resumePoint';
 import { differences, openPlannedEngine, passedOver, summarizeEngine } from './runEngine';
@@ -127,10 +127,9 @@ class RunProcess {
     this.save({ state: 'running', engine: from?.engine ?? summary });
     const files = new ComponentFiles(plan);
     try {
-      const tokenizer = await files.tokenizer();
-      const data = await loadTextData(plan.config, plan.base, {
-        encode: tokenizer.encode,
-        eos: tokenizer.special.eos,
+      const data = await loadTaskData(plan.config, plan.base, async () => {
+        const { encode, special } = await files.tokenizer();
+        return { encode, eos: special.eos };
       });
       return await runJobs(
         {

@@ -1,7 +1,8 @@
 /** What one job does, step by step: its phases with their settings, splits and data streams. Pure. */
 import type { OptimiserSettings, ResolvedConfig } from '../../contract/config';
 import type { PlanJob } from '../../contract/plan';
-import type { TextData } from '../tasks/text';
+import type { Split } from '../tasks/batches';
+import type { TaskData } from '../tasks/taskData';
 import { stepPlan, weightsOnly } from './schedule';
 import type { StepPlan } from './schedule';
 
@@ -72,8 +73,8 @@ export function planOfStep(
   return design.stage === 'search' ? stepPlan(search, step) : weightsOnly();
 }
 
-/** Tokens of a split in a phase. @throws Error for a held-out split that no schedule asked for */
-export function tokensFor(data: TextData, phase: JobPhase, split: StepPlan['split']): Int32Array {
+/** Data of a split in a phase. @throws Error for a held-out split that no schedule asked for */
+export function splitFor(data: TaskData, phase: JobPhase, split: StepPlan['split']): Split {
   if (split === 'heldOut') {
     if (data.heldOut === undefined) throw new Error('no held-out split was cut');
     return data.heldOut;

@@ -5,7 +5,7 @@
  */
 import type { RunResult, Where } from '../../contract/events';
 import { EvaluationBatches } from '../tasks/batches';
-import { digestOf } from '../tasks/text';
+import { digestOf } from '../tasks/taskData';
 import { Boundary } from './boundary';
 import type { StopRequest } from './boundary';
 import { readSnapshot, readTensors, writeCheckpoint } from './checkpoint';
@@ -169,8 +169,8 @@ class Run {
 
   private async evaluate(job: TrainingJob, split: 'validation' | 'test') {
     const { data, plan } = this.services;
-    const tokens = split === 'test' ? data.test! : data.validation;
-    const batches = new EvaluationBatches(tokens, plan.context, plan.config.search.batch, split);
+    const own = split === 'test' ? data.test! : data.validation;
+    const batches = new EvaluationBatches(own, plan.context, plan.config.search.batch, split);
     const evaluation = await evaluate(job.model, batches, job.alphas);
     const { stage, subject, seed } = job.design;
     const { step } = job.progress;

@@ -2,7 +2,7 @@
 import type { NewRunEvent } from '../../contract/events';
 import type { ControlEvent } from '../../contract/events';
 import type { Plan } from '../../contract/plan';
-import type { TextData } from '../tasks/text';
+import type { TaskData } from '../tasks/taskData';
 import type { ControlQueue } from './controlQueue';
 import type { JobDesign } from './jobPlan';
 import type { ModelBuilder, TrainableModel } from './model';
@@ -25,7 +25,7 @@ export interface CostTable {
 
 export interface RunServices {
   readonly plan: Plan;
-  readonly data: TextData;
+  readonly data: TaskData;
   /** Digest of the pretrained weights of each component, and of what else the hybrid starts from, by name. */
   readonly weights: Readonly<Record<string, string>>;
   readonly buildModel: ModelBuilder;

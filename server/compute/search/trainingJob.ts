@@ -2,13 +2,13 @@
 import type { ResolvedConfig } from '../../contract/config';
 import { TrainingBatches } from '../tasks/batches';
 import type { DataPosition } from '../tasks/batches';
-import type { TextData } from '../tasks/text';
+import type { TaskData } from '../tasks/taskData';
 import { AlphaTensors } from './alphaTensors';
 import { alphasOf } from './architecture';
 import type { ArchitectureState } from './architecture';
 import { initialAlphaMoments } from './alphaUpdate';
 import type { AlphaMoments } from './alphaUpdate';
-import { jobLabel, phaseAt, planOfStep, streamName, tokensFor } from './jobPlan';
+import { jobLabel, phaseAt, planOfStep, splitFor, streamName } from './jobPlan';
 import type { JobDesign, JobPhase } from './jobPlan';
 import type { TrainableModel } from './model';
 import { disposeAdamw, initialAdamw } from './optimiser';
@@ -24,7 +24,7 @@ const RECENT_STEPS = 20;
 export interface JobParts {
   readonly design: JobDesign;
   readonly config: Pick<ResolvedConfig, 'search' | 'data'>;
-  readonly data: TextData;
+  readonly data: TaskData;
   readonly costs: CostTable;
   /** Milliseconds. */
   readonly now: () => number;
@@ -92,7 +92,8 @@ export class TrainingJob {
     });
     this.architecture = outcome.architecture;
     this.alphaMoments = outcome.alphaMoments;
-    const seen = plan.weights ? outcome.scored : 0;
+    const tokens = batches.reduce((sum, { sequences, length }) => sum + sequences * length, 0);
+    const seen = plan.weights ? tokens : 0;
     const seconds = (now() - begun) / 1000;
     this.recent = [...this.recent.slice(1 - RECENT_STEPS), seconds];
     this.progress = {
@@ -102,7 +103,7 @@ export class TrainingJob {
       flops: this.progress.flops + (seen === 0 ? 0 : seen * costs.flopsPerToken(alphasBefore)),
       seconds: this.progress.seconds + seconds,
     };
-    return { loss: outcome.loss, tokens: outcome.scored };
+    return { loss: outcome.loss, tokens };
   }
 
   /** What a checkpoint keeps of this job beside its tensors. */
@@ -154,9 +155,9 @@ export class TrainingJob {
     const name = streamName(phase, split);
     let stream = this.streams.get(name);
     if (stream === undefined) {
-      const tokens = tokensFor(this.parts.data, phase, split);
+      const data = splitFor(this.parts.data, phase, split);
       stream = new TrainingBatches(
-        tokens,
+        data,
         this.parts.config.data.context,
         this.design.seed,
         name,

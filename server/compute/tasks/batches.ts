@@ -1,12 +1,17 @@
 /**
- * Packed windows, and batches of them. `context` = l predictions from l + 1 tokens: window w holds tokens
- * w·l … w·l + l, so that every token but the first is predicted exactly once. Symbols: b sequences, l positions.
+ * Batches of a split. Of a text: packed windows; `context` = l predictions from l + 1 tokens: window w holds tokens
+ * w·l … w·l + l, so that every token but the first is predicted exactly once. Of examples: one a row.
+ * Symbols: b sequences, l positions.
  */
 import { RandomStream } from '../../models/random';
 import { notEnoughText } from '../failure';
+import type { ExampleSet } from './examples';
+import { IGNORED } from './ignored';
 
-/** Target of a position that isn't scored. */
-export const IGNORED = -100;
+export { IGNORED };
+
+/** Token ids of a text, or whole examples. */
+export type Split = Int32Array | ExampleSet;
 
 export interface Batch {
   readonly sequences: number;
@@ -25,7 +30,7 @@ export interface DataPosition {
   readonly index: number;
 }
 
-/** Training batches of one split: every whole window once an epoch, each epoch in its own seeded order. */
+/** Training batches of one split: every whole window, or example, once an epoch, each epoch in its own seeded order. */
 export class TrainingBatches {
   readonly windows: number;
   private epoch = 0;
@@ -37,14 +42,16 @@ export class TrainingBatches {
    * @throws RunFailure `not-enough-text` when there is no whole window
    */
   constructor(
-    private readonly tokens: Int32Array,
+    private readonly split: Split,
     private readonly context: number,
     private readonly seed: number,
     private readonly stream: string,
     what: string = 'training',
   ) {
-    this.windows = Math.floor((tokens.length - 1) / context);
-    if (this.windows < 1) throw notEnoughText(what, tokens.length, context + 1);
+    this.windows =
+      split instanceof Int32Array ? Math.floor((split.length - 1) / context) : split.count;
+    if (this.windows >= 1) return;
+    throw notEnoughText(what, split instanceof Int32Array ? split.length : 0, context + 1);
   }
 
   get position(): DataPosition {
@@ -65,10 +72,11 @@ export class TrainingBatches {
   /** The next `sequences` windows; goes over to the next epoch where one ends. */
   next(sequences: number): Batch {
     const batch = emptyBatch(sequences, this.context);
+    let scored = 0;
     for (let row = 0; row < sequences; row++) {
-      fillRow(batch, row, this.tokens, this.nextWindow() * this.context);
+      scored += fillRow(batch, row, this.split, this.nextWindow());
     }
-    return { ...batch, scored: sequences * this.context };
+    return { ...batch, scored };
   }
 
   private nextWindow(): number {
@@ -87,21 +95,29 @@ export class TrainingBatches {
   }
 }
 
-/** The same batches every time, in order, over every token but the first; the last window may be short. */
+/**
+ * The same batches every time, in order: over every token of a text but the first, where the last window may be short; or
+ * over every example.
+ */
 export class EvaluationBatches {
   readonly scored: number;
   private readonly windows: number;
 
   /** @throws RunFailure `not-enough-text` when there is nothing to predict */
   constructor(
-    private readonly tokens: Int32Array,
+    private readonly split: Split,
     private readonly context: number,
     private readonly sequences: number,
     what: string,
   ) {
-    if (tokens.length < 2) throw notEnoughText(what, tokens.length, 2);
-    this.scored = tokens.length - 1;
-    this.windows = Math.ceil(this.scored / context);
+    if (split instanceof Int32Array) {
+      if (split.length < 2) throw notEnoughText(what, split.length, 2);
+      this.scored = split.length - 1;
+      this.windows = Math.ceil(this.scored / context);
+    } else {
+      this.scored = countScored(split.targets);
+      this.windows = split.count;
+    }
   }
 
   *all(): Generator<Batch> {
@@ -110,7 +126,7 @@ export class EvaluationBatches {
       const batch = emptyBatch(rows, this.context);
       let scored = 0;
       for (let row = 0; row < rows; row++) {
-        scored += fillRow(batch, row, this.tokens, (first + row) * this.context);
+        scored += fillRow(batch, row, this.split, first + row);
       }
       yield { ...batch, scored };
     }
@@ -126,16 +142,23 @@ function emptyBatch(sequences: number, length: number): Omit<Batch, 'scored'> {
   };
 }
 
-/** Puts the window that starts at token `start` into `row`; returns how many positions it scores. */
-function fillRow(
-  batch: Omit<Batch, 'scored'>,
-  row: number,
-  tokens: Int32Array,
-  start: number,
-): number {
-  const predictions = Math.min(batch.length, tokens.length - 1 - start);
-  const at = row * batch.length;
-  batch.ids.set(tokens.subarray(start, start + predictions), at);
-  batch.targets.set(tokens.subarray(start + 1, start + 1 + predictions), at);
-  return predictions;
+/** Puts a window or an example into `row`; returns how many positions it scores. */
+function fillRow(batch: Omit<Batch, 'scored'>, row: number, split: Split, window: number): number {
+  const { length } = batch;
+  const at = row * length;
+  const start = window * length;
+  if (split instanceof Int32Array) {
+    const predictions = Math.min(length, split.length - 1 - start);
+    batch.ids.set(split.subarray(start, start + predictions), at);
+    batch.targets.set(split.subarray(start + 1, start + 1 + predictions), at);
+    return predictions;
+  }
+  const targets = split.targets.subarray(start, start + length);
+  batch.ids.set(split.ids.subarray(start, start + length), at);
+  batch.targets.set(targets, at);
+  return countScored(targets);
+}
+
+function countScored(targets: Int32Array): number {
+  return targets.reduce((count, target) => count + Number(target !== IGNORED), 0);
 }

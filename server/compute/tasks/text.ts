@@ -1,6 +1,5 @@
 /** Language modelling on text files: what `data` in the config asks for, as token sequences. */
-import { createHash } from 'node:crypto';
-import type { ResolvedConfig } from '../../contract/config';
+import type { DataSource, MadSource, ResolvedConfig } from '../../contract/config';
 import { readText } from './textSource';
 import type { ReadProgress } from './textSource';
 import { cutTail, encodeDocuments } from './tokens';
@@ -16,16 +15,6 @@ export interface TextData {
   readonly heldOut: Int32Array | undefined;
   readonly validation: Int32Array;
   readonly test: Int32Array | undefined;
-}
-
-/** SHA-256 over the token ids of all splits, in hexadecimal: tells whether a resumed run sees what it saw. */
-export function digestOf({ searchTrain, heldOut, validation, test }: TextData): string {
-  const hash = createHash('sha256');
-  for (const ids of [searchTrain, heldOut, validation, test]) {
-    hash.update(`${ids?.length ?? -1};`);
-    if (ids) hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
-  }
-  return hash.digest('hex');
 }
 
 export interface DataProgress extends ReadProgress {
@@ -44,9 +33,9 @@ export async function loadTextData(
 ): Promise<TextData> {
   const { data, search } = config;
   const needed = data.context + 1;
-  const encode = (source: typeof data.train, split: DataProgress['split']) =>
+  const encode = (source: DataSource | MadSource, split: DataProgress['split']) =>
     encodeDocuments(
-      readText(source, base, (progress) => onProgress({ ...progress, split })),
+      readText(textOf(source), base, (progress) => onProgress({ ...progress, split })),
       tokenizer,
     );
   let train = await encode(data.train, 'train');
@@ -70,4 +59,10 @@ export async function loadTextData(
   const names = { rest: 'training', tail: 'held-out' };
   const parts = cutTail(train, search.heldOut, { rest: needed, tail: needed }, names);
   return { train, searchTrain: parts.rest, heldOut: parts.tail, validation, test };
+}
+
+/** @throws Error for a synthetic task: `loadTaskData` makes those */
+function textOf(source: DataSource | MadSource): DataSource {
+  if (source.kind === 'mad') throw new Error(`${source.task} is no text`);
+  return source;
 }

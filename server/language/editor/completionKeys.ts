@@ -1,8 +1,10 @@
 /** Keys that may be written at the caret, and the pieces that can begin there. */
 import { FAMILY_NAMES } from '../../models/architecture';
 import { familyTable } from '../../models/families';
+import { MAD_TASKS, tasksWithKnob, type MadKnob } from '../../models/madTasks';
 import type { Path } from '../configDocument';
 import { fieldsRead } from '../headerChecks';
+import { MAD_PATH } from '../madChecks';
 import { configSchema } from '../schema';
 import { keysAt } from '../schemaWalk';
 import type { Caret } from './caret';
@@ -30,12 +32,12 @@ export function keyCompletions(scene: CompletionScene): readonly Completion[] {
 }
 
 function schemaKeys(scene: CompletionScene): readonly Completion[] {
-  const { caret, components } = scene;
+  const { caret, components, document } = scene;
   const written = new Set(caret.siblings);
   const isExcluded = (key: string) =>
     exclusionsOf(caret.path, key).some((other) => written.has(other));
   return keysAt(configSchema, caret.path)
-    .filter((key) => !written.has(key) && !isExcluded(key) && isMeant(caret, key))
+    .filter((key) => !written.has(key) && !isExcluded(key) && isMeant(caret, document.data, key))
     .map((key, index) => {
       const at = [...caret.path, key];
       const body = bodyOf(at, components);
@@ -61,16 +63,29 @@ function exclusionsOf(path: Path, key: string): readonly string[] {
     return scratch.includes(key) ? ['source'] : [];
   }
   if (fits(path, ['data', '*'])) {
-    return { text: ['jsonl', 'field'], jsonl: ['text'], field: ['text'] }[key] ?? [];
+    const others = {
+      text: ['jsonl', 'field', 'mad'],
+      jsonl: ['text', 'mad'],
+      field: ['text', 'mad'],
+    };
+    return { ...others, mad: ['text', 'jsonl', 'field'] }[key] ?? [];
   }
   if (fits(path, ['search'])) return { seed: ['seeds'], seeds: ['seed'] }[key] ?? [];
   if (fits(path, ['hybrid', 'mixture', '*'])) return { pin: ['init'], init: ['pin'] }[key] ?? [];
   return [];
 }
 
-/** `field` belongs to JSON Lines. */
-function isMeant({ path, siblings }: Caret, key: string): boolean {
-  return key !== 'field' || !fits(path, ['data', '*']) || siblings.includes('jsonl');
+/** `field` belongs to JSON Lines; a MAD task has its own context and splits, and only some of the knobs. */
+function isMeant({ path, siblings }: Caret, data: unknown, key: string): boolean {
+  if (fits(path, ['data', '*'])) return key !== 'field' || siblings.includes('jsonl');
+  if (fits(path, ['data'])) {
+    const isTask = dataAt(data, ['data', 'train', 'mad']) !== undefined;
+    return !isTask || !['validation', 'test', 'context'].includes(key);
+  }
+  if (!fits(path, MAD_PATH)) return true;
+  const task = MAD_TASKS.find((name) => name === dataAt(data, [...MAD_PATH, 'task']));
+  const owners = tasksWithKnob(key as MadKnob);
+  return task === undefined || owners.length === 0 || owners.includes(task);
 }
 
 /** Fields of the hub's `config.json` that the component's family reads. */

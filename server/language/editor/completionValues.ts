@@ -119,6 +119,8 @@ function mappings(scene: CompletionScene): readonly Completion[] {
     [['components', '*'], '{ source: … }', '{ source: $0 }'],
     [['data', 'train'], '{ text: … }', '{ text: $0 }'],
     [['data', 'train'], '{ jsonl: … }', '{ jsonl: $0 }'],
+    [['data', 'train'], '{ mad: … }', '{ mad: $0 }'],
+    [['data', 'train', 'mad'], '{ task: … }', '{ task: $0 }'],
     [['data', 'validation'], '{ text: … }', '{ text: $0 }'],
     [['data', 'test'], '{ text: … }', '{ text: $0 }'],
     [['hybrid', 'mixture', '*'], '{ pin: … }', `{ pin: ${one} }`],

@@ -10,6 +10,15 @@ const decay: Meanings = {
   none: 'stays at its peak',
 };
 
+const madTasks: Meanings = {
+  'in-context-recall': 'the value of a key that stood in the sequence before',
+  'noisy-in-context-recall': 'the same among pairs of noise',
+  'fuzzy-in-context-recall': 'the same with keys and values of several tokens',
+  memorization: 'the value of a key, by a fixed map that no sequence shows',
+  compression: 'the whole sequence, rebuilt out of the state at its end',
+  'selective-copying': 'the tokens among blanks, in their order',
+};
+
 const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
   [
     ['components', '*', 'family'],
@@ -18,6 +27,15 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
       gptNeo: 'GPT-Neo: global and local attention in turn',
       gptNeox: 'GPT-NeoX and Pythia: rotary positions',
       mamba: 'Mamba: a selective state space, no attention',
+    },
+  ],
+  [['data', 'train', 'mad'], madTasks],
+  [['data', 'train', 'mad', 'task'], madTasks],
+  [
+    ['data', 'train', 'mad', 'queries'],
+    {
+      multiple: 'every later occurrence of a key, in testing',
+      single: 'the last pair alone, behind a copy prefix',
     },
   ],
   [['components', '*', 'init'], { random: 'drawn as the family draws its weights' }],
@@ -105,7 +123,7 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
     {
       auto: 'the fastest that runs here',
       wasm: 'WebAssembly on the processor: runs everywhere',
-      webgpu: 'the GPU through WebGPU',
+      webgpu: 'the GPU of any maker, once `manticore engines --install webgpu` has fetched it',
       tensorflow: 'TensorFlow’s native library',
     },
   ]),

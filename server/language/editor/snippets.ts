@@ -99,6 +99,7 @@ const bodies: readonly (readonly [Path, (names: readonly string[]) => KeyBody])[
     () => ({ block: '\n  steps: ${0:300}', flow: ' { steps: ${0:300} }', again: false }),
   ],
   [['search', 'seeds'], () => inline('[${1:1}, ${2:2}, ${3:3}]')],
+  [['data', 'train', 'mad'], () => inline('', true)],
   [['components', '*', 'init'], () => inline('random')],
   [['components', '*', 'source'], () => inline('', true)],
   [['components', '*', 'tokenizer'], () => inline('', true)],

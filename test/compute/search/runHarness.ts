@@ -15,6 +15,7 @@ import { ControlQueue } from '../../../server/compute/search/controlQueue';
 import { buildHybridModel, planCosts } from '../../../server/compute/search/hybridModel';
 import { runJobs, type RunOutcome } from '../../../server/compute/search/runJobs';
 import type { ResumeFrom, RunServices } from '../../../server/compute/search/services';
+import type { TaskData } from '../../../server/compute/tasks/taskData';
 import type { TextData } from '../../../server/compute/tasks/text';
 import { planJobs } from '../../../server/language/planJobs';
 import { RandomStream } from '../../../server/models/random';
@@ -131,7 +132,7 @@ export interface RunHooks {
   readonly onCheckpoint?: (tick: number) => void;
   readonly memoryBytes?: () => number;
   readonly buildModel?: RunServices['buildModel'];
-  readonly data?: TextData;
+  readonly data?: TaskData;
   /** Digests of what the hybrid starts from. */
   readonly weights?: RunServices['weights'];
 }

@@ -93,8 +93,10 @@ describe('completion of keys', () => {
   });
 
   it('in flow mappings', async () => {
-    assert.deepEqual(await labels('data:\n  train: { | }\n'), ['text', 'jsonl']);
-    assert.deepEqual(await labels('data:\n  train: { |\n  context: 3\n'), ['text', 'jsonl']);
+    const kinds = ['text', 'jsonl', 'mad'];
+    assert.deepEqual(await labels('data:\n  train: { | }\n'), kinds);
+    assert.deepEqual(await labels('data:\n  train: { |\n  context: 3\n'), kinds);
+    assert.deepEqual(await labels('data:\n  test: { | }\n'), ['text', 'jsonl']);
     assert.deepEqual(await labels('data:\n  train: { jsonl: a, fi| }\n'), ['field']);
     assert.deepEqual(await labels('hybrid:\n  mixture:\n    1: { prune: [a], | }\n'), [
       'pin',

@@ -1,0 +1,2 @@
+/** Target of a position that isn't scored. */
+export const IGNORED = -100;

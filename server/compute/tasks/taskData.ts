@@ -1,0 +1,63 @@
+/** The splits of a run, whatever its data are: token ids of a text, or examples of a synthetic task. */
+import { createHash } from 'node:crypto';
+import type { ResolvedConfig } from '../../contract/config';
+import type { Split } from './batches';
+import { examplesOf } from './examples';
+import { madSplits } from './mad/dataset';
+import { loadTextData } from './text';
+import type { TextTokenizer } from './tokens';
+
+/** No two of train, validation and heldOut share a token or an example. */
+export interface TaskData {
+  /** What fine-tuning and baselines train on: `searchTrain` followed by `heldOut`. */
+  readonly train: Split;
+  /** What θ sees in the search; all of `train` unless the schedule is `bilevel`. */
+  readonly searchTrain: Split;
+  /** What a sees in a `bilevel` search. */
+  readonly heldOut: Split | undefined;
+  readonly validation: Split;
+  readonly test: Split | undefined;
+}
+
+/**
+ * Reads and encodes a text, or makes a task's examples.
+ * @param tokenizer asked for a text alone
+ * @throws RunFailure for files that can't be read, too little text, and tasks with too few different examples
+ */
+export async function loadTaskData(
+  config: Pick<ResolvedConfig, 'data' | 'search'>,
+  base: string,
+  tokenizer: () => Promise<TextTokenizer>,
+): Promise<TaskData> {
+  const { train: source } = config.data;
+  if (source.kind !== 'mad') return loadTextData(config, base, await tokenizer());
+  const { train, validation, test } = madSplits(source);
+  const { schedule, heldOut } = config.search;
+  const cut =
+    schedule === 'bilevel' ? train.count - Math.floor(train.count * heldOut) : train.count;
+  return {
+    train,
+    searchTrain: examplesOf(train, 0, cut),
+    heldOut: schedule === 'bilevel' ? examplesOf(train, cut, train.count) : undefined,
+    validation,
+    test,
+  };
+}
+
+/** SHA-256 over the ids (and targets) of all splits, in hexadecimal: tells whether a resumed run sees what it saw. */
+export function digestOf({ searchTrain, heldOut, validation, test }: TaskData): string {
+  const hash = createHash('sha256');
+  for (const split of [searchTrain, heldOut, validation, test]) {
+    const arrays =
+      split === undefined
+        ? [undefined]
+        : split instanceof Int32Array
+          ? [split]
+          : [split.ids, split.targets];
+    for (const ids of arrays) {
+      hash.update(`${ids?.length ?? -1};`);
+      if (ids) hash.update(new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength));
+    }
+  }
+  return hash.digest('hex');
+}
