@@ -9,7 +9,16 @@ import { mayRun } from './tell';
 
 /** What is not in the package, and can be had. */
 const installable = [
-  { name: 'tensorflow', what: 'TensorFlow: an NVIDIA GPU, or all of the processor' },
+  {
+    name: 'webgpu',
+    what: 'Dawn: the GPU of any maker, by the driver that is there',
+    size: 'some 130 megabytes',
+  },
+  {
+    name: 'tensorflow',
+    what: 'TensorFlow: an NVIDIA GPU, or all of the processor',
+    size: 'some hundred megabytes',
+  },
 ] as const;
 
 type Choice = 'text' | { readonly install: string } | undefined;
@@ -64,10 +73,10 @@ function pickEngine(engines: readonly EngineReport[]): Promise<Choice> {
 /** Install Engine: a large engine, into the user's own cache folder. */
 export async function installEngine(extension: Extension, argument: unknown): Promise<void> {
   if (!(await mayRun('Installing an engine'))) return;
-  const items = installable.map(({ name, what }) => ({
+  const items = installable.map(({ name, what, size }) => ({
     label: name,
     description: what,
-    detail: 'some hundred megabytes, into your own cache folder; the workspace is not touched',
+    detail: `${size}, into your own cache folder; the workspace is not touched`,
     name,
   }));
   const chosen =

@@ -209,7 +209,7 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
     action((io, id: string) => runPull(id, io)),
   );
   command('engines', 'show what can compute here, how fast, and what is missing')
-    .option('--install <name>', "fetch an engine into this user's cache (tensorflow)")
+    .option('--install <name>', "fetch an engine into this user's cache (webgpu, tensorflow)")
     .action(
       action((io, options: { install?: string }) =>
         options.install === undefined ? runEngines(io) : runInstall(options.install, io),

@@ -17,6 +17,7 @@ import {
   type WorkingEngine,
 } from './engineRecipes/recipe';
 import { tensorflowRecipe } from './engineRecipes/tensorflow';
+import { webgpuRecipe } from './engineRecipes/webgpu';
 
 export interface InstalledEngine {
   /** Its folder. */
@@ -27,11 +28,12 @@ export interface InstalledEngine {
 /** Engines that can be installed. */
 const recipes: Partial<Record<EngineName, EngineRecipe>> = {
   tensorflow: tensorflowRecipe,
+  webgpu: webgpuRecipe,
 };
 
 /**
  * @param name an engine of `recipes`; for other names a sentence why there is nothing to install
- * @throws CommandError `engine-included`, `engine-without-kernels`, `engine-unknown`, `npm-missing`,
+ * @throws CommandError `engine-included`, `engine-unknown`, `npm-missing`,
  * `engine-download-failed`, `engine-build-failed`, `engine-install-failed`, `engine-unfit`, `disk-full`, `cancelled`
  */
 export async function installEngine(
@@ -69,12 +71,6 @@ function nothingToInstall(name: string): CommandError {
         'engine-included',
         `The engine ${name} comes with Manticore: there is nothing to install.`,
         'Use it with `engine: wasm`.',
-      );
-    case 'webgpu':
-      return new CommandError(
-        'engine-without-kernels',
-        'There is nothing to install for webgpu: this version of Manticore has no kernels for it.',
-        'Use wasm, which every machine runs, or install tensorflow.',
       );
     default:
       return new CommandError(
