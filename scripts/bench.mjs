@@ -4,8 +4,9 @@
  */
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
+import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { ensureBuilt, ensureInstalled, root } from './ensure.mjs';
+import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
 
 ensureInstalled();
 ensureBuilt({ tests: false });
@@ -33,3 +34,13 @@ const { status } = spawnSync(
   { stdio: 'inherit', cwd: root },
 );
 process.exitCode = status ?? 1;
+// The page is prose of the repository like any other.
+const { values } = parseArgs({
+  options: { write: { type: 'string' } },
+  strict: false,
+  allowPositionals: true,
+});
+if (status === 0 && typeof values.write === 'string') {
+  const prettier = path.join(root, 'node_modules/prettier/bin/prettier.cjs');
+  run(process.execPath, [prettier, '--log-level', 'warn', '--write', values.write]);
+}

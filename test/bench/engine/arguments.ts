@@ -46,6 +46,7 @@ export class UsageError extends Error {}
 /** @throws UsageError */
 export function parseBenchArguments(args: readonly string[]): BenchOptions {
   const values = readOptions(args);
+  if (values.help) throw new UsageError('Measures the engine beside PyTorch.');
   return {
     json: values.json,
     rows: values.rows === undefined ? BENCH_ROWS : namedRows(values.rows),
@@ -72,6 +73,7 @@ function readOptions(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
+        help: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         rows: { type: 'string' },
         turns: { type: 'string' },

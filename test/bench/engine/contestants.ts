@@ -1,6 +1,7 @@
 /** Who takes turns: our engine as a user gets it, its plainer builds, and PyTorch with either scan. */
 import { existsSync } from 'node:fs';
 import path from 'node:path';
+import { COMPUTE_FLAGS } from '../../../server/runs/nodeBinary';
 import type { PeerScan } from './arguments';
 import type { ChildCommand } from './child';
 
@@ -40,7 +41,7 @@ export interface Programs {
 export const oursOf = ({ node, ours }: Programs): Contestant => ({
   name: 'ours',
   side: 'ours',
-  start: (folder) => ({ command: node, args: [ours, folder] }),
+  start: (folder) => ({ command: node, args: [...COMPUTE_FLAGS, ours, folder] }),
 });
 
 /** The same program without joined vectors: another tier on this Node, and the best tier of an older one. */
@@ -48,13 +49,13 @@ export function plainerOf({ node, olderNode, ours }: Programs): Contestant[] {
   const relaxed: Contestant = {
     name: 'relaxed',
     side: 'plainer',
-    start: (folder) => ({ command: node, args: [ours, folder, 'relaxed'] }),
+    start: (folder) => ({ command: node, args: [...COMPUTE_FLAGS, ours, folder, 'relaxed'] }),
   };
   if (olderNode === undefined) return [relaxed];
   const older: Contestant = {
     name: 'node20',
     side: 'plainer',
-    start: (folder) => ({ command: olderNode, args: [ours, folder] }),
+    start: (folder) => ({ command: olderNode, args: [...COMPUTE_FLAGS, ours, folder] }),
   };
   return [relaxed, older];
 }

@@ -23,7 +23,6 @@ import { writeScene } from './scene';
 import { measureRow } from './turns';
 
 const runFile = promisify(execFile);
-const PROFILED_STEPS = 5;
 const say = (what: string): void => void process.stderr.write(`${what}\n`);
 
 async function measureAll(options: BenchOptions, programs: Programs): Promise<BenchReport> {
@@ -75,7 +74,7 @@ async function measureOne(
         (each) => isMet(each) === false,
       );
       const wanted = options.profile === 'all' || (options.profile === 'missed' && missed);
-      return wanted ? PROFILED_STEPS : 0;
+      return wanted ? (row.kind === 'training' ? row.perTurn : 1) : 0;
     },
   });
   return { row, measurement };
