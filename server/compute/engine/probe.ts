@@ -14,6 +14,15 @@ const engines: readonly EngineName[] = ['tensorflow', 'webgpu', 'wasm', 'cpu'];
 /** Milliseconds spent on each figure, after a first untimed call. */
 const BUDGET = 150;
 
+/** Seconds beside which the wait for a device's answer counts little. */
+const LONG_ENOUGH = 0.005;
+
+/** Copies before an answer is waited for, at most. */
+const MOST_COPIES = 64;
+
+/** Rows of the largest product: 64 MiB a matrix, which any device's buffers hold. */
+const LARGEST_PRODUCT = 4096;
+
 /** Fewest seconds that one call of each took; in turns, so that what else the machine does hits all alike. */
 async function bestSeconds(works: readonly (() => void | Promise<void>)[]): Promise<number[]> {
   for (const work of works) await work();
@@ -68,17 +77,29 @@ function peakWork(backend: WasmBackend, threads: number): Work {
   return { gflop: (2 * 4 * chains * rounds * threads) / 1e9, run };
 }
 
-/** Gigabytes a second read and written by a copy of 32 MiB. */
+/** Gigabytes a second read and written by copies of 32 MiB. */
 async function copyRate(): Promise<number> {
   const count = 2 ** 23;
   const x = tf.zeros([count]);
-  const copied = () => tf.concat([tf.slice(x, [1], [count - 1]), tf.slice(x, [0], [1])]);
-  const [seconds] = (await bestSeconds([() => finish(() => tf.slice(copied(), [0], [1]))])) as [
-    number,
-  ];
-  x.dispose();
-  // The slice and the concatenation each read and write every byte.
-  return (4 * 4 * count) / seconds / 1e9;
+  const copies = (repeats: number) => () =>
+    finish(() => {
+      let y = x;
+      for (let i = 0; i < repeats; i++) {
+        const from = y;
+        y = tf.tidy(() => tf.concat([tf.slice(from, [1], [count - 1]), tf.slice(from, [0], [1])]));
+        if (from !== x) from.dispose();
+      }
+      return tf.slice(y, [0], [1]);
+    });
+  try {
+    const [once] = (await bestSeconds([copies(1)])) as [number];
+    const repeats = Math.min(MOST_COPIES, Math.ceil(LONG_ENOUGH / once));
+    const seconds = repeats === 1 ? once : (await bestSeconds([copies(repeats)]))[0]! / repeats;
+    // The slice and the concatenation each read and write every byte.
+    return (4 * 4 * count) / seconds / 1e9;
+  } finally {
+    x.dispose();
+  }
 }
 
 /**
@@ -89,19 +110,40 @@ export async function rates(
   engine: Engine,
 ): Promise<Pick<MeasuredEngine, 'gflops' | 'peakGflops' | 'peakShare'>> {
   const backend = tf.backend();
-  const size = engine.name === 'cpu' ? 128 : 512;
+  if (engine.name === 'cpu') return withoutPeak(await productRate(128));
+  if (!(backend instanceof WasmBackend)) {
+    let rate = await productRate(512);
+    for (let size = 1024; rate.seconds < LONG_ENOUGH && size <= LARGEST_PRODUCT; size *= 2) {
+      rate = await productRate(size);
+    }
+    return withoutPeak(rate);
+  }
+  const peak = peakWork(backend, engine.threads);
+  const { gflops, others } = await productRate(512, [peak]);
+  const peakGflops = others[0]!;
+  return { gflops, peakGflops, peakShare: gflops / peakGflops };
+}
+
+const withoutPeak = ({ gflops }: { readonly gflops: number }) => ({
+  ...{ gflops, peakGflops: null, peakShare: null },
+});
+
+/** A product of two square matrices, measured in turns with `beside`; `others`: what those reach. */
+async function productRate(size: number, beside: readonly Work[] = []) {
   const factor = (seed: number) =>
     tf.randomUniform<tf.Rank.R2>([size, size], -1, 1, 'float32', seed);
   const factors = [factor(1), factor(2)] as const;
-  const works = [productWork(...factors)];
-  if (backend instanceof WasmBackend) works.push(peakWork(backend, engine.threads));
-  const seconds = await bestSeconds(works.map(({ run }) => run));
-  tf.dispose([...factors]);
-  const [gflops, peakGflops = null] = works.map(({ gflop }, i) => gflop / seconds[i]!) as [
-    number,
-    number?,
-  ];
-  return { gflops, peakGflops, peakShare: peakGflops === null ? null : gflops / peakGflops };
+  try {
+    const works = [productWork(...factors), ...beside];
+    const seconds = await bestSeconds(works.map(({ run }) => run));
+    const [gflops, ...others] = works.map(({ gflop }, i) => gflop / seconds[i]!) as [
+      number,
+      ...number[],
+    ];
+    return { gflops, others, seconds: seconds[0]! };
+  } finally {
+    tf.dispose([...factors]);
+  }
 }
 
 async function measure(engine: Engine): Promise<MeasuredEngine> {
@@ -119,8 +161,11 @@ export async function probeEngines(): Promise<EngineReport[]> {
   for (const name of engines) {
     try {
       const engine = await openEngine(name, { measureAnew: true });
-      reports.push(await measure(engine));
-      engine.dispose();
+      try {
+        reports.push(await measure(engine));
+      } finally {
+        engine.dispose();
+      }
     } catch (error) {
       if (!(error instanceof EngineError)) throw error;
       reports.push({ name, available: false, reason: `${error.message}. ${error.hint}` });
