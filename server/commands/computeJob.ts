@@ -3,6 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { ComputeJob, ComputeMessage } from '../contract/jobs';
 import { describeNode, computePath, nodeOf, type ComputeProgram } from './computeProgram';
+import { COMPUTE_FLAGS } from '../runs/nodeBinary';
 import { CommandError } from './commandError';
 
 /** What ends a job that does what it was asked for. */
@@ -41,7 +42,7 @@ export async function runComputeJob(
   const { signal } = options;
   const isCancelled = (): boolean => signal?.aborted === true;
   if (isCancelled()) throw cancelled();
-  const child = spawn(node.path, [computePath(program), 'job'], {
+  const child = spawn(node.path, [...COMPUTE_FLAGS, computePath(program), 'job'], {
     env: { ...process.env, ...node.environment, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,

@@ -3,7 +3,7 @@ import { version } from '../../package.json';
 import type { RunRef } from '../contract/editor';
 import { isError } from '../language/checkConfig';
 import { launchDetached } from '../runs/launch';
-import type { NodeChoice } from '../runs/nodeBinary';
+import { COMPUTE_FLAGS, type NodeChoice } from '../runs/nodeBinary';
 import { createRunFolder, holdReserve } from '../runs/runFolder';
 import { CommandError } from './commandError';
 import { computePath, nodeOf, type ComputeProgram } from './computeProgram';
@@ -86,7 +86,7 @@ export async function launchRun(
     computePath: computePath(program),
     runDir: dir,
     nodePath: node.path,
-    execArgv: [],
+    execArgv: COMPUTE_FLAGS,
     args: [mode, dir],
     env: node.environment,
   });
