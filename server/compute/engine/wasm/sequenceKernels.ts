@@ -20,6 +20,9 @@ import { columnSums, rowChunks, sizeOf } from './jobs';
 
 type Info = tf.TensorInfo;
 
+/** Bytes of a thread's working memory that a job may fill with tables whose size is its own; some rows beside them fit. */
+const FREE_SCRATCH = 2.9 * 2 ** 20;
+
 export function registerSequenceKernels(): void {
   registerAttention();
   register(ROTARY, rotary);
@@ -28,6 +31,9 @@ export function registerSequenceKernels(): void {
   register(SELECTIVE_SCAN, scan);
   register(SELECTIVE_SCAN_GRAD, scanGrad);
 }
+
+/** A row of scores must fit its part of the thread's working memory (assembly/attention.ts). */
+const MOST_KEYS = 2 ** 18 - 4;
 
 interface AttentionPlaces {
   readonly q: number;
@@ -57,7 +63,8 @@ function runAttention(
 ): void {
   const { heads, window, offset, rate, key, scale } = attrs as Record<string, number>;
   const { batch, lq, lk, headDim } = shape;
-  if (lq === 0 || headDim === 0) return;
+  if (headDim === 0) return;
+  if (lk > MOST_KEYS) throw new Error(`attention: ${lk} keys are more than ${MOST_KEYS}`);
   backend.kernels.run(
     op,
     batch * heads!,
@@ -162,10 +169,13 @@ function convArguments(
   silu: boolean,
 ) {
   const [batch, l, c] = x.shape as [number, number, number];
+  const k = w.shape[2]!;
+  if (4 * (k + 1) * CONV_CHUNK > FREE_SCRATCH)
+    throw new Error(`causalConv: ${k} taps are too many`);
   const addresses = [backend.address(x), backend.address(w), bias ? backend.address(bias) : 0];
   return (out: number, given: number, weightGrads: number[] = [0, 0]) => [
     ...addresses,
-    ...[out, l, c, w.shape[2]!, silu ? 1 : 0, batch, given],
+    ...[out, l, c, k, silu ? 1 : 0, batch, given],
     ...weightGrads,
   ];
 }
@@ -209,6 +219,8 @@ function scan({ inputs, backend }: FusedCall): Info[] {
   const given = Object.values(inputs);
   const [batch, l, c] = given[0]!.shape as [number, number, number];
   const n = given[2]!.shape[1]!;
+  if (2 * 4 * SCAN_TILE * n > FREE_SCRATCH)
+    throw new Error(`selectiveScan: ${n} states are too many`);
   const y = backend.output([batch, l, c]);
   const state = backend.output([batch, c, n]);
   backend.kernels.run(Op.Scan, batch * Math.ceil(c / CHANNEL_CHUNK), [
@@ -218,16 +230,13 @@ function scan({ inputs, backend }: FusedCall): Info[] {
   return [y, state];
 }
 
-/** What the backward job keeps of states must fit the thread's working memory. */
-const SCAN_SCRATCH = 2.9 * 2 ** 20;
-
 function scanGrad({ inputs, backend }: FusedCall): Info[] {
   const [dy, ...given] = Object.values(inputs) as [Info, ...Info[]];
   const [batch, l, c] = given[0]!.shape as [number, number, number];
   const n = given[2]!.shape[1]!;
   const table = 4 * SCAN_TILE * n;
   const segment = Math.max(1, Math.min(l, Math.floor(SEGMENT_BYTES / Math.max(1, 2 * table))));
-  if (table * (Math.ceil(l / segment) + 2 * segment + 6) > SCAN_SCRATCH)
+  if (table * (Math.ceil(l / segment) + 2 * segment + 6) > FREE_SCRATCH)
     throw new Error(`selectiveScan: ${l} positions of ${n} states are too many`);
   const outputs = given.slice(0, 6).map((input) => backend.output(input.shape));
   const [du, dDelta, dA, dB, dC, dD] = outputs.map((output) => backend.address(output)) as [
