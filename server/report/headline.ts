@@ -1,8 +1,9 @@
 /** The first sentence of a report: what the hybrid gained or lost, in figures, never flattering. */
+import type { Measure } from './measure';
 import type { ReportModel, ResultRow, ResultSummary, RunHeader } from './modelTypes';
 import { includesZero, pairedDifference } from './resultReport';
 import type { Estimate } from './statistics';
-import { formatFixed, formatSigned, listInWords } from './text';
+import { formatFixed, listInWords } from './text';
 
 type Headline = ReportModel['headline'];
 
@@ -26,6 +27,7 @@ export function buildHeadline(
   rows: readonly ResultRow[],
   summaries: readonly ResultSummary[],
   components: readonly string[],
+  measure: Measure,
 ): Headline {
   const hybrid = reportedHybrid(summaries);
   const state = stateInWords(run);
@@ -38,23 +40,23 @@ export function buildHeadline(
       certain: false,
     };
   }
-  const comparisons = compare(hybrid, rows, summaries, components);
-  const figure = `${formatFixed(hybrid.loss.mean)} nats a token (perplexity ${formatFixed(hybrid.perplexity.mean, 2)})`;
-  const place = `${hybrid.split} loss`;
+  const comparisons = compare(hybrid, rows, summaries, components, measure);
+  const figure = measure.figure(hybrid);
+  const place = `${hybrid.split} ${measure.name}`;
   if (comparisons.length === 0) {
     const sentence = `The hybrid's ${place} is ${figure}; no component was trained beside it, so what it gained is not known.`;
     return { sentence, details: state ? [state] : [], outcome: 'unknown', certain: false };
   }
   const parts = comparisons.map(({ baseline, difference }) => ({
-    better: difference.mean <= -0.0005,
-    words: `${gap(difference.mean)} ${baseline.subject} alone (${formatFixed(baseline.loss.mean)})`,
+    better: measure.isBetter(difference.mean),
+    words: `${measure.gap(difference.mean)} ${baseline.subject} alone (${measure.short(baseline)})`,
   }));
   const better = parts.filter((part) => part.better).length;
   const sentence = `The hybrid's ${place} of ${figure} is ${joinParts(parts)}.`;
   const outcome = better === parts.length ? 'better' : better === 0 ? 'worse' : 'mixed';
   const details = [
     ...(state ? [state] : []),
-    ...certainties(comparisons),
+    ...certainties(comparisons, measure),
     ...costs(hybrid, comparisons),
   ];
   const certain = comparisons.every(
@@ -68,6 +70,7 @@ function compare(
   rows: readonly ResultRow[],
   summaries: readonly ResultSummary[],
   components: readonly string[],
+  measure: Measure,
 ): Comparison[] {
   const rowsOf = (summary: ResultSummary): ResultRow[] =>
     rows.filter(
@@ -86,36 +89,31 @@ function compare(
         components.includes(summary.subject),
     )
     .flatMap((baseline) => {
-      const difference = pairedDifference(rowsOf(hybrid), rowsOf(baseline));
+      const difference = pairedDifference(rowsOf(hybrid), rowsOf(baseline), measure.of);
       return difference ? [{ baseline, difference }] : [];
     });
 }
 
-function gap(difference: number): string {
-  if (Math.abs(difference) < 0.0005) return 'the same to three digits as that of';
-  return `${formatFixed(Math.abs(difference))} ${difference < 0 ? 'below' : 'above'}`;
-}
-
 function joinParts(parts: readonly { better: boolean; words: string }[]): string {
-  const below = parts.filter((part) => part.better).map((part) => part.words);
-  const above = parts.filter((part) => !part.better).map((part) => part.words);
-  if (below.length > 0 && above.length > 0) {
+  const gains = parts.filter((part) => part.better).map((part) => part.words);
+  const losses = parts.filter((part) => !part.better).map((part) => part.words);
+  if (gains.length > 0 && losses.length > 0) {
     // The best component comes first: a gain over the weaker one is no consolation.
-    return `${listInWords(above)}, but ${listInWords(below)}`;
+    return `${listInWords(losses)}, but ${listInWords(gains)}`;
   }
-  return listInWords([...below, ...above]);
+  return listInWords([...gains, ...losses]);
 }
 
 /** How sure each difference is; with one seed the headline has all there is to say. */
-function certainties(comparisons: readonly Comparison[]): string[] {
+function certainties(comparisons: readonly Comparison[], measure: Measure): string[] {
   if (comparisons.every(({ difference }) => difference.interval === null)) {
     return ['One seed: no interval, so chance is not ruled out.'];
   }
   return comparisons.map(({ baseline, difference }) => {
     const { interval, n } = difference;
-    const beside = `Beside ${baseline.subject}: ${formatSigned(difference.mean)} nats`;
+    const beside = `Beside ${baseline.subject}: ${measure.signed(difference.mean)} ${measure.unit}`;
     if (!interval) return `${beside}, from one seed: no interval.`;
-    const span = `${formatSigned(interval.low)} to ${formatSigned(interval.high)}`;
+    const span = `${measure.signed(interval.low)} to ${measure.signed(interval.high)}`;
     return includesZero(interval)
       ? `${beside}, 95 % interval ${span} over ${n} paired seeds: it includes zero, so this difference may be chance.`
       : `${beside}, 95 % interval ${span} over ${n} paired seeds.`;

@@ -146,7 +146,8 @@ export function curveSection(model: ReportModel): string {
     window > 1
       ? `Lines: mean training loss of the last ${formatCount(window)} steps or fewer, with single steps faint behind them.`
       : 'Lines: training loss.';
-  const starts = 'Circles: evaluation on held-out text. Each stage starts at step 1.';
+  const what = model.task === null ? 'text' : 'examples';
+  const starts = `Circles: evaluation on held-out ${what}. Each stage starts at step 1.`;
   return section(
     'Loss',
     `${smooth} ${starts}`,
@@ -160,6 +161,15 @@ function interval(value: Estimate, digits: number): string {
     : '';
 }
 
+/** Share of right answers, and its interval over seeds in percent. */
+function accuracyCell({ accuracy }: ResultSummary): string {
+  if (!accuracy) return '–';
+  const percent = (value: number) => formatFixed(value * 100, 1);
+  const span = accuracy.interval;
+  const small = span ? `<small>${percent(span.low)} to ${percent(span.high)}</small>` : '';
+  return `${percent(accuracy.mean)} %${small}`;
+}
+
 function summaryRow(model: ReportModel, row: ResultSummary, accuracy: boolean): string {
   const versus = row.versusBest
     ? `${formatSigned(row.versusBest.difference.mean)}<small>${
@@ -169,9 +179,12 @@ function summaryRow(model: ReportModel, row: ResultSummary, accuracy: boolean): 
       }</small>`
     : '–';
   const cells = [
+    ...(model.task !== null ? [accuracyCell(row)] : []),
     `${formatFixed(row.loss.mean)}${interval(row.loss, 3)}`,
-    `${formatFixed(row.perplexity.mean, 2)}${interval(row.perplexity, 2)}`,
-    ...(accuracy ? [row.accuracy ? `${formatFixed(row.accuracy.mean * 100, 1)} %` : '–'] : []),
+    ...(model.task === null
+      ? [`${formatFixed(row.perplexity.mean, 2)}${interval(row.perplexity, 2)}`]
+      : []),
+    ...(model.task === null && accuracy ? [accuracyCell(row)] : []),
     versus,
     formatShort(row.parameters),
     formatShort(row.flopsPerToken),
@@ -193,9 +206,10 @@ export function resultSection(model: ReportModel): string {
     const accuracy = own.some((row) => row.accuracy !== null);
     const best = own.find((row) => row.versusBest)?.versusBest?.component;
     const heads = [
+      ...(model.task !== null ? ['Accuracy'] : []),
       'Loss',
-      'Perplexity',
-      ...(accuracy ? ['Accuracy'] : []),
+      ...(model.task === null ? ['Perplexity'] : []),
+      ...(model.task === null && accuracy ? ['Accuracy'] : []),
       best === undefined ? 'Beside the best component' : `Beside <bdi>${show(best, 24)}</bdi>`,
       'Parameters',
       'FLOPs a token',
@@ -203,7 +217,7 @@ export function resultSection(model: ReportModel): string {
       'Tokens',
       'Seconds',
     ];
-    return `<div class="table"><table><caption>On ${split} text</caption><thead><tr><th scope="col">Model</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${own.map((row) => summaryRow(model, row, accuracy)).join('')}</tbody></table></div>`;
+    return `<div class="table"><table><caption>On ${split} ${model.task === null ? 'text' : 'examples'}</caption><thead><tr><th scope="col">Model</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${own.map((row) => summaryRow(model, row, accuracy)).join('')}</tbody></table></div>`;
   });
   const one = summary.every((row) => row.seeds.length < 2);
   const lead = one

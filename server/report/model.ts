@@ -7,6 +7,7 @@ import { buildCurves } from './curveReport';
 import { buildHeadline } from './headline';
 import type { ReportComponent, ReportControl, ReportModel, RunHeader } from './modelTypes';
 import { buildRows, summarise } from './resultReport';
+import { byAccuracy, byLoss } from './measure';
 import { displayText, formatFixed, listInWords } from './text';
 import { wellFormedEvents, wellFormedPlan } from './wellFormed';
 import type { ReportPlan } from './wellFormed';
@@ -46,13 +47,21 @@ function assemble(
   const rows = buildRows(events, curves, plan);
   const summary = summarise(rows, shape.components);
   const run = buildHeader(events, plan);
+  const task = taskOf(plan);
   return {
     format: 'manticore-report',
     version: 1,
     run,
-    headline: buildHeadline(run, rows, summary, shape.components),
+    headline: buildHeadline(
+      run,
+      rows,
+      summary,
+      shape.components,
+      task === null ? byLoss : byAccuracy,
+    ),
     components,
     blocks: shape.blocks,
+    task,
     seeds,
     engine: started?.engine ?? null,
     alphas,
@@ -66,6 +75,12 @@ function assemble(
     warnings: buildWarnings(events, dropped),
     config: config ?? null,
   };
+}
+
+/** Name of the synthetic task that a plan trains on. */
+export function taskOf(plan: ReportPlan | undefined): string | null {
+  const train = plan?.config?.data.train;
+  return train?.kind === 'mad' ? (train.task ?? null) : null;
 }
 
 function buildHeader(events: readonly RunEvent[], plan: ReportPlan | undefined): RunHeader {

@@ -194,13 +194,15 @@ export interface ReportModel {
   readonly headline: {
     readonly sentence: string;
     readonly details: readonly string[];
-    /** Of the mean loss, beside each component: `better` than all, than some, than none. */
+    /** Of the mean loss (a task's: accuracy), beside each component: `better` than all, than some, than none. */
     readonly outcome: 'better' | 'mixed' | 'worse' | 'unknown';
     /** Every difference has an interval, and none of them includes zero. */
     readonly certain: boolean;
   };
   readonly components: readonly ReportComponent[];
   readonly blocks: number;
+  /** The synthetic task that was learnt; null for a text. */
+  readonly task: string | null;
   readonly seeds: readonly number[];
   readonly engine: EngineSummary | null;
   readonly alphas: ReportAlphas;

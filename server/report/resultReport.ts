@@ -65,14 +65,15 @@ function groupRows(rows: readonly ResultRow[]): ResultRow[][] {
   return [...groups.values()];
 }
 
-/** Mean of `first − second` over the seeds that both have; undefined when there is none. */
+/** Mean of `first − second` (of the loss, or of `value`) over the seeds that both have; undefined when there is none. */
 export function pairedDifference(
   first: readonly ResultRow[],
   second: readonly ResultRow[],
+  value: (row: ResultRow) => number = (row) => row.loss,
 ): Estimate | undefined {
   const differences = first.flatMap((row) => {
     const partner = second.find((other) => other.seed === row.seed);
-    return partner ? [row.loss - partner.loss] : [];
+    return partner ? [value(row) - value(partner)] : [];
   });
   return differences.length > 0 ? estimate(differences) : undefined;
 }

@@ -2,10 +2,10 @@
  * A run in the terminal. On a TTY one region at the bottom is redrawn at most ten times a second, and what is worth
  * keeping scrolls above it; elsewhere plain lines that read well aloud: each evaluation, each tenth of a stage.
  */
-import type { RunEvent, StepEvent } from '../contract/events';
+import type { EvaluationEvent, RunEvent, StepEvent } from '../contract/events';
 import { stageInWords } from './curvesSvg';
 import { jobKey } from './curveReport';
-import { buildReportModel } from './model';
+import { buildReportModel, taskOf } from './model';
 import type { BlockMarks, ReportModel } from './modelTypes';
 import {
   alphaLines,
@@ -190,6 +190,13 @@ class View implements TerminalView {
     return `Stage ${place}${of}: ${stageInWords(event.stage, event.subject)}, seed ${event.seed}`;
   }
 
+  /** What an evaluation says beside its loss: of a text the perplexity, of a task the accuracy. */
+  #secondFigure({ perplexity, accuracy }: EvaluationEvent): string {
+    return taskOf(this.#plan) === null || accuracy === undefined
+      ? `perplexity ${formatFixed(perplexity, 2)}`
+      : `accuracy ${formatFixed(accuracy * 100, 1)} %`;
+  }
+
   #take(event: Exclude<RunEvent, StepEvent>): void {
     switch (event.type) {
       case 'started': {
@@ -204,7 +211,7 @@ class View implements TerminalView {
         break;
       }
       case 'evaluation': {
-        const words = `${event.split} loss ${formatFixed(event.loss)}, perplexity ${formatFixed(event.perplexity, 2)}`;
+        const words = `${event.split} loss ${formatFixed(event.loss)}, ${this.#secondFigure(event)}`;
         this.#evaluation = `${words} at step ${formatCount(event.step)}`;
         if (!this.#io.isTTY) this.#say(`  step ${formatCount(event.step)}: ${words}`);
         break;

@@ -153,20 +153,36 @@ const resultColumns: readonly Column[] = [
   { head: 'time', cell: (row) => formatDuration(row.seconds) },
 ];
 
-/** A table a split. */
+const accuracyColumn: Column = {
+  head: 'accuracy',
+  cell: (row) => (row.accuracy ? `${formatFixed(row.accuracy.mean * 100, 1)} %` : '–'),
+};
+
+/** On a task accuracy comes first; perplexity says nothing there. */
+const taskColumns: readonly Column[] = [
+  accuracyColumn,
+  ...resultColumns.filter(({ head }) => head !== 'perplexity'),
+];
+
+/** A table a split. @param task of the run, if it is a synthetic one */
 export function resultLines(
   summary: readonly ResultSummary[],
+  task: string | null,
   columns: number,
   paint: Paint,
 ): string[] {
+  const what = task === null ? 'text' : 'examples';
   const splits = [...new Set(summary.map((row) => row.split))];
   return splits.flatMap((split) => {
     const rows = summary.filter((row) => row.split === split);
     const names = rows.map((row) => fit(stageInWords(row.stage, row.subject), 30));
-    const nameWidth = Math.min(columns, Math.max(...names.map(textWidth), textWidth(split) + 5));
+    const nameWidth = Math.min(
+      columns,
+      Math.max(...names.map(textWidth), textWidth(`${split} ${what}`)),
+    );
     const kept: { column: Column; width: number }[] = [];
     let used = nameWidth;
-    for (const column of resultColumns) {
+    for (const column of task === null ? resultColumns : taskColumns) {
       const width = Math.max(
         textWidth(column.head),
         ...rows.map((row) => textWidth(column.cell(row))),
@@ -177,7 +193,7 @@ export function resultLines(
     }
     const head = kept.map(({ column, width }) => `  ${padStart(column.head, width)}`).join('');
     return [
-      paint(fit(padEnd(`${split} text`, nameWidth) + head, columns), 'dim'),
+      paint(fit(padEnd(`${split} ${what}`, nameWidth) + head, columns), 'dim'),
       ...rows.map((row, index) => {
         const cells = kept.map(({ column, width }) => `  ${padStart(column.cell(row), width)}`);
         return padEnd(fit(names[index] ?? '', nameWidth), nameWidth) + cells.join('');
@@ -215,7 +231,7 @@ export function summaryLines(model: ReportModel, columns: number, paint: Paint):
       ...wrap(displayText(headline.sentence, 1000), reading).map((line) => paint(line, 'bold')),
       ...headline.details.flatMap((detail) => wrap(displayText(detail, 1000), reading)),
     ],
-    resultLines(final.length > 0 ? final : results.summary, columns, paint),
+    resultLines(final.length > 0 ? final : results.summary, model.task, columns, paint),
     alphas.mean ? alphaLines(names, alphas.mean, alphas.marks, columns, paint) : [],
     selection ? wrap(displayText(selection.sentence, 1000), reading) : [],
     budgets.sentences.flatMap((sentence) => wrap(displayText(sentence, 1000), reading)),

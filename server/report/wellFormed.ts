@@ -91,6 +91,9 @@ const plan = z.object({
     )
     .max(maxBlocks),
   memory: z.object({ checkpointing: z.boolean().optional() }).optional(),
+  config: z
+    .object({ data: z.object({ train: z.object({ kind: name, task: name.optional() }) }) })
+    .optional(),
   jobs: z.array(
     z.object({
       stage: z.enum(stages),

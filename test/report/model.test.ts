@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import type { FinishedEvent, RunEvent } from '../../server/contract/events';
-import { budgetSection } from '../../server/report/htmlSections';
+import { budgetSection, resultSection } from '../../server/report/htmlSections';
 import { buildReportModel } from '../../server/report/model';
 import { pairedDifference } from '../../server/report/resultReport';
+import { resultLines } from '../../server/report/terminalDrawings';
 import { syntheticPlan, syntheticRun } from './fixtures';
 
 const report = (options: Parameters<typeof syntheticRun>[0] = {}) =>
@@ -290,5 +291,59 @@ describe('budgets', () => {
     );
     const { sentences } = buildReportModel(events, syntheticPlan()).budgets;
     assert.ok(sentences.some((s) => s.includes('neox saw 614,400 tokens, 2.00 times the hybrid')));
+  });
+});
+
+describe('a report on a synthetic task', () => {
+  const plan = {
+    ...(syntheticPlan() as object),
+    config: { data: { train: { kind: 'mad', task: 'compression' } } },
+  };
+  /** The hybrid is right more often, though its loss is higher. */
+  const events = (hybrid: number) =>
+    syntheticRun({ handicap: 0.5 }).map((event) =>
+      event.type === 'finished'
+        ? {
+            ...event,
+            results: event.results.map((result) => ({
+              ...result,
+              accuracy: (result.subject === 'hybrid' ? hybrid : 0.8) + result.seed * 0.001,
+            })),
+          }
+        : event,
+    );
+
+  it('compares by accuracy, in points', () => {
+    const { headline, task } = buildReportModel(events(0.9), plan);
+    assert.equal(task, 'compression');
+    assert.equal(headline.outcome, 'better');
+    assert.match(
+      headline.sentence,
+      /^The hybrid's validation accuracy of 9\d\.\d % \(loss \d\.\d{3} nats a scored token\) is 10\.0 points above \w+ alone \(8\d\.\d %\) and 10\.0 points above/,
+    );
+    assert.match(headline.details[0]!, /: \+10\.0 points/);
+    const worse = buildReportModel(events(0.7), plan).headline;
+    assert.equal(worse.outcome, 'worse');
+    assert.match(worse.sentence, /10\.0 points below/);
+    const same = buildReportModel(events(0.8), plan).headline;
+    assert.match(same.sentence, /is the same to a tenth of a percent as that of/);
+  });
+
+  it('shows accuracy first, and no perplexity, in the table and on the terminal', () => {
+    const model = buildReportModel(events(0.9), plan);
+    const html = resultSection(model);
+    assert.match(html, /On validation examples/);
+    assert.ok(html.indexOf('>Accuracy<') < html.indexOf('>Loss<'));
+    const lines = resultLines(model.results.summary, model.task, 100, (text) => text);
+    assert.match(lines[0]!, /^validation examples +accuracy +loss/);
+    assert.ok(lines.some((line) => / 9\d\.\d % /.test(line)));
+    assert.ok(!lines.join().includes('perplexity'));
+  });
+
+  it('of a text is as it was: loss and perplexity', () => {
+    const model = report();
+    assert.equal(model.task, null);
+    const lines = resultLines(model.results.summary, model.task, 100, (text) => text);
+    assert.match(lines[0]!, /^validation text +loss .*perplexity/);
   });
 });
