@@ -16,7 +16,7 @@
  *     end                 P
  *
  * `saved`: what fused operations keep for their gradients, which are their inputs. `transient`: outputs that no gradient
- * needs, which live until the forward pass ends. Both are counted here operation by operation, per token, from the families'
+ * needs, which live until their layer, or their block, ends. Both are counted here operation by operation, per token, from the families'
  * block functions; sums and single numbers a token are left out. Each tensor is rounded up to the engine's blocks.
  */
 import type { Architecture } from '../models/architecture';
@@ -120,14 +120,17 @@ interface Moment {
 
 function plainMoments(shape: TrainingShape): Moment[] {
   const { embedding, blocks, head } = stepActivations(shape);
-  const sizes = [embedding, ...blocks, head].map((part) => sizeOf(part, shape.tokens));
-  const saved = sum(sizes.map((size) => size.saved));
-  const transient = sum(sizes.map((size) => size.transient));
-  // Parameters' gradients take the place of activations that the walk has freed.
-  return [saved + transient, saved + headGradients(shape)].map((activations) => ({
-    activations,
-    gradients: 0,
-  }));
+  const start = sizeOf(embedding, shape.tokens);
+  const moments: number[] = [];
+  let saved = start.saved + start.transient;
+  for (const block of blocks) {
+    const size = sizeOf(block, shape.tokens);
+    saved += size.saved;
+    moments.push(saved + size.transient);
+  }
+  moments.push(saved + sizeOf(head, shape.tokens).saved + headGradients(shape));
+  // Other parameters' gradients take the place of activations that the walk has freed.
+  return moments.map((activations) => ({ activations, gradients: 0 }));
 }
 
 function checkpointedMoments(shape: TrainingShape): Moment[] {
@@ -159,9 +162,9 @@ function gradientsAfter({ parameters }: TrainingShape, block: number): number {
   return bytesOf(met.map(({ numbers }) => numbers));
 }
 
-/** Of the mixed logits, which go with their own gradient; or then of every head's. */
-function headGradients({ heads, vocabulary, tokens }: TrainingShape): number {
-  return Math.max(1, mixed(heads.length)) * bytesOf([vocabulary], tokens);
+/** The logits' gradients lie over what the forward pass kept of them; a table's is there before they go. */
+function headGradients({ heads, vocabulary, width, tokens }: TrainingShape): number {
+  return bytesOf([vocabulary * Math.max(...heads)]) + bytesOf([width], tokens);
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -205,36 +208,35 @@ function decoderActivations(width: number): readonly number[] {
 
 function blockActivations(block: readonly ActiveGroup[], shape: TrainingShape): Activations {
   const parts: Activations[] = [];
+  let largest: readonly number[] = [];
   for (const group of block) {
     const { architecture, first, end } = group;
     parts.push(gateActivations(group, shape, block.length > 1));
     if (first === 0) parts.push(entryActivations(architecture));
-    const layer = layerActivations(architecture);
-    for (let times = first; times < end; times++) parts.push(layer);
+    const { saved, transient } = layerActivations(architecture);
+    for (let times = first; times < end; times++) parts.push({ saved, transient: [] });
+    if (end > first && sum(transient) > sum(largest)) largest = transient;
     if (end === architecture.layers) parts.push({ saved: [architecture.width], transient: [] });
   }
   if (block.length > 1) parts.push({ saved: [shape.width], transient: [] });
   return {
     saved: parts.flatMap(({ saved }) => saved),
-    transient: parts.flatMap(({ transient }) => transient),
+    transient: [...parts.flatMap(({ transient }) => transient), ...largest],
   };
 }
 
-/** Looked up in each table, padded, mixed. A single one is the stream itself. */
+/** Looked up in each table, mixed. A single one is the stream itself. */
 function embeddingActivations({ embeddings, width }: TrainingShape): Activations {
   if (embeddings.length === 1) {
     const [own = width] = embeddings;
     return { saved: [width], transient: own < width ? [own] : [] };
   }
-  return {
-    saved: [...embeddings.map(() => width), width],
-    transient: embeddings.filter((own) => own < width),
-  };
+  return { saved: [...embeddings, width], transient: [] };
 }
 
 /**
  * Both gates of a (component, block). Blending keeps the projection and what it is blended with; a weight of 1 only cuts or
- * pads; what goes into the mixture is kept for α's gradient.
+ * pads. The mixture blends too: it keeps the same.
  */
 function gateActivations(
   group: ActiveGroup,
@@ -243,11 +245,11 @@ function gateActivations(
 ): Activations {
   const own = group.architecture.width;
   const fitted = own < width ? [own] : [];
-  const padded = own < width && isMixed ? [width] : [];
   return {
     saved: [
       ...(group.projectsIn ? [...projection(projectors, width, own), own] : fitted),
-      ...(group.projectsOut ? [...projection(projectors, own, width), width] : padded),
+      ...(group.projectsOut ? projection(projectors, own, width) : []),
+      ...(group.projectsOut && !isMixed ? [width] : []),
     ],
     transient: !group.projectsOut && own < width && !isMixed ? [width] : [],
   };
@@ -318,11 +320,11 @@ function transformerLayer(
   };
 }
 
-/** Saved: the norm's output, x and z, the convolution's output, Δ's low rank, Δ before and after softplus, B, C, y, silu(z), their product, the residual. */
+/** Saved: the norm's output, x and z, the convolution's output, Δ's low rank, Δ before and after softplus, B, C, y, its product with silu(z), the residual. */
 function mambaLayer(architecture: Architecture): Activations {
   const { width } = architecture;
   const { inner, state, dtRank } = mambaSettings(architecture);
-  const channels = Array.from({ length: 8 }, () => inner);
+  const channels = Array.from({ length: 7 }, () => inner);
   return {
     saved: [width, width, ...channels, dtRank, state, state],
     // in_proj and x_proj before they are split; out_proj.

@@ -276,12 +276,13 @@ describe('predicted memory', () => {
       disk,
     );
     // Saved a token, d = 12: two norms 2d, q k v 3d, attended d, residuals 2d, inner 2·4d, the stream d, with positions d, the final norm d;
-    // logits V = 40. Dying with the forward pass: two last linear maps 2d.
+    // Dying with the layer: two last linear maps 2d. After it: logits V = 40, the gradients of their table V × d and of d.
     const tokens = 8 * 16;
     const bytes = (widths: readonly number[]) =>
       widths.reduce((sum, width) => sum + blockBytes(4 * tokens * width), 0);
-    const saved = bytes([12, 12, 12, 36, 12, 12, 12, 48, 48, 12, 12, 40]);
-    assert.equal(plan.memory.activations, saved + Math.max(bytes([12, 12]), bytes([40])));
+    const saved = bytes([12, 12, 12, 36, 12, 12, 12, 48, 48, 12, 12]);
+    const head = bytes([40, 12]) + blockBytes(4 * 40 * 12);
+    assert.equal(plan.memory.activations, saved + Math.max(bytes([12, 12]), head));
   });
 
   it('rounds each tensor up as the engine’s heap does', () => {

@@ -3,7 +3,7 @@
  * Symbols: b batch, l length, K components m, N blocks i, d width of the residual stream, d_m width of component m,
  * V vocabulary, α[i] the mixture weights of block i, h the residual stream, u a group's input, y its output.
  */
-import type { Tensor2D, Tensor3D } from '@tensorflow/tfjs-core';
+import { tidy, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
 import type { Architecture } from '../../models/architecture';
 import { componentTensorName, projectorTensorName } from '../../models/hybridTensors';
 import type { ProjectorKind } from '../../models/projector';
@@ -100,15 +100,16 @@ export function hiddenStates(
     width,
   ); // [b, l, d]
   for (let block = 0; block < blocks; block++) {
-    const blockOf = (residual: Tensor3D) =>
+    const blockOf = (x: Tensor3D) =>
       mix(
         parts.map((part, component) => ({
           weight: rows[block]![component]!,
-          ...gatedGroup(hybrid, part, rows, block, component, residual),
+          ...gatedGroup(hybrid, part, rows, block, component, x),
         })),
         width,
       );
-    h = context.checkpointing ? checkpoint(blockOf, h) : blockOf(h); // [b, l, d]
+    const residual = h;
+    h = context.checkpointing ? checkpoint(blockOf, h) : tidy(() => blockOf(residual)); // [b, l, d]
   }
   return h;
 }
@@ -198,7 +199,9 @@ function layerGroup(part: Part, block: number, u: Tensor3D): Tensor3D {
   const { first, end } = part.groups[block]!;
   let y = block === 0 ? blocks.enter(architecture, weights, u, context) : u;
   for (let layer = first; layer < end; layer++) {
-    y = blocks.layer(architecture, weights, layer, y, context);
+    const x = y;
+    // What no gradient needs is freed here, not at the end of the forward pass.
+    y = tidy(() => blocks.layer(architecture, weights, layer, x, context));
   }
   return block === part.groups.length - 1 ? blocks.finalNorm(architecture, weights, y) : y;
 }
