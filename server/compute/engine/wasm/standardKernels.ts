@@ -158,10 +158,13 @@ function batchMatMul({ inputs, attrs, backend }: Call): tf.TensorInfo | undefine
   const [rowsB, columnsB] = b.shape.slice(-2) as [number, number];
   const [outerA, outerB] = [a.shape.slice(0, -2), b.shape.slice(0, -2)];
   const [batchA, batchB] = [sizeOf(outerA), sizeOf(outerB)];
-  if (!tf.util.arraysEqual(outerA, outerB) && batchA !== 1 && batchB !== 1) return undefined;
+  const outer = tf.broadcast_util.assertAndGetBroadcastShape(outerA, outerB);
+  const batches = sizeOf(outer);
+  // Each is the whole batch or one matrix for all.
+  if ([batchA, batchB].some((own) => own !== batches && own !== 1)) return undefined;
   const [m, k] = turnA ? [columnsA, rowsA] : [rowsA, columnsA];
   const n = turnB ? rowsB : columnsB;
-  const out = backend.output([...(batchA >= batchB ? outerA : outerB), m, n]);
+  const out = backend.output([...outer, m, n]);
   multiply(backend, {
     a: {
       at: backend.address(a),
@@ -174,7 +177,7 @@ function batchMatMul({ inputs, attrs, backend }: Call): tf.TensorInfo | undefine
       batch: batchB === 1 ? 0 : k * n,
     },
     c: backend.address(out),
-    ...{ m, k, n, batches: Math.max(batchA, batchB) },
+    ...{ m, k, n, batches },
   });
   return out;
 }
