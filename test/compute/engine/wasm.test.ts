@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs-core';
 import { openEngine } from '../../../server/compute/engine/engine';
 import { EngineError } from '../../../server/compute/engine/errors';
+import { attention } from '../../../server/compute/engine/kernels/attention';
+import { causalConv } from '../../../server/compute/engine/kernels/causalConv';
+import { selectiveScan } from '../../../server/compute/engine/kernels/selectiveScan';
 import { squaredNorm } from '../../../server/compute/engine/update';
 import { openWasm } from '../../../server/compute/engine/wasm/openWasm';
 import { availableTiers } from '../../../server/compute/engine/wasm/tiers';
@@ -41,6 +44,28 @@ describe('values of the wasm engine', () => {
     const values = Float32Array.from({ length: 70_001 }, (_, i) => (i % 2 ? 1e-3 : 1e3));
     const expected = values.reduce((sum, x) => sum + x * x, 0);
     assert.ok(Math.abs((await squaredNorm([tf.tensor1d(values)])) / expected - 1) < 1e-12);
+    engine.dispose();
+  });
+});
+
+describe('working memory of the wasm engine', () => {
+  it('is not written past by sizes beyond what a thread has: they are refused', async () => {
+    const engine = await openWasm();
+    const keys = 2 ** 18;
+    const attended = () => {
+      const [q, k] = [tf.zeros([1, 1, 1]), tf.zeros([1, keys, 1])];
+      return attention({ q, k, v: k }, { heads: 1, scale: 1, offset: keys - 1 });
+    };
+    assert.throws(attended, /attention: 262144 keys/);
+    const convolved = () =>
+      causalConv(tf.zeros([1, 1, 1]), tf.zeros([1, 1, 13_000]), undefined, { silu: false });
+    assert.throws(convolved, /causalConv: 13000 taps/);
+    const scanned = () => {
+      const [u, B] = [tf.zeros([1, 1, 1]), tf.zeros([1, 1, 60_000])];
+      const [A, D] = [tf.zeros([1, 60_000]), tf.zeros([1])];
+      return selectiveScan({ u, delta: u, A, B, C: B, D });
+    };
+    assert.throws(scanned, /selectiveScan: 60000 states/);
     engine.dispose();
   });
 });

@@ -65,6 +65,23 @@ describe('an engine at the edges', () => {
       assert.deepEqual(await numbers(loss), [0]);
     });
 
+    it('multiplies a matrix by a batch, and a batch of one or none', async () => {
+      const product = (a: number[], b: number[]) => {
+        const shape = tf.tidy(() => tf.matMul(random(a), random(b, 2)).shape);
+        return valuesIn(() => tf.matMul(random(a), random(b, 2))).then((values) => ({
+          ...{ shape, values },
+        }));
+      };
+      const plain = await product([7, 3], [3, 5]);
+      const one = await product([7, 3], [1, 3, 5]);
+      assert.deepEqual(one.shape, [1, 7, 5]);
+      assertClose(one.values, plain.values, 'a batch of one');
+      const many = await product([7, 3], [2, 3, 5]);
+      assert.deepEqual(many.shape, [2, 7, 5]);
+      assertClose(many.values.slice(0, 35), plain.values, 'the first of two');
+      assert.deepEqual((await product([0, 7, 3], [1, 3, 5])).shape, [0, 7, 5]);
+    });
+
     it('drops the same entries as every other', async () => {
       const options = { rate: 0.4, key: -123456789 };
       const kept = await valuesIn(() => dropout(tf.ones([1003]), options));

@@ -104,6 +104,9 @@ add(
     },
   },
 );
+add('attention of no queries', [[2, 0, 16], apart[1]!, apart[2]!], (q, k, v) =>
+  attention({ q, k, v }, { heads: 2, scale: 1, offset: 33 }),
+);
 add('attention with offset, window and dropout', apart, (q, k, v) =>
   attention(
     { q, k, v },
