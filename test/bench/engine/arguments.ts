@@ -46,7 +46,6 @@ export class UsageError extends Error {}
 /** @throws UsageError */
 export function parseBenchArguments(args: readonly string[]): BenchOptions {
   const values = readOptions(args);
-  if (values.help) throw new UsageError('Measures the engine beside PyTorch.');
   return {
     json: values.json,
     rows: values.rows === undefined ? BENCH_ROWS : namedRows(values.rows),
@@ -73,7 +72,6 @@ function readOptions(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       options: {
-        help: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
         rows: { type: 'string' },
         turns: { type: 'string' },

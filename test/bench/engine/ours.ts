@@ -20,6 +20,7 @@ import { trainingWork } from './oursTraining';
 export interface Work {
   /** The first steps; numbers that the peer must have too. */
   readonly check: (count: number) => Promise<readonly number[]>;
+  /** Steps, tokens, or passes at each length. */
   readonly repeat: (count: number) => Promise<void>;
   readonly turn: () => Promise<readonly number[]>;
 }

@@ -11,26 +11,30 @@ export async function generationWork(plan: Plan, scene: Scene): Promise<Work> {
   const { hybrid } = await files.build(live, 1);
   await files.close();
   const rows = plan.blocks.map(({ initial }) => initial);
-  const options = { maxTokens: scene.context, temperature: 0, topP: 1, seed: 1, stop: [] };
+  const greedy = { temperature: 0, topP: 1, seed: 1, stop: [] };
 
   /** The time is that of the tokens after the first, which carries the prompt. */
-  const text = async () => {
+  const text = async (maxTokens: number) => {
     const ids: number[] = [];
     let begun = 0;
-    for await (const id of generateIds(hybrid, rows, scene.prompt, options)) {
+    for await (const id of generateIds(hybrid, rows, scene.prompt, {
+      ...greedy,
+      maxTokens,
+    })) {
       ids.push(id);
       if (ids.length === 1) begun = performance.now();
     }
     return { ids, milliseconds: (performance.now() - begun) / (ids.length - 1) };
   };
   return {
-    check: async () => (await text()).ids,
+    check: async () => (await text(scene.context)).ids,
     repeat: async (count) => {
-      for (let each = 0; each < count; each++) await text();
+      await text(count);
     },
     turn: async () => {
       let sum = 0;
-      for (let each = 0; each < scene.perTurn; each++) sum += (await text()).milliseconds;
+      for (let each = 0; each < scene.perTurn; each++)
+        sum += (await text(scene.context)).milliseconds;
       return [sum / scene.perTurn];
     },
   };

@@ -95,11 +95,11 @@ class Generation:
         self.rows = [[1 / len(row["components"])] * len(row["components"])] * row["blocks"]
 
     @torch.inference_mode()
-    def text(self):
+    def text(self, count):
         state = self.model.caches()
         ids, begun = [], 0.0
         following = self.row["prompt"]
-        while len(ids) < self.row["context"]:
+        while len(ids) < count:
             logits = self.model(torch.tensor([following]), self.rows, state, last_only=True)
             ids.append(int(logits[0, -1].argmax()))
             following = ids[-1:]
@@ -108,14 +108,13 @@ class Generation:
         return ids, (time.perf_counter() - begun) * 1000 / (len(ids) - 1)
 
     def check(self, count):
-        return self.text()[0]
+        return self.text(self.row["context"])[0]
 
     def repeat(self, count):
-        for _ in range(count):
-            self.text()
+        self.text(count)
 
     def turn(self):
-        return [sum(self.text()[1] for _ in range(self.row["perTurn"])) / self.row["perTurn"]]
+        return [sum(self.text(self.row["context"])[1] for _ in range(self.row["perTurn"])) / self.row["perTurn"]]
 
 
 class Scan:
