@@ -1,8 +1,10 @@
-/** All kernels of ours in WGSL but norms and updates. */
+/** All kernels of ours in WGSL but products, norms and updates. */
+import { registerAttention } from './attention';
 import { registerScan } from './scan';
 import { registerScanGrad } from './scanGrad';
 
 export function registerFusedKernels(): void {
+  registerAttention();
   registerScan();
   registerScanGrad();
 }

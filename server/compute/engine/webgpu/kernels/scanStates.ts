@@ -134,7 +134,11 @@ fn carriedAt(place: Place, row: u32) -> u32 {
 
 /** Uniforms of every kernel of the scan that goes over positions. */
 export const SCAN_UNIFORMS = {
-  ...{ sequences: 'u32', length: 'u32', chunks: 'u32', channels: 'u32', quads: 'u32' },
+  sequences: 'u32',
+  length: 'u32',
+  chunks: 'u32',
+  channels: 'u32',
+  quads: 'u32',
 } as const;
 
 export const scanUniforms = ({ batch, length, channels, quads }: ScanSizes, chunks: number) => ({

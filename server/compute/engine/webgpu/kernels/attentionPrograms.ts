@@ -1,0 +1,215 @@
+/**
+ * Attention's kernels (`kernels/attention.ts`), after FlashAttention (Dao et al., arXiv 2205.14135) with a softmax that is
+ * scaled again as larger scores come up (Milakov & Gimelshein, arXiv 1805.02867). With S = scale · q kᵀ, P = softmax S and
+ * M the dropout's factors:
+ *
+ *     y = (P ∘ M) v ;   dv = (P ∘ M)ᵀ dy ;   dP = M ∘ (dy vᵀ) ;   dS = P ∘ (dP − Σ_j P dP) ;   dq = scale · dS k ;   dk = scale · dSᵀ q
+ *
+ * The gradient takes three passes, each of which computes its tiles of S and dP again: what the rows of P and dP sum to; dq by
+ * rows; dk and dv by columns. Each number has one writer, which adds in a fixed order.
+ */
+import type { Entry, Program } from '../program';
+import {
+  ATTENTION_LANES,
+  entryOf,
+  ofSlices,
+  products,
+  reading,
+  TILE,
+  TILES,
+  weighted,
+  writing,
+  type HeadKind,
+  type Rows,
+} from './attentionTiles';
+import { KEPT } from './dropoutMask';
+
+type Anything = Program<string, string, string>;
+
+const uniforms = {
+  heads: 'u32',
+  headDim: 'u32',
+  lq: 'u32',
+  lk: 'u32',
+  window: 'u32',
+  offset: 'u32',
+  qAt: 'u32',
+  kAt: 'u32',
+  vAt: 'u32',
+  stride: 'u32',
+  headStride: 'u32',
+  parts: 'u32',
+  slices: 'u32',
+  quads: 'u32',
+  scale: 'f32',
+  threshold: 'u32',
+  key: 'u32',
+  factor: 'f32',
+} as const;
+
+export type AttentionUniforms = Record<keyof typeof uniforms, number>;
+
+const q: Rows = { buffer: 'q', base: 'atQ', rows: 'uniforms.lq', stride: 'uniforms.stride' };
+const k: Rows = { buffer: 'k', base: 'atK', rows: 'uniforms.lk', stride: 'uniforms.stride' };
+const v: Rows = { buffer: 'v', base: 'atV', rows: 'uniforms.lk', stride: 'uniforms.stride' };
+const dy: Rows = { buffer: 'dy', base: 'atY', rows: 'uniforms.lq', stride: 'width' };
+
+/** Which (batch, head) and which tile of `length` rows a workgroup has, and where the head's matrices begin. */
+const place = (length: string) => `
+  let tiles = (uniforms.${length} + ${TILE - 1}u) / ${TILE}u;
+  let job = group / tiles;
+  // The last rows see the most keys: they go first, so that no workgroup is left over at the end.
+  let first = (tiles - 1u - group % tiles) * ${TILE}u;
+  let row = lane / 8u;
+  let part = lane % 8u;
+  let width = uniforms.heads * uniforms.headDim;
+  let atQ = baseOf(job, uniforms.qAt, uniforms.lq, uniforms.stride, uniforms.headStride);
+  let atK = baseOf(job, uniforms.kAt, uniforms.lk, uniforms.stride, uniforms.headStride);
+  let atV = baseOf(job, uniforms.vAt, uniforms.lk, uniforms.stride, uniforms.headStride);
+  let atY = baseOf(job, 0u, uniforms.lq, width, uniforms.headDim);`;
+
+const inputsOf = (names: readonly string[], kind: HeadKind): Record<string, Entry> =>
+  Object.fromEntries(names.map((name) => [name, entryOf(kind)]));
+
+const base = (name: string, kind: HeadKind) => ({
+  name: `${name}${kind.slices}${kind.whole ? 'Whole' : ''}`,
+  uniforms,
+  lanes: ATTENTION_LANES,
+});
+
+/** Factors of the four columns, keys 8 apart. */
+const KEPT_KEYS = `vec4f(
+      keepFactor(job, query, key + part), keepFactor(job, query, key + part + 8u),
+      keepFactor(job, query, key + part + 16u), keepFactor(job, query, key + part + 24u))`;
+
+/** Takes a tile's scores into the running softmax: `p` (not divided by the sum yet), `largest`, `sum`, `shrink`. */
+const SOFTMAX = `
+    let seen = seenKeys(query, key + part);
+    let s = select(vec4f(LOWEST), scores * uniforms.scale, seen);
+    let next = rowMax(max(largest, max(max(s.x, s.y), max(s.z, s.w))), lane);
+    let shrink = exp(largest - next);
+    largest = next;
+    var p = select(vec4f(), exp(s - next), seen);
+    sum = sum * shrink + sumOf(p);`;
+
+/** q, k, v → y. */
+export const forwardProgram = (kind: HeadKind): Anything => ({
+  ...base('attention', kind),
+  inputs: inputsOf(['q', 'k', 'v'], kind),
+  outputs: { y: entryOf(kind) },
+  code: `${KEPT}${TILES}${['q', 'k', 'v'].map((name) => reading(name, kind)).join('')}${writing('y', 'y', kind)}
+fn main(group: u32, lane: u32) {${place('lq')}
+  let query = first + row;
+  var largest = LOWEST;
+  var sum = 0.0;
+  ${ofSlices(kind, (slice) => `var y${slice} = vec4f();`)}
+  for (var key = keysStart(first); key < keysEnd(first); key += ${TILE}u) {
+    ${products('scores', q, 'first', k, 'key')}
+    ${SOFTMAX}
+    if (uniforms.threshold > 0u) { p *= ${KEPT_KEYS}; }
+    weights[row * ROW + part] = p;
+    ${ofSlices(kind, (slice) => `y${slice} *= shrink;`)}
+    ${weighted('y', v, 'key', kind)}
+  }
+  sum = rowSum(sum, lane);
+  if (query >= uniforms.lq) { return; }
+  ${ofSlices(kind, (slice) => `put_y(atY, query, width, ${8 * slice}u + part, y${slice} / sum);`)}
+}`,
+});
+
+/** Of each query row: the largest score, 1 / Σ exp(s − largest), Σ_j P dP. */
+export const rowsProgram = (kind: HeadKind): Anything => ({
+  ...base('attentionRows', kind),
+  inputs: inputsOf(['q', 'k', 'v', 'dy'], kind),
+  outputs: { stats: 'vec4f' },
+  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, kind)).join('')}
+fn main(group: u32, lane: u32) {${place('lq')}
+  let query = first + row;
+  var largest = LOWEST;
+  var sum = 0.0;
+  var change = 0.0;
+  for (var key = keysStart(first); key < keysEnd(first); key += ${TILE}u) {
+    ${products('scores', q, 'first', k, 'key')}
+    ${SOFTMAX}
+    ${products('dp', dy, 'first', v, 'key')}
+    if (uniforms.threshold > 0u) { dp *= ${KEPT_KEYS}; }
+    change = change * shrink + sumOf(select(vec4f(), p * dp, seen));
+  }
+  sum = rowSum(sum, lane);
+  change = rowSum(change, lane);
+  if (query < uniforms.lq && part == 0u) {
+    stats[job * uniforms.lq + query] = vec4f(largest, 1.0 / sum, change / sum, 0.0);
+  }
+}`,
+});
+
+/** dq, into \`dq\` or, for a fused projection, its part of the projection's gradient. */
+export const queryGradProgram = (kind: HeadKind): Anything => ({
+  ...base('attentionGradQueries', kind),
+  inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], kind), stats: 'vec4f' },
+  outputs: { dq: entryOf(kind) },
+  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, kind)).join('')}${writing('dq', 'dq', kind)}
+fn main(group: u32, lane: u32) {${place('lq')}
+  let query = first + row;
+  let known = stats[job * uniforms.lq + min(query, uniforms.lq - 1u)];
+  ${ofSlices(kind, (slice) => `var dq${slice} = vec4f();`)}
+  for (var key = keysStart(first); key < keysEnd(first); key += ${TILE}u) {
+    ${products('scores', q, 'first', k, 'key')}
+    ${products('dp', dy, 'first', v, 'key')}
+    if (uniforms.threshold > 0u) { dp *= ${KEPT_KEYS}; }
+    let p = exp(scores * uniforms.scale - known.x) * known.y;
+    let ds = p * (dp - known.z) * uniforms.scale;
+    weights[row * ROW + part] = select(vec4f(), ds, seenKeys(query, key + part));
+    ${weighted('dq', k, 'key', kind)}
+  }
+  if (query >= uniforms.lq) { return; }
+  ${ofSlices(kind, (slice) => `put_dq(atQ, query, uniforms.stride, ${8 * slice}u + part, dq${slice});`)}
+}`,
+});
+
+const KEPT_QUERIES = `vec4f(
+      keepFactor(job, query + part, keyOfRow), keepFactor(job, query + part + 8u, keyOfRow),
+      keepFactor(job, query + part + 16u, keyOfRow), keepFactor(job, query + part + 24u, keyOfRow))`;
+
+/** dk and dv: rows are keys, columns queries. @param fused whether both go into the gradient of one projection, \`dqkv\` */
+export const keyGradProgram = (kind: HeadKind, fused: boolean): Anything => ({
+  ...base(fused ? 'attentionGradKeysFused' : 'attentionGradKeys', kind),
+  inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], kind), stats: 'vec4f' },
+  outputs: fused ? { dqkv: entryOf(kind) } : { dk: entryOf(kind), dv: entryOf(kind) },
+  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, kind)).join('')}
+${writing('dk', fused ? 'dqkv' : 'dk', kind)}${writing('dv', fused ? 'dqkv' : 'dv', kind)}
+fn main(group: u32, lane: u32) {${place('lk')}
+  let keyOfRow = first + row;
+  ${ofSlices(kind, (slice) => `var dk${slice} = vec4f();\n  var dv${slice} = vec4f();`)}
+  let start = first - min(first, uniforms.offset);
+  let beyond = first + ${TILE - 1}u + uniforms.window;
+  let end = select(min(uniforms.lq, beyond - min(beyond, uniforms.offset)), uniforms.lq, uniforms.window == 0u);
+  for (var query = start; query < end; query += ${TILE}u) {
+    ${products('scores', k, 'first', q, 'query')}
+    ${products('dp', v, 'first', dy, 'query')}
+    let seen = seenByQueries(query + part, keyOfRow);
+    var p = vec4f();
+    var ds = vec4f();
+    var keep = vec4f(1.0);
+    if (uniforms.threshold > 0u) { keep = ${KEPT_QUERIES}; }
+    for (var i = 0u; i < 4u; i++) {
+      if (seen[i]) {
+        let known = stats[job * uniforms.lq + query + part + 8u * i];
+        p[i] = exp(scores[i] * uniforms.scale - known.x) * known.y;
+        ds[i] = p[i] * (dp[i] * keep[i] - known.z) * uniforms.scale;
+      }
+    }
+    weights[row * ROW + part] = p * keep;
+    {${weighted('dv', dy, 'query', kind)}}
+    workgroupBarrier();
+    weights[row * ROW + part] = ds;
+    {${weighted('dk', q, 'query', kind)}}
+  }
+  if (keyOfRow >= uniforms.lk) { return; }
+  ${ofSlices(
+    kind,
+    (slice) => `put_dk(atK, keyOfRow, uniforms.stride, ${8 * slice}u + part, dk${slice});
+  put_dv(atV, keyOfRow, uniforms.stride, ${8 * slice}u + part, dv${slice});`,
+  )}
+}`,
+});
