@@ -1,0 +1,24 @@
+/** Token ids that a kernel gets. */
+import type * as tf from '@tensorflow/tfjs-core';
+import type { WebgpuBackend } from '../backend';
+
+/**
+ * Looks at ids that are still in the processor's memory, as a batch's are when a kernel uses them first; those on the GPU can't
+ * be read in time.
+ * @throws RangeError naming the first id outside the table
+ */
+export function checkIds(
+  backend: WebgpuBackend,
+  { dataId }: tf.TensorInfo,
+  rows: number,
+  ignored?: number,
+): void {
+  const { values } = backend.tensorMap.get(dataId) as { values?: ArrayLike<number> | null };
+  if (!values) return;
+  for (let i = 0; i < values.length; i++) {
+    const id = values[i]!;
+    if ((id < 0 || id >= rows) && id !== ignored) {
+      throw new RangeError(`token ${id} at position ${i} is not in a vocabulary of ${rows}`);
+    }
+  }
+}
