@@ -5,6 +5,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { MadeTensor, OpAttribute, TensorflowBinding } from './binding';
 import { opFailed, overLimit } from './failures';
+import type { HostKernels } from './hostKernels';
 
 /** The name under which tfjs knows this backend. */
 export const BACKEND_NAME = 'manticore-tensorflow';
@@ -36,6 +37,15 @@ export interface TypeName {
 /** Small constants (axes, shapes, factors) that ops ask for again and again stay with TensorFlow, up to so many. */
 const MOST_CONSTANTS = 2048;
 
+/** More of tables than this is not kept for the next kernel. */
+const MOST_TABLE_BYTES = 64 * 2 ** 20;
+
+export interface Table {
+  readonly values: Values;
+  readonly shape: readonly number[];
+  readonly dtype: tf.DataType;
+}
+
 export class TensorflowBackend extends tf.KernelBackend {
   /** Bytes of tensors in use. */
   inUse = 0;
@@ -43,12 +53,16 @@ export class TensorflowBackend extends tf.KernelBackend {
   private readonly records: tf.DataStorage<TensorRecord>;
   private readonly live = new Set<TensorRecord>();
   private readonly constants = new Map<string, number>();
+  private readonly tables = new Map<string, tf.TensorInfo>();
+  private tableBytes = 0;
   /** What kernels made inside of `scope`, innermost last. */
   private readonly scopes: tf.TensorInfo[][] = [];
 
   constructor(
     private readonly binding: TensorflowBinding,
     private readonly limit = Infinity,
+    /** Kernels of ours on this machine's processor; absent where tensors lie on a GPU. */
+    readonly host?: HostKernels,
   ) {
     super();
     this.records = new tf.DataStorage<TensorRecord>(this, tf.engine());
@@ -136,9 +150,33 @@ export class TensorflowBackend extends tf.KernelBackend {
   override dispose(): void {
     for (const record of [...this.live]) this.release(record);
     this.dropConstants();
+    this.tables.clear();
+    this.host?.dispose();
   }
 
   // What kernels ask for.
+
+  /**
+   * A table that kernels of one shape need again and again (a mask, angles), made once. It is not the caller's to free, and
+   * does not count as in use.
+   */
+  cached(key: string, make: () => Table): tf.TensorInfo {
+    const known = this.tables.get(key);
+    if (known) return known;
+    const { values, shape, dtype } = make();
+    const info = { dataId: {}, shape: [...shape], dtype };
+    const buffer = { bytes: 0, users: 1 };
+    this.store(info.dataId, { id: -1, values, shape, dtype, refCount: 1, buffer });
+    this.tables.set(key, info);
+    this.tableBytes += values.byteLength;
+    return info;
+  }
+
+  private dropTables(): void {
+    for (const { dataId } of this.tables.values()) this.disposeData(dataId);
+    this.tables.clear();
+    this.tableBytes = 0;
+  }
 
   /** Runs an op of TensorFlow with one output. */
   run(name: string, inputs: readonly Operand[], attributes?: Attributes): tf.TensorInfo {
@@ -180,6 +218,8 @@ export class TensorflowBackend extends tf.KernelBackend {
 
   /** Frees what `f` makes but for what it gives back. */
   scope<T extends tf.TensorInfo | tf.TensorInfo[]>(f: () => T): T {
+    // Not later: a table that this kernel holds must not go.
+    if (this.scopes.length === 0 && this.tableBytes > MOST_TABLE_BYTES) this.dropTables();
     const mine: tf.TensorInfo[] = [];
     this.scopes.push(mine);
     let result: T | undefined;

@@ -1,9 +1,17 @@
 /** The `tensorflow` engine: TensorFlow itself, through tfjs-node's native module. */
 import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
+import { userCacheFolder } from '../../../files/userCache';
 import type { Engine, EngineOptions } from '../engine';
+import { physicalCores } from '../wasm/cores';
+import { measureTiers } from '../wasm/measureTiers';
+import { chooseTier, keyOfThisMachine } from '../wasm/tierChoice';
 import { BACKEND_NAME, TensorflowBackend } from './backend';
 import { loadBinding } from './binding';
+import { registerAttentionKernels } from './attentionKernels';
+import { registerFusedKernels } from './fusedKernels';
+import { HostKernels } from './hostKernels';
+import { registerSequenceKernels } from './sequenceKernels';
 import { registerStandardKernels } from './standardKernels';
 
 /**
@@ -33,8 +41,14 @@ export async function openTensorflow(options: EngineOptions = {}): Promise<Engin
     process.env[name] ??= value;
   const binding = loadBinding();
   loadedThreads ??= threadsInUse();
-  const backend = new TensorflowBackend(binding, options.memoryLimitBytes);
-  if (tf.getKernelsForBackend(BACKEND_NAME).length === 0) registerStandardKernels();
+  const host = binding.isUsingGpuDevice() ? undefined : await hostKernels(options);
+  const backend = new TensorflowBackend(binding, options.memoryLimitBytes, host);
+  if (tf.getKernelsForBackend(BACKEND_NAME).length === 0) {
+    registerStandardKernels();
+    registerFusedKernels();
+    registerAttentionKernels();
+    registerSequenceKernels(host !== undefined);
+  }
   if (tf.findBackend(BACKEND_NAME) as tf.KernelBackend | null) tf.removeBackend(BACKEND_NAME);
   tf.registerBackend(BACKEND_NAME, () => backend);
   await tf.setBackend(BACKEND_NAME);
@@ -52,6 +66,17 @@ export async function openTensorflow(options: EngineOptions = {}): Promise<Engin
       if (tf.findBackend(BACKEND_NAME) === backend) tf.removeBackend(BACKEND_NAME);
     },
   };
+}
+
+/** Our own kernels where this Node runs them; they are chosen as for the wasm engine. */
+async function hostKernels({ threads = physicalCores() }: EngineOptions): Promise<HostKernels> {
+  const tier = await chooseTier({
+    cacheFolder: userCacheFolder(),
+    key: keyOfThisMachine(),
+    anew: false,
+    measure: measureTiers,
+  });
+  return new HostKernels(threads, tier);
 }
 
 function threadsInUse(): number {

@@ -215,7 +215,7 @@ function scanInputs(backend: WasmBackend, inputs: readonly Info[]): number[] {
   return [...inputs.map((input) => backend.address(input)), 0].slice(0, 7);
 }
 
-function scan({ inputs, backend }: FusedCall): Info[] {
+export function scan({ inputs, backend }: FusedCall): Info[] {
   const given = Object.values(inputs);
   const [batch, l, c] = given[0]!.shape as [number, number, number];
   const n = given[2]!.shape[1]!;
@@ -230,7 +230,7 @@ function scan({ inputs, backend }: FusedCall): Info[] {
   return [y, state];
 }
 
-function scanGrad({ inputs, backend }: FusedCall): Info[] {
+export function scanGrad({ inputs, backend }: FusedCall): Info[] {
   const [dy, ...given] = Object.values(inputs) as [Info, ...Info[]];
   const [batch, l, c] = given[0]!.shape as [number, number, number];
   const n = given[2]!.shape[1]!;
