@@ -5,8 +5,10 @@ import { notAvailable } from '../errors';
 import { registerUpdateKernels } from '../update';
 import { BACKEND_NAME, WebgpuBackend } from './backend';
 import { loadDawn } from './dawn';
+import { registerEmptyKernels } from './emptyKernels';
 import { registerFusedKernels } from './kernels/registerKernels';
 import { registerNormKernels } from './normKernels';
+import { registerProductKernels } from './productKernels';
 import { updateKernels } from './updateKernels';
 
 /** The kernels' own version: bits may change with it, so a run notes it. */
@@ -108,7 +110,9 @@ let isRegistered = false;
 function registerKernelsOnce(): void {
   if (isRegistered) return;
   isRegistered = true;
+  registerEmptyKernels();
   registerNormKernels();
+  registerProductKernels();
   registerFusedKernels();
 }
 
