@@ -63,6 +63,28 @@ async function planOf(names: readonly string[], hybrid: string, search: string):
   return plan;
 }
 
+/** Shallow components, so that their decoders weigh. */
+async function compressionPlan(search: string): Promise<Plan> {
+  const neox = { ...configs['neox'], vocab_size: 16, num_hidden_layers: 1 };
+  const components = [
+    `  neox: { family: gptNeox, init: random, config: ${JSON.stringify(neox)} }`,
+    '  mamba: { family: mamba, init: random, config: { hidden_size: 48, num_hidden_layers: 1 } }',
+  ];
+  const text = quickConfig({
+    components: components.join('\n'),
+    hybrid: '  { blocks: 1, gate: none }',
+    data: `  train: { mad: { task: compression, length: ${context}, examples: 8, testExamples: 8 } }`,
+    search: `  { steps: 3, ${search} }`,
+  });
+  const { plan, problems } = await checkConfig(text, {
+    name: 'test',
+    base: '/base',
+    reader: fakeReader(),
+  });
+  assert.ok(plan, JSON.stringify(problems));
+  return plan;
+}
+
 /** The same plan with weights drawn at random, since the models have none. */
 function fromScratch(plan: Plan): Plan {
   return {
@@ -173,6 +195,14 @@ describe('the predicted peak', () => {
       });
     }
   });
+
+  for (const checkpointing of ['off', 'on']) {
+    it(`the compression task’s auto-encoder, checkpointing ${checkpointing}`, async () => {
+      const plan = await compressionPlan(`batch: 8, checkpointing: ${checkpointing}`);
+      const ratio = plan.memory.peak / (await measuredPeak(engine, plan));
+      assert.ok(ratio > 0.9 && ratio < 1.1, `predicted / measured = ${ratio}`);
+    });
+  }
 
   it('of a deep hybrid falls with checkpointing by as much as is measured', async () => {
     const measured: number[] = [];

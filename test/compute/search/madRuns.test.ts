@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import '@tensorflow/tfjs-backend-cpu';
-import * as tf from '@tensorflow/tfjs-core';
+import type { Engine } from '../../../server/compute/engine/engine';
+import { openWasm } from '../../../server/compute/engine/wasm/openWasm';
 import { ComponentFiles } from '../../../server/compute/process/runServices';
 import { loadTaskData } from '../../../server/compute/tasks/taskData';
 import type { Plan } from '../../../server/contract/plan';
@@ -69,9 +70,11 @@ async function hooksOf(plan: Plan): Promise<RunHooks> {
 }
 
 describe('a run of a MAD task', () => {
+  let engine: Engine;
   before(async () => {
-    await tf.setBackend('cpu');
+    engine = await openWasm();
   });
+  after(() => engine.dispose());
 
   for (const task of MAD_TASKS) {
     it(`${task}: cut after a checkpoint, it ends as an uncut one does, to the bit`, async () => {
