@@ -1,9 +1,9 @@
 /**
  * The same numbers give the same bits where an engine promises it: a run that is resumed goes on as if it had not been cut.
  *
- * cpu and wasm promise it: each reduction has one order, on wasm whatever the number of threads (threads.test.ts) and in
- * every tier, each with bits of its own. webgpu promises it of Manticore's kernels, which have one order too, but not of
- * tfjs's. tensorflow promises nothing: its threads share out a sum as they come.
+ * wasm promises it: each reduction has one order whatever the number of threads (threads.test.ts), in every tier, each with
+ * bits of its own. Of webgpu Manticore's own kernels have one order too, but not all of tfjs's, and a driver may be replaced;
+ * tensorflow's threads share out a sum as they come. Neither promises it.
  */
 import assert from 'node:assert/strict';
 import { onEachEngine } from './engines';

@@ -53,7 +53,7 @@ const groups = {
   /** Those that people train on, with the fastest tier alone. */
   trained: [fastest, ...devices],
   /** Those that promise the same bits for the same numbers. */
-  sameBits: [oracle, ...tiers],
+  sameBits: tiers,
   /** Those of them that a test of models needs. */
   embedded: [oracle, fastest],
 } as const;

@@ -149,9 +149,9 @@ for (const [b, l, c, n] of [
   [2, 33, 20, 16],
   [2, 130, 3, 5],
   // So many states that the gradient goes over the sequence in segments.
-  [2, 130, 9, 130],
+  [2, 70, 9, 130],
   [1, 65, 257, 4],
-  [1, 300, 5, 3],
+  [1, 257, 3, 2],
   [0, 7, 5, 3],
 ] as const) {
   add(
