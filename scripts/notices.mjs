@@ -35,6 +35,7 @@ const SUPPLEMENTS = {
     note: 'The WebAssembly module is unchanged; its source is the repository at the tag of this version, and the Rust crates (resvg, usvg, tiny-skia and others) that its Cargo.lock names.',
   },
   '@tensorflow/tfjs-backend-cpu': { text: 'Apache-2.0', note: 'Copyright Google LLC.' },
+  '@tensorflow/tfjs-backend-webgpu': { text: 'Apache-2.0', note: 'Copyright Google LLC.' },
   '@tensorflow/tfjs-core': { text: 'Apache-2.0', note: 'Copyright Google LLC.' },
   'gearhash-jit': {
     text: 'MIT',
