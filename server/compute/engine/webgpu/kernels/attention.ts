@@ -17,7 +17,7 @@ import {
   rowsProgram,
   type AttentionUniforms,
 } from './attentionPrograms';
-import { TILE, type HeadKind } from './attentionTiles';
+import { TILE } from './attentionTiles';
 
 export function registerAttention(): void {
   register(ATTENTION_QKV, (call) => forward(call, fusedJob(call)));
@@ -94,24 +94,23 @@ const slicesOf = (headDim: number) => ({
   quads: Math.min(8, Math.ceil(headDim / 4)),
 });
 
-const kindOf = ({ uniforms: { headDim, slices } }: Job): HeadKind => ({
-  slices,
-  whole: headDim % 4 === 0,
-});
+const isWhole = ({ uniforms: { headDim } }: Job): boolean => headDim % 4 === 0;
 
 const programs = new Map<string, Program<string, string, string>>();
 
-/** One program for each kind of head: their text has the slices written out. */
+/** A program for heads of whole quads, and one for others. */
 function programFor(
   name: string,
-  kind: HeadKind,
-  make: (kind: HeadKind) => Program<string, string, string>,
+  whole: boolean,
+  make: (whole: boolean) => Program<string, string, string>,
 ): Program<string, string, string> {
-  const key = `${name} ${kind.slices} ${String(kind.whole)}`;
-  const known = programs.get(key) ?? make(kind);
+  const key = `${name} ${String(whole)}`;
+  const known = programs.get(key) ?? make(whole);
   programs.set(key, known);
   return known;
 }
+
+const constantsOf = ({ uniforms: { slices } }: Job) => ({ SLICES: slices });
 
 /** Workgroups for tiles of `length` rows of every head. */
 const groupsOf = ({ batch, uniforms }: Job, length: number): number =>
@@ -120,10 +119,11 @@ const groupsOf = ({ batch, uniforms }: Job, length: number): number =>
 function forward({ backend }: Call, job: Job): tf.TensorInfo {
   const { batch, uniforms } = job;
   const shape = [batch, uniforms.lq, uniforms.heads * uniforms.headDim];
-  const { y } = runProgram(backend, programFor('forward', kindOf(job), forwardProgram), {
+  const { y } = runProgram(backend, programFor('forward', isWhole(job), forwardProgram), {
     inputs: job.inputs,
     outputs: { y: { shape } },
     uniforms,
+    constants: constantsOf(job),
     groups: groupsOf(job, uniforms.lq),
   });
   return y!;
@@ -136,26 +136,29 @@ function gradients(
   outputs: Record<string, NewTensor>,
 ): Record<string, tf.TensorInfo> {
   const { batch, uniforms } = job;
-  const kind = kindOf(job);
+  const whole = isWhole(job);
   const fused = outputs['dqkv'] !== undefined;
   const given = { ...job.inputs, dy: inputs['dy']! };
-  const { stats } = runProgram(backend, programFor('rows', kind, rowsProgram), {
+  const { stats } = runProgram(backend, programFor('rows', whole, rowsProgram), {
     inputs: given,
     outputs: { stats: { shape: [batch, uniforms.heads, uniforms.lq, 4] } },
     uniforms,
+    constants: constantsOf(job),
     groups: groupsOf(job, uniforms.lq),
   });
-  const { dq } = runProgram(backend, programFor('queries', kind, queryGradProgram), {
+  const { dq } = runProgram(backend, programFor('queries', whole, queryGradProgram), {
     inputs: { ...given, stats: stats! },
     outputs: { dq: (outputs['dqkv'] ?? outputs['dq'])! },
     uniforms,
+    constants: constantsOf(job),
     groups: groupsOf(job, uniforms.lq),
   });
-  const make = (head: HeadKind) => keyGradProgram(head, fused);
-  const keys = runProgram(backend, programFor(`keys ${String(fused)}`, kind, make), {
+  const make = (isOfQuads: boolean) => keyGradProgram(isOfQuads, fused);
+  const keys = runProgram(backend, programFor(`keys ${String(fused)}`, whole, make), {
     inputs: { ...given, stats: stats! },
     outputs: fused ? { dqkv: dq! } : { dk: outputs['dk']!, dv: outputs['dv']! },
     uniforms,
+    constants: constantsOf(job),
     groups: groupsOf(job, uniforms.lk),
   });
   backend.disposeData(stats!.dataId);

@@ -19,7 +19,6 @@ import {
   TILES,
   weighted,
   writing,
-  type HeadKind,
   type Rows,
 } from './attentionTiles';
 import { KEPT } from './dropoutMask';
@@ -68,11 +67,11 @@ const place = (length: string) => `
   let atV = baseOf(job, uniforms.vAt, uniforms.lk, uniforms.stride, uniforms.headStride);
   let atY = baseOf(job, 0u, uniforms.lq, width, uniforms.headDim);`;
 
-const inputsOf = (names: readonly string[], kind: HeadKind): Record<string, Entry> =>
-  Object.fromEntries(names.map((name) => [name, entryOf(kind)]));
+const inputsOf = (names: readonly string[], whole: boolean): Record<string, Entry> =>
+  Object.fromEntries(names.map((name) => [name, entryOf(whole)]));
 
-const base = (name: string, kind: HeadKind) => ({
-  name: `${name}${kind.slices}${kind.whole ? 'Whole' : ''}`,
+const base = (name: string, whole: boolean) => ({
+  name: `${name}${whole ? 'Whole' : ''}`,
   uniforms,
   lanes: ATTENTION_LANES,
 });
@@ -93,36 +92,35 @@ const SOFTMAX = `
     sum = sum * shrink + sumOf(p);`;
 
 /** q, k, v → y. */
-export const forwardProgram = (kind: HeadKind): Anything => ({
-  ...base('attention', kind),
-  inputs: inputsOf(['q', 'k', 'v'], kind),
-  outputs: { y: entryOf(kind) },
-  code: `${KEPT}${TILES}${['q', 'k', 'v'].map((name) => reading(name, kind)).join('')}${writing('y', 'y', kind)}
+export const forwardProgram = (whole: boolean): Anything => ({
+  ...base('attention', whole),
+  inputs: inputsOf(['q', 'k', 'v'], whole),
+  outputs: { y: entryOf(whole) },
+  code: `${KEPT}${TILES}${['q', 'k', 'v'].map((name) => reading(name, whole)).join('')}${writing('y', 'y', whole)}
 fn main(group: u32, lane: u32) {${place('lq')}
   let query = first + row;
   var largest = LOWEST;
   var sum = 0.0;
-  ${ofSlices(kind, (slice) => `var y${slice} = vec4f();`)}
+  var sums: array<vec4f, SLICES>;
   for (var key = keysStart(first); key < keysEnd(first); key += ${TILE}u) {
     ${products('scores', q, 'first', k, 'key')}
     ${SOFTMAX}
     if (uniforms.threshold > 0u) { p *= ${KEPT_KEYS}; }
     weights[row * ROW + part] = p;
-    ${ofSlices(kind, (slice) => `y${slice} *= shrink;`)}
-    ${weighted('y', v, 'key', kind)}
+    ${weighted('sums', v, 'key', 'shrink')}
   }
   sum = rowSum(sum, lane);
   if (query >= uniforms.lq) { return; }
-  ${ofSlices(kind, (slice) => `put_y(atY, query, width, ${8 * slice}u + part, y${slice} / sum);`)}
+  ${ofSlices('put_y(atY, query, width, quad, sums[slice] / sum);')}
 }`,
 });
 
 /** Of each query row: the largest score, 1 / Σ exp(s − largest), Σ_j P dP. */
-export const rowsProgram = (kind: HeadKind): Anything => ({
-  ...base('attentionRows', kind),
-  inputs: inputsOf(['q', 'k', 'v', 'dy'], kind),
+export const rowsProgram = (whole: boolean): Anything => ({
+  ...base('attentionRows', whole),
+  inputs: inputsOf(['q', 'k', 'v', 'dy'], whole),
   outputs: { stats: 'vec4f' },
-  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, kind)).join('')}
+  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, whole)).join('')}
 fn main(group: u32, lane: u32) {${place('lq')}
   let query = first + row;
   var largest = LOWEST;
@@ -144,15 +142,15 @@ fn main(group: u32, lane: u32) {${place('lq')}
 });
 
 /** dq, into \`dq\` or, for a fused projection, its part of the projection's gradient. */
-export const queryGradProgram = (kind: HeadKind): Anything => ({
-  ...base('attentionGradQueries', kind),
-  inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], kind), stats: 'vec4f' },
-  outputs: { dq: entryOf(kind) },
-  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, kind)).join('')}${writing('dq', 'dq', kind)}
+export const queryGradProgram = (whole: boolean): Anything => ({
+  ...base('attentionGradQueries', whole),
+  inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], whole), stats: 'vec4f' },
+  outputs: { dq: entryOf(whole) },
+  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, whole)).join('')}${writing('dq', 'dq', whole)}
 fn main(group: u32, lane: u32) {${place('lq')}
   let query = first + row;
   let known = stats[job * uniforms.lq + min(query, uniforms.lq - 1u)];
-  ${ofSlices(kind, (slice) => `var dq${slice} = vec4f();`)}
+  var sums: array<vec4f, SLICES>;
   for (var key = keysStart(first); key < keysEnd(first); key += ${TILE}u) {
     ${products('scores', q, 'first', k, 'key')}
     ${products('dp', dy, 'first', v, 'key')}
@@ -160,10 +158,10 @@ fn main(group: u32, lane: u32) {${place('lq')}
     let p = exp(scores * uniforms.scale - known.x) * known.y;
     let ds = p * (dp - known.z) * uniforms.scale;
     weights[row * ROW + part] = select(vec4f(), ds, seenKeys(query, key + part));
-    ${weighted('dq', k, 'key', kind)}
+    ${weighted('sums', k, 'key')}
   }
   if (query >= uniforms.lq) { return; }
-  ${ofSlices(kind, (slice) => `put_dq(atQ, query, uniforms.stride, ${8 * slice}u + part, dq${slice});`)}
+  ${ofSlices('put_dq(atQ, query, uniforms.stride, quad, sums[slice]);')}
 }`,
 });
 
@@ -172,15 +170,16 @@ const KEPT_QUERIES = `vec4f(
       keepFactor(job, query + part + 16u, keyOfRow), keepFactor(job, query + part + 24u, keyOfRow))`;
 
 /** dk and dv: rows are keys, columns queries. @param fused whether both go into the gradient of one projection, \`dqkv\` */
-export const keyGradProgram = (kind: HeadKind, fused: boolean): Anything => ({
-  ...base(fused ? 'attentionGradKeysFused' : 'attentionGradKeys', kind),
-  inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], kind), stats: 'vec4f' },
-  outputs: fused ? { dqkv: entryOf(kind) } : { dk: entryOf(kind), dv: entryOf(kind) },
-  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, kind)).join('')}
-${writing('dk', fused ? 'dqkv' : 'dk', kind)}${writing('dv', fused ? 'dqkv' : 'dv', kind)}
+export const keyGradProgram = (whole: boolean, fused: boolean): Anything => ({
+  ...base(fused ? 'attentionGradKeysFused' : 'attentionGradKeys', whole),
+  inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], whole), stats: 'vec4f' },
+  outputs: fused ? { dqkv: entryOf(whole) } : { dk: entryOf(whole), dv: entryOf(whole) },
+  code: `${KEPT}${TILES}${['q', 'k', 'v', 'dy'].map((name) => reading(name, whole)).join('')}
+${writing('dk', fused ? 'dqkv' : 'dk', whole)}${writing('dv', fused ? 'dqkv' : 'dv', whole)}
 fn main(group: u32, lane: u32) {${place('lk')}
   let keyOfRow = first + row;
-  ${ofSlices(kind, (slice) => `var dk${slice} = vec4f();\n  var dv${slice} = vec4f();`)}
+  var sumsK: array<vec4f, SLICES>;
+  var sumsV: array<vec4f, SLICES>;
   let start = first - min(first, uniforms.offset);
   let beyond = first + ${TILE - 1}u + uniforms.window;
   let end = select(min(uniforms.lq, beyond - min(beyond, uniforms.offset)), uniforms.lq, uniforms.window == 0u);
@@ -200,16 +199,13 @@ fn main(group: u32, lane: u32) {${place('lk')}
       }
     }
     weights[row * ROW + part] = p * keep;
-    {${weighted('dv', dy, 'query', kind)}}
+    ${weighted('sumsV', dy, 'query')}
     workgroupBarrier();
     weights[row * ROW + part] = ds;
-    {${weighted('dk', q, 'query', kind)}}
+    ${weighted('sumsK', q, 'query')}
   }
   if (keyOfRow >= uniforms.lk) { return; }
-  ${ofSlices(
-    kind,
-    (slice) => `put_dk(atK, keyOfRow, uniforms.stride, ${8 * slice}u + part, dk${slice});
-  put_dv(atV, keyOfRow, uniforms.stride, ${8 * slice}u + part, dv${slice});`,
-  )}
+  ${ofSlices(`put_dk(atK, keyOfRow, uniforms.stride, quad, sumsK[slice]);
+    put_dv(atV, keyOfRow, uniforms.stride, quad, sumsV[slice]);`)}
 }`,
 });

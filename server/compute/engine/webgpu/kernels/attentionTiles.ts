@@ -12,14 +12,8 @@ import type { Entry } from '../program';
 export const TILE = 32;
 export const ATTENTION_LANES = 256;
 
-export interface HeadKind {
-  /** Slices of 32 entries that a head has. */
-  readonly slices: number;
-  /** Whether heads are whole quads, so that buffers are read and written four floats at a time. */
-  readonly whole: boolean;
-}
-
-export const entryOf = ({ whole }: HeadKind): Entry => (whole ? 'vec4f' : 'f32');
+/** @param whole whether heads are whole quads, so that buffers are read and written four floats at a time */
+export const entryOf = (whole: boolean): Entry => (whole ? 'vec4f' : 'f32');
 
 export const TILES = `
 const ROW = 9u; // a row of a tile in quads, one of them to spread rows over the memory's banks
@@ -84,7 +78,7 @@ fn rowMax(value: f32, lane: u32) -> f32 {
 `;
 
 /** `quad<Name>(base, row, rows, stride, quad)`: four entries of a row of a head, zeros outside. */
-export function reading(name: string, { whole }: HeadKind): string {
+export function reading(name: string, whole: boolean): string {
   const inside = whole
     ? `return ${name}[(base + row * stride) / 4u + quad];`
     : `var four = vec4f();
@@ -100,7 +94,7 @@ fn quad_${name}(base: u32, row: u32, rows: u32, stride: u32, quad: u32) -> vec4f
 }
 
 /** `put_<name>(base, row, stride, quad, value)`, where the quad is within the head. */
-export function writing(name: string, buffer: string, { whole }: HeadKind): string {
+export function writing(name: string, buffer: string, whole: boolean): string {
   const inside = whole
     ? `${buffer}[(base + row * stride) / 4u + quad] = value;`
     : `for (var i = 0u; i < 4u; i++) {
@@ -140,21 +134,27 @@ export const products = (result: string, a: Rows, rowA: string, b: Rows, rowB: s
     }
   }`;
 
-/** Adds Σ_column weights[row, column] · b[rowB + column, d] to `into0`, `into1`, …, one a slice, kept in registers by name. */
-export const weighted = (into: string, b: Rows, rowB: string, { slices }: HeadKind): string =>
-  Array.from(
-    { length: slices },
-    (_, slice) => `
-  workgroupBarrier();
-  right[row * ROW + part] = ${quadOf(b, `${rowB} + row`, `${8 * slice}u + part`)};
-  workgroupBarrier();
-  for (var p = 0u; p < uniforms.parts; p++) {
-    let w = weights[row * ROW + p];
-    let at = p * ROW + part;
-    ${into}${slice} += w.x * right[at] + w.y * right[at + 8u * ROW] + w.z * right[at + 16u * ROW] + w.w * right[at + 24u * ROW];
-  }`,
-  ).join('');
+/**
+ * Adds Σ_column weights[row, column] · b[rowB + column, d] to the array `into`, a quad a slice; what it holds is multiplied by
+ * `factor` before.
+ */
+export const weighted = (into: string, b: Rows, rowB: string, factor = '1.0'): string => `
+  for (var slice = 0u; slice < uniforms.slices; slice++) {
+    workgroupBarrier();
+    right[row * ROW + part] = ${quadOf(b, `${rowB} + row`, '8u * slice + part')};
+    workgroupBarrier();
+    var sumOfSlice = ${into}[slice] * ${factor};
+    for (var p = 0u; p < uniforms.parts; p++) {
+      let w = weights[row * ROW + p];
+      let at = p * ROW + part;
+      sumOfSlice += w.x * right[at] + w.y * right[at + 8u * ROW] + w.z * right[at + 16u * ROW] + w.w * right[at + 24u * ROW];
+    }
+    ${into}[slice] = sumOfSlice;
+  }`;
 
-/** A line for each slice. */
-export const ofSlices = ({ slices }: HeadKind, line: (slice: number) => string): string =>
-  Array.from({ length: slices }, (_, slice) => line(slice)).join('\n  ');
+/** `line` for each `slice`, of which a lane has the quad `quad`. */
+export const ofSlices = (line: string): string =>
+  `for (var slice = 0u; slice < uniforms.slices; slice++) {
+    let quad = 8u * slice + part;
+    ${line}
+  }`;
