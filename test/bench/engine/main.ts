@@ -18,7 +18,7 @@ import { thisMachine, versionsOf } from './machine';
 import { pageOf } from './page';
 import { cellsOf, jsonOf, tableText, type BenchReport, type GemmRate } from './report';
 import { isMet, reportedRows, type MeasuredRow } from './results';
-import { CHECKED_STEPS, type BenchRow } from './rows';
+import type { BenchRow } from './rows';
 import { writeScene } from './scene';
 import { measureRow } from './turns';
 
@@ -70,7 +70,13 @@ async function measureOne(
     ...peersOf(programs, hasScan ? options.scans : ['loop']),
   ];
   const measurement = await measureRow(contestants, {
-    ...{ folder, turns: options.turns, checkedSteps: CHECKED_STEPS, say: sayOfRow },
+    ...{
+      folder,
+      turns: options.turns,
+      checkedSteps: row.kind === 'training' ? row.checkedSteps : 2,
+      trialTurn: row.kind === 'scan',
+      say: sayOfRow,
+    },
     profileSteps: (soFar) => {
       const missed = reportedRows({ row, measurement: soFar }).some(
         (each) => isMet(each) === false,

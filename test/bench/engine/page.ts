@@ -19,7 +19,7 @@ import {
   type MeasuredRow,
 } from './results';
 import type { Profile } from './protocol';
-import type { ContestantResult } from './turns';
+import type { ContestantResult } from './taker';
 
 const PROFILE_LINES = 14;
 

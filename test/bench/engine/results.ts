@@ -1,7 +1,8 @@
 /** From turns to what is reported: medians, ratios, targets. */
 import { median, spread } from './statistics';
 import type { BenchRow, Metric } from './rows';
-import type { ContestantResult, RowMeasurement } from './turns';
+import type { ContestantResult } from './taker';
+import type { RowMeasurement } from './turns';
 
 /** One line of the JSON's `rows`. */
 export interface ReportedRow {

@@ -13,10 +13,10 @@ import { familyTable } from '../../../server/models/families';
 import { RandomStream } from '../../../server/models/random';
 import { createNodeModelReader } from '../../../server/weights/nodeModelReader';
 import { writeSafetensors } from '../../../server/weights/writeSafetensors';
-import { CHECKED_STEPS, OPTIMISER, PROMPT, type BenchModel, type ModelRow } from './rows';
+import { OPTIMISER, PROMPT, type BenchModel, type ModelRow } from './rows';
 
 /** Batches that are handed to the peer; behind the last it begins again. */
-const HANDED_BATCHES = 2 * CHECKED_STEPS;
+const HANDED_BATCHES = 10;
 const SEED = 1;
 
 /** What a child of either side reads: `row.json` in its folder. Paths are absolute. */

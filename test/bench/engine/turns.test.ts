@@ -13,6 +13,7 @@ interface Told {
   readonly memoryBytes?: number | null;
   readonly milliseconds?: readonly (readonly number[])[];
   readonly endsAt?: string;
+  readonly checkMilliseconds?: number;
 }
 
 const row = BENCH_ROWS.find(({ name }) => name === 'mamba')!;
@@ -42,7 +43,14 @@ describe('bench: turns', () => {
     settings: Partial<RowSettings> = {},
   ): Promise<RowMeasurement> =>
     measureRow(contestants, {
-      ...{ folder, turns: 3, checkedSteps: 2, profileSteps: () => 0, say: () => undefined },
+      ...{
+        folder,
+        turns: 3,
+        checkedSteps: 2,
+        trialTurn: true,
+        profileSteps: () => 0,
+        say: () => undefined,
+      },
       ...settings,
     });
   const log = async () => (await readFile(path.join(folder, 'log'), 'utf8')).trim().split('\n');
@@ -57,7 +65,8 @@ describe('bench: turns', () => {
   it('asks one after the other, each turn all of them', async () => {
     await measure([standIn('ours', 'ours'), standIn('peer-loop', 'peer')], { turns: 2 });
     assert.deepEqual(await log(), [
-      ...['ours load', 'ours check', 'peer-loop load', 'peer-loop check'],
+      ...['ours load', 'ours check', 'ours check'],
+      ...['peer-loop load', 'peer-loop check', 'peer-loop check'],
       ...['ours turn', 'peer-loop turn', 'ours turn', 'peer-loop turn'],
     ]);
   });
@@ -75,6 +84,36 @@ describe('bench: turns', () => {
         ['peer-mambapy', true, [20, 21, 22]],
         ['peer-loop', false, [90]],
       ],
+    );
+  });
+
+  it('tells two peers apart by their second step where a turn is not asked for', async () => {
+    const { contestants, checked } = await measure(
+      [
+        standIn('peer-loop', 'peer', { checkMilliseconds: 300 }),
+        standIn('peer-mambapy', 'peer'),
+        standIn('ours', 'ours'),
+      ],
+      { trialTurn: false, checkedSteps: 5 },
+    );
+    assert.deepEqual(
+      contestants.map(({ name, finished, turns }) => [name, finished, turns.length]),
+      [
+        ['peer-mambapy', true, 3],
+        ['ours', true, 3],
+        ['peer-loop', false, 1],
+      ],
+    );
+    assert.ok(contestants[2]!.turns[0]![0]! >= 300);
+    // Of each of the three requests.
+    assert.equal(checked, 6);
+  });
+
+  it('gives a build without joined vectors every second turn', async () => {
+    const { contestants } = await measure([standIn('ours', 'ours'), standIn('relaxed', 'plainer')]);
+    assert.deepEqual(
+      contestants.map(({ turns }) => turns.length),
+      [3, 2],
     );
   });
 

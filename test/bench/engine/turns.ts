@@ -1,29 +1,15 @@
 /**
  * One row: every contestant is started and checked alone, then all take turns, so that what else the machine does hits
- * them alike. PyTorch's slower scan drops out after the check.
+ * them alike. PyTorch's slower scan drops out before the turns.
  */
-import { BenchChild } from './child';
 import type { Contestant } from './contestants';
-import type { Profile } from './protocol';
 import { largestDifference } from './statistics';
+import { Taker, type ContestantResult } from './taker';
 
 /** Two float32 implementations of one model differ by less, over steps that train it. */
 export const AGREEMENT = 1e-4;
-
-export interface ContestantResult {
-  readonly name: string;
-  readonly side: Contestant['side'];
-  readonly versions: Readonly<Record<string, string>>;
-  readonly memoryBytes: number | null;
-  /** Of the whole process, libraries included. */
-  readonly processBytes: number | null;
-  readonly tensorBytes: number | undefined;
-  /** By turn, then series. A scan that dropped out has one. */
-  readonly turns: readonly (readonly number[])[];
-  /** Took every turn. */
-  readonly finished: boolean;
-  readonly profile: Profile | undefined;
-}
+/** Every how many turns the builds without joined vectors take one: they stand beside, and are the slowest. */
+const PLAINER_EVERY = 2;
 
 export interface RowMeasurement {
   readonly contestants: readonly ContestantResult[];
@@ -35,96 +21,69 @@ export interface RowMeasurement {
 export interface RowSettings {
   readonly folder: string;
   readonly turns: number;
+  /** Steps that must agree; at least two, of which the second shows which of PyTorch's scans is faster. */
   readonly checkedSteps: number;
+  /** Tells the scans apart by a whole turn instead. */
+  readonly trialTurn: boolean;
   /** Steps under the profiler once the turns are over; 0: none. */
   readonly profileSteps: (soFar: RowMeasurement) => number;
   readonly say: (what: string) => void;
 }
 
-interface Running {
-  readonly contestant: Contestant;
-  readonly child: BenchChild;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly memoryBytes: number | null;
-  readonly processBytes: number | null;
-  readonly tensorBytes: number | undefined;
-  readonly values: readonly number[];
-  readonly turns: number[][];
-  profile: Profile | undefined;
-}
-
-/** @throws Error when two contestants don't compute the same */
+/** @throws Error when two contestants don't compute the same, or one's process ends */
 export async function measureRow(
   contestants: readonly Contestant[],
   settings: RowSettings,
 ): Promise<RowMeasurement> {
-  const running: Running[] = [];
+  const { folder, turns, say } = settings;
+  const takers: Taker[] = [];
   const dropped: ContestantResult[] = [];
   try {
+    const seconds = new Map<Taker, number>();
     for (const contestant of contestants) {
-      settings.say(`${contestant.name}: first steps`);
-      running.push(await started(contestant, settings));
+      say(`${contestant.name}: first steps`);
+      const taker = await Taker.start(contestant, folder);
+      takers.push(taker);
+      await taker.check(1);
+      seconds.set(taker, await secondsOf(() => taker.check(1)));
     }
-    const { checked, difference } = agreement(running);
-    const slower = await slowerPeer(running);
+    const early = agreement(takers);
+    const slower = await slowerPeer(takers, seconds, settings.trialTurn);
     if (slower) {
-      running.splice(running.indexOf(slower), 1);
-      dropped.push(resultOf(slower, false));
-      await slower.child.close();
+      takers.splice(takers.indexOf(slower), 1);
+      dropped.push(slower.result(false));
+      await slower.close();
     }
-    for (let turn = 0; turn < settings.turns; turn++) {
-      settings.say(`turn ${turn + 1} of ${settings.turns}`);
-      for (const each of running) await takeTurn(each);
+    const left = settings.checkedSteps - 2;
+    if (left > 0) for (const taker of takers) await taker.check(left);
+    const { checked, difference } = agreement(takers);
+    for (let turn = 0; turn < turns; turn++) {
+      say(`turn ${turn + 1} of ${turns}`);
+      for (const taker of takers) {
+        if (taker.contestant.side !== 'plainer' || turn % PLAINER_EVERY === 0) await taker.turn();
+      }
     }
     const measurement = (): RowMeasurement => ({
-      contestants: [...running.map((each) => resultOf(each, true)), ...dropped],
-      ...{ checked, difference },
+      contestants: [...takers.map((taker) => taker.result(true)), ...dropped],
+      ...{ checked, difference: Math.max(early.difference, difference) },
     });
     const count = settings.profileSteps(measurement());
-    for (const each of running) {
-      if (count === 0 || each.contestant.side === 'plainer') continue;
-      settings.say(`${each.contestant.name}: profile`);
-      each.profile = await each.child.ask({ do: 'profile', count });
+    for (const taker of takers) {
+      if (count === 0 || taker.contestant.side === 'plainer') continue;
+      say(`${taker.contestant.name}: profile`);
+      await taker.profile(count);
     }
-    for (const { child } of running) await child.close();
+    for (const taker of takers) await taker.close();
     return measurement();
   } catch (error) {
-    running.forEach(({ child }) => child.kill());
+    takers.forEach((taker) => taker.kill());
     throw error;
   }
 }
 
-async function started(
-  contestant: Contestant,
-  { folder, checkedSteps }: RowSettings,
-): Promise<Running> {
-  const child = new BenchChild(contestant.start(folder));
-  try {
-    const { versions } = await child.ask({ do: 'load' });
-    const { values, memoryBytes, processBytes, tensorBytes } = await child.ask({
-      do: 'check',
-      count: checkedSteps,
-    });
-    return {
-      contestant,
-      child,
-      versions,
-      values,
-      memoryBytes,
-      processBytes,
-      tensorBytes,
-      turns: [],
-      profile: undefined,
-    };
-  } catch (error) {
-    child.kill();
-    throw error;
-  }
-}
-
-/** @throws Error naming the two that differ most */
-function agreement(running: readonly Running[]): { checked: number; difference: number } {
-  const [first, ...others] = running as [Running, ...Running[]];
+/** @throws Error naming two that differ */
+function agreement(takers: readonly Taker[]): { checked: number; difference: number } {
+  const [first, ...others] = takers as [Taker, ...Taker[]];
   let largest = 0;
   for (const other of others) {
     const difference = largestDifference(other.values, first.values);
@@ -138,25 +97,32 @@ function agreement(running: readonly Running[]): { checked: number; difference: 
   return { checked: first.values.length, difference: largest };
 }
 
-/** The peer that took longer in one turn, where there are two. */
-async function slowerPeer(running: readonly Running[]): Promise<Running | undefined> {
-  const peers = running.filter(({ contestant }) => contestant.side === 'peer');
+async function secondsOf(run: () => Promise<void>): Promise<number> {
+  const begun = performance.now();
+  await run();
+  return (performance.now() - begun) / 1000;
+}
+
+/** The peer that took longer for its second step, or for a trial turn, where there are two. */
+async function slowerPeer(
+  takers: readonly Taker[],
+  seconds: Map<Taker, number>,
+  trialTurn: boolean,
+): Promise<Taker | undefined> {
+  const peers = takers.filter(({ contestant }) => contestant.side === 'peer');
   if (peers.length < 2) return undefined;
-  for (const peer of peers) await takeTurn(peer);
-  const total = ({ turns }: Running) => turns[0]!.reduce((sum, value) => sum + value, 0);
-  const slowest = peers.reduce((worst, peer) => (total(peer) > total(worst) ? peer : worst));
-  // The trial is no turn of the one that stays.
+  for (const peer of trialTurn ? peers : []) {
+    await peer.turn();
+    seconds.set(
+      peer,
+      peer.turns[0]!.reduce((sum, value) => sum + value, 0),
+    );
+  }
+  const slowest = peers.reduce((worst, peer) =>
+    seconds.get(peer)! > seconds.get(worst)! ? peer : worst,
+  );
+  // A trial is no turn of the one that stays; the one that goes keeps it, or its second step, as what it took.
   for (const peer of peers) if (peer !== slowest) peer.turns.length = 0;
+  if (!trialTurn) slowest.turns.push([1000 * seconds.get(slowest)!]);
   return slowest;
-}
-
-async function takeTurn({ child, turns }: Running): Promise<void> {
-  turns.push([...(await child.ask({ do: 'turn' })).milliseconds]);
-}
-
-function resultOf(each: Running, finished: boolean): ContestantResult {
-  const { contestant, versions, memoryBytes, processBytes, tensorBytes, turns, profile } = each;
-  const { name, side } = contestant;
-  const memory = { memoryBytes, processBytes, tensorBytes };
-  return { name, side, versions, ...memory, turns, finished, profile };
 }
