@@ -1,5 +1,7 @@
 /** The compute process as it is started from here: its bundle, and the Node that runs it. */
 import path from 'node:path';
+import { exists } from '../files/systemErrors';
+import { enginesFolder, installedEngine } from '../files/userCache';
 import { chooseNode, type NamedNode, type NodeChoice } from '../runs/nodeBinary';
 
 export interface ComputeProgram {
@@ -7,14 +9,21 @@ export interface ComputeProgram {
   readonly distFolder: string;
   /** A Node that the user asks for; absent: the best at hand. */
   readonly node?: NamedNode;
+  /** Whether a Node of its own is needed, not that of Electron; default: where the engine `webgpu` is installed. */
+  readonly avoidElectron?: boolean;
 }
 
 export const computePath = ({ distFolder }: ComputeProgram): string =>
   path.join(distFolder, 'compute.js');
 
 /** @throws RunError `node-missing` when the user names one that can't be run */
-export function nodeOf({ distFolder, node }: ComputeProgram): Promise<NodeChoice> {
-  return chooseNode({ baseFolder: distFolder, ...(node === undefined ? {} : { named: node }) });
+export async function nodeOf(program: ComputeProgram): Promise<NodeChoice> {
+  const { distFolder, node, avoidElectron } = program;
+  return chooseNode({
+    baseFolder: distFolder,
+    ...(node === undefined ? {} : { named: node }),
+    avoidElectron: avoidElectron ?? (await exists(installedEngine(enginesFolder(), 'webgpu'))),
+  });
 }
 
 /** For a log: which Node, and why that one. */

@@ -51,7 +51,13 @@ export async function installEngine(
     const report = await recipe({
       ...options,
       ...{ aside, target },
-      tryEngine: () => tryEngine(name as EngineName, aside, program, options),
+      tryEngine: () =>
+        tryEngine(
+          name as EngineName,
+          aside,
+          { ...program, avoidElectron: name === 'webgpu' },
+          options,
+        ),
     });
     const where = installedEngine(folder, name);
     await putInPlace(target, where, path.join(aside, 'before'));

@@ -8,6 +8,7 @@ import { nodeMissing } from './runErrors';
 
 const runFile = promisify(execFile);
 const wantedMajor = 24;
+const leastMajor = 20;
 const levelsAbove = 3;
 
 /** The optional npm packages that carry a Node binary, by platform. */
@@ -48,6 +49,8 @@ export interface NodeSearch {
   readonly environment?: NodeJS.ProcessEnv;
   /** Folder whose `node_modules`, or that of one of the three folders above, may hold the package. */
   readonly baseFolder: string;
+  /** A Node that is not Electron's before one that is, though it be older: not every engine can live in that. */
+  readonly avoidElectron?: boolean;
   readonly platform?: string;
   readonly architecture?: string;
   readonly current?: {
@@ -80,9 +83,13 @@ export async function chooseNode(search: NodeSearch): Promise<NodeChoice> {
   const onPath = await nodeOnPath(environment, platform);
   const current = search.current ?? currentNode();
   const newest = onPath === undefined ? 0 : majorOf(onPath.version);
-  if (onPath !== undefined && (newest >= wantedMajor || newest > majorOf(current.version))) {
-    const than = newest >= wantedMajor ? '' : `, newer than ${current.version}, which runs this`;
-    const why = `${packaged} It is the one on the PATH${than}.`;
+  const isNewer = newest > majorOf(current.version);
+  const isOwn = search.avoidElectron === true && current.electron && newest >= leastMajor;
+  if (onPath !== undefined && (newest >= wantedMajor || isNewer || isOwn)) {
+    const than = isNewer
+      ? `, newer than ${current.version}, which runs this`
+      : ', and Electron’s can’t run every engine that is installed';
+    const why = `${packaged} It is the one on the PATH${newest >= wantedMajor ? '' : than}.`;
     return { path: onPath.path, version: onPath.version, why, environment: {} };
   }
   const other =

@@ -143,4 +143,23 @@ describe('the choice of Node', function () {
       });
       assert.deepEqual(choice.environment, { ELECTRON_RUN_AS_NODE: '1' });
     }));
+
+  it("takes an older Node of the PATH before Electron's where an engine needs it", () =>
+    inTemporaryFolder(async (root) => {
+      await fakeNode(path.join(root, 'bin', 'node'), 'v20.19.0');
+      const search = {
+        ...linux,
+        environment: { PATH: path.join(root, 'bin') },
+        current: { ...current, version: 'v22.21.0', electron: true },
+        baseFolder: path.join(root, 'a', 'b', 'c'),
+      };
+      const electron = await chooseNode(search);
+      assert.equal(electron.path, current.path);
+      const own = await chooseNode({ ...search, avoidElectron: true });
+      assert.equal(own.path, path.join(root, 'bin', 'node'));
+      assert.match(own.why, /Electron’s can’t run every engine/);
+      const withoutElectron = { ...search.current, electron: false };
+      const same = await chooseNode({ ...search, current: withoutElectron, avoidElectron: true });
+      assert.equal(same.path, current.path, 'a newer one that is none of Electron stays');
+    }));
 });
