@@ -3,7 +3,12 @@
  * Symbols: b batch, l new positions, c cached positions, h heads, dh width of a head, d = h·dh.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { attention, type AttentionOptions } from '../engine/kernels/attention';
+import {
+  attention,
+  attentionAppend,
+  canAppend,
+  type AttentionOptions,
+} from '../engine/kernels/attention';
 import type { LayerContext, LayerState } from './family';
 
 export interface QueryKeyValue {
@@ -23,11 +28,14 @@ export function stateOf(context: LayerContext, layer: number): LayerState | unde
   return state;
 }
 
-/** Puts new tensors into a layer's state: they outlive the enclosing `tidy`; the old ones are disposed. */
+/**
+ * Puts tensors into a layer's state, which owns them from then on: they outlive the enclosing `tidy`; those that were there
+ * and stay are kept, the others disposed.
+ */
 export function replaceState(state: LayerState, tensors: readonly tf.Tensor[]): void {
   const old = state.tensors;
-  state.tensors = tensors.map((tensor) => tf.keep(tf.clone(tensor)));
-  tf.dispose(old);
+  state.tensors = tensors.map((tensor) => tf.keep(tensor));
+  tf.dispose(old.filter((tensor) => !tensors.includes(tensor)));
 }
 
 /** Causal attention of new positions over themselves and, when decoding, over the cached ones: → [b, l, d]. */
@@ -56,7 +64,37 @@ export function attendFused(
   state: LayerState | undefined,
 ): tf.Tensor3D {
   if (state === undefined) return attention({ qkv, layout }, options);
+  // One sequence: that of generation.
+  if (canAppend() && qkv.shape[0] === 1) return attendInPlace(qkv, layout, options, state);
   return attend(splitFused(qkv, layout, options.heads), options, state);
+}
+
+/** Fewest positions that a cache has room for. */
+const LEAST_CAPACITY = 64;
+
+function attendInPlace(
+  qkv: tf.Tensor3D,
+  layout: FusedLayout,
+  options: AttentionOptions,
+  state: LayerState,
+): tf.Tensor3D {
+  const [, l, width] = qkv.shape;
+  const { length = 0 } = state;
+  let [cache] = state.tensors as tf.Tensor3D[];
+  const capacity = cache?.shape[1] ?? 0;
+  if (cache === undefined || length + l > capacity) {
+    const grown = Math.max(LEAST_CAPACITY, 2 * capacity, length + l);
+    cache = cache
+      ? tf.pad(cache, [
+          [0, 0],
+          [0, grown - capacity],
+          [0, 0],
+        ])
+      : tf.zeros<tf.Rank.R3>([1, grown, width]); // [1, grown, 3·d]
+    replaceState(state, [cache]);
+  }
+  state.length = length + l;
+  return attentionAppend(qkv, cache, length, layout, options); // [1, l, d]
 }
 
 function splitFused(qkv: tf.Tensor3D, layout: FusedLayout, heads: number): QueryKeyValue {

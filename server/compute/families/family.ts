@@ -12,6 +12,8 @@ export type WeightLookup = (name: string) => Tensor;
  */
 export interface LayerState {
   tensors: Tensor[];
+  /** Positions in a cache that has room for more; absent where the tensors are just as long. */
+  length?: number;
 }
 
 export interface LayerContext {

@@ -13,5 +13,6 @@ export function disposeStates(states: readonly LayerState[]): void {
   for (const state of states) {
     tf.dispose(state.tensors);
     state.tensors = [];
+    delete state.length;
   }
 }

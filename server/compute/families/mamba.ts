@@ -11,11 +11,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../../models/architecture';
 import { mambaSettings } from '../../models/mamba';
 import { softplus, swiglu } from '../engine/kernels/activations';
-import { causalConv } from '../engine/kernels/causalConv';
+import { causalConv, causalConvStep } from '../engine/kernels/causalConv';
 import { embedding } from '../engine/kernels/embedding';
 import { rmsNorm } from '../engine/kernels/norms';
 import { selectiveScanWithState } from '../engine/kernels/selectiveScan';
-import { lastPositions, replaceState, stateOf } from './decoding';
+import { replaceState, stateOf } from './decoding';
 import type { FamilyBlocks, LayerState, WeightLookup } from './family';
 import { linearAt, logitsAt } from './modules';
 
@@ -40,31 +40,23 @@ function convolveAndScan(
   decoding: LayerState | undefined,
 ): Tensor3D {
   const { state: n, dtRank, convKernel, convBias } = mambaSettings(architecture);
-  const [before, initial] = decoding?.tensors ?? [];
-  const convolved = causalConv(
-    x,
-    weights(`${mixer}.conv1d.weight`),
-    convBias ? weights(`${mixer}.conv1d.bias`) : undefined,
-    { silu: true, previous: before },
-  ); // [b, l, c]
+  const [before, initial, decay] = decoding?.tensors ?? [];
+  const taps = weights(`${mixer}.conv1d.weight`);
+  const bias = convBias ? weights(`${mixer}.conv1d.bias`) : undefined;
+  const { y: convolved, recent } = decoding
+    ? causalConvStep(x, taps, bias, {
+        silu: true,
+        previous: before ?? tf.zeros([x.shape[0], convKernel - 1, x.shape[2]]),
+      })
+    : { y: causalConv(x, taps, bias, { silu: true }), recent: undefined }; // [b, l, c]
   const selected = linearAt(weights, `${mixer}.x_proj`, convolved, 'noBias'); // [b, l, r + 2·n]
   const [rank, B, C] = tf.split(selected, [dtRank, n, n], 2) as [Tensor3D, Tensor3D, Tensor3D];
   const delta = softplus(linearAt(weights, `${mixer}.dt_proj`, rank)); // [b, l, c]
-  const A = tf.neg(tf.exp(weights(`${mixer}.A_log`))); // [c, n]
+  const A = decay ?? tf.neg(tf.exp(weights(`${mixer}.A_log`))); // [c, n]
   const D = weights(`${mixer}.D`);
   const { y, state } = selectiveScanWithState({ u: convolved, delta, A, B, C, D, initial });
-  if (decoding) {
-    replaceState(decoding, [recentInputs(x, before as Tensor3D | undefined, convKernel), state]);
-  }
+  if (decoding && recent) replaceState(decoding, [recent, state, A]);
   return y;
-}
-
-/** The convolution's last k − 1 inputs, zeros before the first: x [b, l, c] → [b, k − 1, c]. */
-function recentInputs(x: Tensor3D, before: Tensor3D | undefined, convKernel: number): Tensor3D {
-  const [b, , c] = x.shape;
-  const reach = convKernel - 1;
-  const known = tf.concat([before ?? tf.zeros<tf.Rank.R3>([b, reach, c]), x], 1); // [b, k − 1 + l, c]
-  return lastPositions(known, reach);
 }
 
 export const mamba: FamilyBlocks = {

@@ -11,6 +11,8 @@ export const ATTENTION = 'ManticoreAttention';
 export const ATTENTION_GRAD = 'ManticoreAttentionGrad';
 export const ATTENTION_QKV = 'ManticoreAttentionQkv';
 export const ATTENTION_QKV_GRAD = 'ManticoreAttentionQkvGrad';
+/** Of decoding alone: without gradient, and with a composite of its own (families/decoding.ts). */
+export const ATTENTION_APPEND = 'ManticoreAttentionAppend';
 
 export type AttentionInput =
   | {
@@ -55,6 +57,33 @@ export function attention(input: AttentionInput, options: AttentionOptions): tf.
     return runKernel(ATTENTION, { q, k, v }, attributes) as tf.Tensor3D;
   }
   return attentionComposite(fused ? splitHeads(input, heads) : input, options, fused);
+}
+
+/** Whether `attentionAppend` can be had. */
+export const canAppend = (): boolean => hasKernel(ATTENTION_APPEND);
+
+/**
+ * Attention of new positions over themselves and those of a cache, where they are written: decoding copies no key twice.
+ * @param qkv [1, l, 3 · d], as `attention` takes it
+ * @param cache [1, capacity, 3 · d]: the products of the positions before; rows `length` … `length + l` are overwritten
+ * @returns [1, l, d]
+ */
+export function attentionAppend(
+  qkv: tf.Tensor3D,
+  cache: tf.Tensor3D,
+  length: number,
+  layout: 'interleaved' | 'blocks',
+  { heads, scale, window = 0 }: AttentionOptions,
+): tf.Tensor3D {
+  const [b, l, width] = qkv.shape;
+  const [, capacity, cached] = cache.shape;
+  if (b !== 1 || cached !== width || length + l > capacity || width % (3 * heads) !== 0) {
+    throw new Error(
+      `attention: [${qkv.shape.join(', ')}] does not fit ${length} rows of [${cache.shape.join(', ')}], ${heads} heads`,
+    );
+  }
+  const attributes = { heads, scale, window, offset: length, rate: 0, key: 0, layout };
+  return runKernel(ATTENTION_APPEND, { qkv, cache }, attributes) as tf.Tensor3D;
 }
 
 function checkShapes(input: AttentionInput, heads: number, offset: number): void {

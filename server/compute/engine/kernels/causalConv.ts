@@ -5,6 +5,7 @@ import { hasKernel, runKernel, runKernels } from './fused';
 
 export const CAUSAL_CONV = 'ManticoreCausalConv';
 export const CAUSAL_CONV_GRAD = 'ManticoreCausalConvGrad';
+export const CAUSAL_CONV_STEP = 'ManticoreCausalConvStep';
 
 export interface CausalConvOptions {
   /** Whether SiLU is applied to the result. */
@@ -43,6 +44,31 @@ export function causalConv(
     y = y ? tf.add(y, term) : term;
   }
   return (options.silu ? silu(y!) : y!) as tf.Tensor3D;
+}
+
+/**
+ * As `causalConv` behind `previous`, and what the next positions need of these: `recent`, the last k − 1 inputs, [b, k−1, c].
+ * For decoding: without gradient.
+ */
+export function causalConvStep(
+  x: tf.Tensor3D,
+  w: tf.Tensor,
+  bias: tf.Tensor | undefined,
+  { silu: withSilu, previous }: CausalConvOptions & { readonly previous: tf.Tensor },
+): { readonly y: tf.Tensor3D; readonly recent: tf.Tensor3D } {
+  const [b, l, c] = x.shape;
+  const reach = w.shape[2]! - 1;
+  tf.util.assertShapesMatch(previous.shape, [b, reach, c], 'causalConv, previous: ');
+  if (hasKernel(CAUSAL_CONV_STEP)) {
+    const inputs = bias ? [x, w, previous, bias] : [x, w, previous];
+    const [y, recent] = runKernels(CAUSAL_CONV_STEP, inputs, { silu: withSilu });
+    return { y: y as tf.Tensor3D, recent: recent as tf.Tensor3D };
+  }
+  const known = tf.concat([previous as tf.Tensor3D, x], 1); // [b, k − 1 + l, c]
+  return {
+    y: causalConv(x, w, bias, { silu: withSilu, previous }),
+    recent: tf.slice(known, [0, l, 0], [b, reach, c]),
+  };
 }
 
 tf.registerGradient({

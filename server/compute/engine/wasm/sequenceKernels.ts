@@ -1,7 +1,13 @@
 /** Attention, rotary positions, causal convolution and selective scan bound to the assembly. */
 import type * as tf from '@tensorflow/tfjs-core';
-import { ATTENTION, ATTENTION_GRAD, ATTENTION_QKV, ATTENTION_QKV_GRAD } from '../kernels/attention';
-import { CAUSAL_CONV, CAUSAL_CONV_GRAD } from '../kernels/causalConv';
+import {
+  ATTENTION,
+  ATTENTION_APPEND,
+  ATTENTION_GRAD,
+  ATTENTION_QKV,
+  ATTENTION_QKV_GRAD,
+} from '../kernels/attention';
+import { CAUSAL_CONV, CAUSAL_CONV_GRAD, CAUSAL_CONV_STEP } from '../kernels/causalConv';
 import { dropThreshold } from '../kernels/dropout';
 import { rowsOf, widthOf } from '../kernels/fused';
 import { ROTARY, rotaryTable, type RotaryOptions } from '../kernels/rotary';
@@ -16,7 +22,7 @@ import {
 } from './assembly/opcodes';
 import type { WasmBackend } from './backend';
 import { register, type FusedCall } from './fusedKernels';
-import { columnSums, rowChunks, sizeOf } from './jobs';
+import { columnSums, copyStrided, rowChunks, sizeOf } from './jobs';
 
 type Info = tf.TensorInfo;
 
@@ -28,6 +34,7 @@ export function registerSequenceKernels(): void {
   register(ROTARY, rotary);
   register(CAUSAL_CONV, causalConv);
   register(CAUSAL_CONV_GRAD, causalConvGrad);
+  register(CAUSAL_CONV_STEP, causalConvStep);
   register(SELECTIVE_SCAN, scan);
   register(SELECTIVE_SCAN_GRAD, scanGrad);
 }
@@ -99,6 +106,23 @@ function registerAttention(): void {
     const grads = fusedPlaces(qkv, backend.address(out), attrs);
     const shape = sizes(qkv, attrs['heads'] as number);
     runAttention(call, Op.AttentionGrad, shape, places, backend.address(dy), grads);
+    return out;
+  });
+  register(ATTENTION_APPEND, (call) => {
+    const { inputs, attrs, backend } = call;
+    const { qkv, cache } = inputs as { qkv: Info; cache: Info };
+    const [, l, row] = qkv.shape as [number, number, number];
+    const length = attrs['offset'] as number;
+    const at = backend.address(cache);
+    copyStrided(backend, backend.address(qkv), at + 4 * length * row, [
+      { size: l * row, from: 1, to: 1 },
+    ]);
+    const { headDim } = sizes(qkv, attrs['heads'] as number);
+    const out = backend.output([1, l, row / 3]);
+    const places = fusedPlaces(cache, at, attrs);
+    const own = { ...places, q: places.q + 4 * length * row };
+    const shape = { batch: 1, lq: l, lk: length + l, headDim };
+    runAttention(call, Op.Attention, shape, own, backend.address(out));
     return out;
   });
   const separate = (call: FusedCall, outputs?: Info[]) => {
@@ -173,10 +197,10 @@ function convArguments(
   if (4 * (k + 1) * CONV_CHUNK > FREE_SCRATCH)
     throw new Error(`causalConv: ${k} taps are too many`);
   const addresses = [backend.address(x), backend.address(w), bias ? backend.address(bias) : 0];
-  return (out: number, given: number, weightGrads: number[] = [0, 0]) => [
+  return (out: number, given: number, weightGrads: number[] = [0, 0], before = 0) => [
     ...addresses,
     ...[out, l, c, k, silu ? 1 : 0, batch, given],
-    ...weightGrads,
+    ...[...weightGrads, before],
   ];
 }
 
@@ -188,6 +212,33 @@ function causalConv({ inputs, attrs, backend }: FusedCall): Info {
   const given = convArguments(backend, x, w, bias, attrs['silu'] === true);
   backend.kernels.run(Op.Conv, convChunks(x), given(backend.address(out), 0));
   return out;
+}
+
+/** The convolution behind inputs that were there before, and the last k − 1 inputs for the next one. */
+function causalConvStep({ inputs, attrs, backend }: FusedCall): Info[] {
+  const [x, w, previous, bias] = Object.values(inputs) as [Info, Info, Info, Info | undefined];
+  const [batch, l, c] = x.shape as [number, number, number];
+  const reach = w.shape[2]! - 1;
+  const [out, recent] = [backend.output(x.shape), backend.output(previous.shape)];
+  const given = convArguments(backend, x, w, bias, attrs['silu'] === true);
+  const before = backend.address(previous);
+  backend.kernels.run(
+    Op.Conv,
+    convChunks(x),
+    given(backend.address(out), 0, [0, 0], reach > 0 ? before : 0),
+  );
+  const stays = Math.max(0, reach - l);
+  const rows = (from: number, to: number, count: number, strides: readonly [number, number]) => {
+    copyStrided(backend, from, to, [
+      { size: batch, from: strides[0] * c, to: strides[1] * c },
+      { size: count * c, from: 1, to: 1 },
+    ]);
+  };
+  const to = backend.address(recent);
+  rows(before + 4 * (reach - stays) * c, to, stays, [reach, reach]);
+  const taken = reach - stays;
+  rows(backend.address(x) + 4 * (l - taken) * c, to + 4 * stays * c, taken, [l, reach]);
+  return [out, recent];
 }
 
 function causalConvGrad({ inputs, attrs, backend }: FusedCall): Info[] {

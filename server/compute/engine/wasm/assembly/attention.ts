@@ -3,7 +3,7 @@
  * size l × l exists; the backward job computes the probabilities of a block again. See kernels/attention.ts.
  */
 import { bytes, float, FREE_SCRATCH, int, pointer, scratch, ZERO } from './layout';
-import { product } from './gemm';
+import { product, rowCombination, rowProduct } from './gemm';
 import { keep4, madd, sumLanes } from './vector';
 import { rowExp, rowMax, rowScale } from './reduce';
 
@@ -50,10 +50,10 @@ function dropRow(row: usize, span: i32, first: i32): void {
 /** S ← probabilities of query rows i … end over keys j0 … j1, without dropout. */
 function probabilities(q: usize, k: usize, scores: usize, ld: usize, i: i32, end: i32, j0: i32, j1: i32): void {
   const row = bytes(int(4)), span = j1 - j0;
-  product(
-    q + <usize>i * row, row, 4, k + <usize>j0 * row, 4, row,
-    scores, ld, end - i, int(7), span, ZERO, 0,
-  );
+  const from = q + <usize>i * row, keys = k + <usize>j0 * row;
+  // Of a lone query, as in decoding, each key is read once: packing them would cost more than the product.
+  if (int(8) == 1) rowProduct(from, 4, keys, 4, row, scores, int(7), span, ZERO, 0);
+  else product(from, row, 4, keys, 4, row, scores, ld, end - i, int(7), span, ZERO, 0);
   for (let r = i; r < end; r++) {
     softmaxRow(scores + <usize>(r - i) * ld, span, firstKey(r) - j0, int(11) + r + 1 - j0);
   }
@@ -78,10 +78,9 @@ export function attentionJob(chunk: i32): void {
     if (int(12) != 0) {
       for (let r = i; r < end; r++) dropRow(scores + <usize>(r - i) * ld, j1 - j0, counterOf(chunk, r, j0));
     }
-    product(
-      scores, ld, 4, v + <usize>j0 * row, row, 4,
-      y + <usize>i * width, width, end - i, j1 - j0, headDim, ZERO, 0,
-    );
+    const to = y + <usize>i * width, values = v + <usize>j0 * row;
+    if (lq == 1) rowCombination(scores, values, row, to, j1 - j0, headDim, ZERO, 0);
+    else product(scores, ld, 4, values, row, 4, to, width, end - i, j1 - j0, headDim, ZERO, 0);
   }
 }
 

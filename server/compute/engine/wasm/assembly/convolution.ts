@@ -5,7 +5,7 @@ import { activate, slope } from './elementwise';
 import { madd } from './vector';
 
 // Convolution arguments: 0 x, 1 w [c, k], 2 bias (0: none), 3 out, 4 l, 5 c, 6 k, 7 whether SiLU, 8 batch, 9 dy or g,
-// 10 dw, 11 dBias (0: none). A chunk is 64 channels of one sequence (forward, dx) or 16 channels of all (dw).
+// 10 dw, 11 dBias (0: none), 12 the k − 1 inputs before x [b, k − 1, c] (0: zeros; forward alone). A chunk is 64 channels of one sequence (forward, dx) or 16 channels of all (dw).
 
 /** The weights of a chunk as k rows of its channels, then the bias: zeros where there is none. */
 function turnWeights(to: usize, first: i32, channels: i32, k: i32): void {
@@ -33,13 +33,19 @@ export function convJob(chunk: i32): void {
   const l = int(4), c = int(5), k = int(6), silu = int(7) != 0, dy = pointer(9), row = bytes(c);
   const across = (c + CONV_CHUNK - 1) / CONV_CHUNK, first = (chunk % across) * CONV_CHUNK;
   const channels = min(CONV_CHUNK, c - first), weights = scratch() + FREE_SCRATCH, bias = weights + bytes(k * CONV_CHUNK);
-  const start = <usize>(chunk / across) * <usize>l * row + bytes(first);
+  const batch = chunk / across, start = <usize>batch * <usize>l * row + bytes(first);
+  const before = pointer(12) == 0 ? 0 : pointer(12) + <usize>batch * <usize>(k - 1) * row + bytes(first);
   turnWeights(weights, first, channels, k);
   for (let t = 0; t < l; t++) {
     const at = start + <usize>t * row, out = pointer(3) + at, q0 = max(0, k - 1 - t);
     const x = pointer(0) + start + <usize>(t - k + 1 + q0) * row;
     for (let j = 0; j < channels; j += 4) {
       let y = v128.load(bias + bytes(j)), from = x + bytes(j), w = weights + bytes(q0 * CONV_CHUNK + j);
+      if (before != 0) {
+        for (let q = 0; q < q0; q++) {
+          y = madd(v128.load(weights + bytes(q * CONV_CHUNK + j)), v128.load(before + <usize>(t + q) * row + bytes(j)), y);
+        }
+      }
       for (let q = q0; q < k; q++) {
         y = madd(v128.load(w), v128.load(from), y);
         from += row;

@@ -91,8 +91,37 @@ function block(
   }
 }
 
-/** One row times B without packing: decoding reads each weight once. */
-function rowProduct(
+/** Four columns of `rowProduct` at a time, each summed as it is there: eight chains hide what a product waits for. */
+function rowProduct4(a: usize, b0: usize, columnB: usize, c: usize, k: i32, init: usize, stepInit: usize): void {
+  const b1 = b0 + columnB, b2 = b1 + columnB, b3 = b2 + columnB, whole = bytes(k & ~7);
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, t0 = s0, t1 = s0, t2 = s0, t3 = s0, o: usize = 0;
+  for (; o < whole; o += 32) {
+    const x = v128.load(a + o), y = v128.load(a + o, 16);
+    s0 = madd(x, v128.load(b0 + o), s0);
+    t0 = madd(y, v128.load(b0 + o, 16), t0);
+    s1 = madd(x, v128.load(b1 + o), s1);
+    t1 = madd(y, v128.load(b1 + o, 16), t1);
+    s2 = madd(x, v128.load(b2 + o), s2);
+    t2 = madd(y, v128.load(b2 + o, 16), t2);
+    s3 = madd(x, v128.load(b3 + o), s3);
+    t3 = madd(y, v128.load(b3 + o, 16), t3);
+  }
+  let tail0: f32 = 0, tail1: f32 = 0, tail2: f32 = 0, tail3: f32 = 0;
+  for (; o < bytes(k); o += 4) {
+    const x = load<f32>(a + o);
+    tail0 += x * load<f32>(b0 + o);
+    tail1 += x * load<f32>(b1 + o);
+    tail2 += x * load<f32>(b2 + o);
+    tail3 += x * load<f32>(b3 + o);
+  }
+  store<f32>(c, sumLanes(f32x4.add(s0, t0)) + tail0 + load<f32>(init));
+  store<f32>(c, sumLanes(f32x4.add(s1, t1)) + tail1 + load<f32>(init + stepInit), 4);
+  store<f32>(c, sumLanes(f32x4.add(s2, t2)) + tail2 + load<f32>(init + 2 * stepInit), 8);
+  store<f32>(c, sumLanes(f32x4.add(s3, t3)) + tail3 + load<f32>(init + 3 * stepInit), 12);
+}
+
+/** One row times B without packing: decoding reads each weight once. Rows of A and of B's transpose are dense. */
+export function rowProduct(
   a: usize,
   columnA: usize,
   b: usize,
@@ -104,7 +133,11 @@ function rowProduct(
   init: usize,
   stepInit: usize,
 ): void {
-  for (let j = 0; j < n; j++) {
+  let j = 0;
+  for (; j + 4 <= n; j += 4) {
+    rowProduct4(a, b + <usize>j * columnB, columnB, c + bytes(j), k, init + <usize>j * stepInit, stepInit);
+  }
+  for (; j < n; j++) {
     let s0 = f32x4.splat(0),
       s1 = s0,
       x = a,
@@ -124,6 +157,36 @@ function rowProduct(
     }
     const start = load<f32>(init + <usize>j * stepInit);
     store<f32>(c + bytes(j), sumLanes(f32x4.add(s0, s1)) + tail + start);
+  }
+}
+
+/** One row times B without packing, where the rows of B are dense: a sum of its rows, sixteen columns at a time. */
+export function rowCombination(a: usize, b: usize, rowB: usize, c: usize, k: i32, n: i32, init: usize, stepInit: usize): void {
+  const end = a + bytes(k);
+  let j = 0;
+  for (; j + 16 <= n; j += 16) {
+    let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, from = b + bytes(j);
+    for (let at = a; at < end; at += 4) {
+      const x = v128.load32_splat(at);
+      s0 = madd(x, v128.load(from), s0);
+      s1 = madd(x, v128.load(from, 16), s1);
+      s2 = madd(x, v128.load(from, 32), s2);
+      s3 = madd(x, v128.load(from, 48), s3);
+      from += rowB;
+    }
+    const start = init + <usize>j * stepInit, to = c + bytes(j);
+    v128.store(to, f32x4.add(s0, v128.load(start)));
+    v128.store(to, f32x4.add(s1, v128.load(start, 16)), 16);
+    v128.store(to, f32x4.add(s2, v128.load(start, 32)), 32);
+    v128.store(to, f32x4.add(s3, v128.load(start, 48)), 48);
+  }
+  for (; j < n; j++) {
+    let sum: f32 = 0, from = b + bytes(j);
+    for (let at = a; at < end; at += 4) {
+      sum += load<f32>(at) * load<f32>(from);
+      from += rowB;
+    }
+    store<f32>(c + bytes(j), sum + load<f32>(init + <usize>j * stepInit));
   }
 }
 
@@ -204,7 +267,8 @@ export function gemmJob(chunk: i32): void {
     k = int(9);
   const init = pointer(11) == 0 ? ZERO : pointer(11) + <usize>i * rowInit + bytes(j);
   // Asked of the whole product, not of this tile: how it is cut into tiles must not show.
-  if (m == 1 && columnA == 4 && rowB == 4)
-    rowProduct(a, columnA, b, rowB, columnB, c, k, nb, init, init == ZERO ? 0 : 4);
+  const stepInit: usize = init == ZERO ? 0 : 4;
+  if (m == 1 && columnA == 4 && rowB == 4) rowProduct(a, columnA, b, rowB, columnB, c, k, nb, init, stepInit);
+  else if (m == 1 && columnA == 4 && columnB == 4) rowCombination(a, b, rowB, c, k, nb, init, stepInit);
   else product(a, rowA, columnA, b, rowB, columnB, c, rowC, min(rows, m - i), k, nb, init, rowInit);
 }
