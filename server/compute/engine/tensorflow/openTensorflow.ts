@@ -3,6 +3,7 @@ import { cpus } from 'node:os';
 import * as tf from '@tensorflow/tfjs-core';
 import { userCacheFolder } from '../../../files/userCache';
 import type { Engine, EngineOptions } from '../engine';
+import { registerUpdateKernels } from '../update';
 import { physicalCores } from '../wasm/cores';
 import { measureTiers } from '../wasm/measureTiers';
 import { chooseTier, keyOfThisMachine } from '../wasm/tierChoice';
@@ -13,6 +14,7 @@ import { registerFusedKernels } from './fusedKernels';
 import { HostKernels } from './hostKernels';
 import { registerSequenceKernels } from './sequenceKernels';
 import { registerStandardKernels } from './standardKernels';
+import { updateKernels } from './updateKernels';
 
 /**
  * What TensorFlow reads from the environment when it is loaded; a user's own setting stays.
@@ -52,6 +54,7 @@ export async function openTensorflow(options: EngineOptions = {}): Promise<Engin
   if (tf.findBackend(BACKEND_NAME) as tf.KernelBackend | null) tf.removeBackend(BACKEND_NAME);
   tf.registerBackend(BACKEND_NAME, () => backend);
   await tf.setBackend(BACKEND_NAME);
+  registerUpdateKernels(BACKEND_NAME, updateKernels(backend));
   const gpu = backend.isGpu;
   return {
     name: 'tensorflow',

@@ -25,12 +25,7 @@ export function registerSequenceKernels(byHost: boolean): void {
 function asImages(backend: TensorflowBackend, x: Info, w: Info): { images: Info; taps: Info } {
   const [b, l, c] = x.shape as [number, number, number];
   const k = w.shape[2]!;
-  const before = backend.cached(`before ${k - 1}`, () => ({
-    values: Int32Array.of(0, 0, k - 1, 0, 0, 0),
-    shape: [3, 2],
-    dtype: 'int32',
-  }));
-  const padded = backend.run('Pad', [x, before]); // [b, k − 1 + l, c]
+  const padded = backend.run('Pad', [x, padding(backend, [k - 1, 0])]); // [b, k − 1 + l, c]
   const taps = backend.run('Transpose', [backend.reshape(w, [c, k]), [1, 0]]); // [k, c]
   return {
     images: backend.reshape(padded, [b, 1, k - 1 + l, c]),
@@ -83,24 +78,30 @@ function causalConvGrad({ inputs, attrs, backend }: Call): Info[] {
 
 /**
  * dx[t] = Σ_j w[j] · g[t + k − 1 − j], tap by tap: TensorFlow's own kernel for this computes several channels at once and lets
- * a NaN of one into the next.
+ * a NaN of one into the next. What lies beyond the end is 0, whatever the tap.
  */
 function convGradInput({ add, mul, backend }: Ops, g: Info, w: Info): Info {
   const [b, l, c] = g.shape as [number, number, number];
   const k = w.shape[2]!;
-  const after = backend.cached(`after ${k - 1}`, () => ({
-    values: Int32Array.of(0, 0, 0, k - 1, 0, 0),
+  const turned = backend.run('Transpose', [backend.reshape(w, [c, k]), [1, 0]]);
+  const taps = backend.runMany('Unpack', [turned], { num: k, axis: 0 }, k); // [c] each
+  const terms = taps.flatMap((tap, j) => {
+    const shift = k - 1 - j;
+    if (shift >= l) return [];
+    if (shift === 0) return [mul(g, tap)];
+    const rest = backend.run('Slice', [g, [0, shift, 0], [b, l - shift, c]]);
+    return [backend.run('Pad', [mul(rest, tap), padding(backend, [0, shift])])];
+  });
+  return terms.reduce((sum, term) => add(sum, term));
+}
+
+/** Zeros before and after the middle axis of three. */
+const padding = (backend: TensorflowBackend, [before, after]: [number, number]): Info =>
+  backend.cached(`padding ${before} ${after}`, () => ({
+    values: Int32Array.of(0, 0, before, after, 0, 0),
     shape: [3, 2],
     dtype: 'int32',
   }));
-  const padded = backend.run('Pad', [g, after]); // [b, l + k − 1, c]
-  const turned = backend.run('Transpose', [backend.reshape(w, [c, k]), [1, 0]]);
-  const taps = backend.runMany('Unpack', [turned], { num: k, axis: 0 }, k); // [c] each
-  const terms = taps.map((tap, j) =>
-    mul(backend.run('Slice', [padded, [0, k - 1 - j, 0], [b, l, c]]), tap),
-  );
-  return terms.reduce((sum, term) => add(sum, term));
-}
 
 function siluGrad({ add, sub, mul, of }: Ops, dy: Info, x: Info): Info {
   const s = of('Sigmoid', x);

@@ -33,8 +33,8 @@ function normOf(backend: WasmBackend, tensor: tf.Tensor): number {
 }
 
 /** Address of a variable's values, which are made its own first if they are shared. */
-function ownAddress(backend: WasmBackend, variable: tf.Variable): number {
-  if (backend.refCount(variable.dataId) !== 1) {
+function ownAddress(backend: WasmBackend, variable: tf.TensorInfo): number {
+  if (variable instanceof tf.Variable && backend.refCount(variable.dataId) !== 1) {
     const fresh = tf.mul(variable, 1);
     variable.assign(fresh);
     fresh.dispose();
@@ -42,13 +42,24 @@ function ownAddress(backend: WasmBackend, variable: tf.Variable): number {
   return backend.address(variable);
 }
 
-function adamw(backend: WasmBackend, entries: readonly AdamwEntry[], options: AdamwOptions): void {
+/** An entry whose tensors are this backend's, tfjs's own or not. */
+type PlacedEntry = Pick<AdamwEntry, 'step' | 'decay'> &
+  Readonly<Record<'value' | 'grad' | 'm' | 'v', tf.TensorInfo>>;
+
+export function adamw(
+  backend: WasmBackend,
+  entries: readonly PlacedEntry[],
+  options: AdamwOptions,
+): void {
   const { learningRate, beta1, beta2, epsilon, gradScale } = options;
   const addresses: number[] = [];
   const factors: number[] = [];
   for (const { value, grad, m, v, step, decay } of entries) {
-    if (grad.size !== value.size)
-      throw new Error(`adamwStep: gradient of ${value.name} has ${grad.size} entries`);
+    const size = tf.util.sizeFromShape(value.shape);
+    if (tf.util.sizeFromShape(grad.shape) !== size) {
+      const name = value instanceof tf.Variable ? value.name : 'a parameter';
+      throw new Error(`adamwStep: gradient of ${name} does not fit it`);
+    }
     const places = [
       ownAddress(backend, value),
       backend.address(grad),
@@ -60,11 +71,8 @@ function adamw(backend: WasmBackend, entries: readonly AdamwEntry[], options: Ad
       1 / Math.sqrt(1 - beta2 ** step),
       1 - learningRate * decay,
     ];
-    for (let first = 0; first < value.size; first += FLAT_CHUNK) {
-      addresses.push(
-        ...places.map((at) => at + 4 * first),
-        Math.min(FLAT_CHUNK, value.size - first),
-      );
+    for (let first = 0; first < size; first += FLAT_CHUNK) {
+      addresses.push(...places.map((at) => at + 4 * first), Math.min(FLAT_CHUNK, size - first));
       factors.push(...own);
     }
   }
