@@ -178,8 +178,8 @@ export interface MadFault {
   readonly possible: number;
 }
 
-/** Most positions of all training and test examples together. */
-export const MAX_MAD_POSITIONS = 2 ** 28;
+/** Most positions of all training and test examples together: half a gigabyte of inputs and targets. */
+export const MAX_MAD_POSITIONS = 2 ** 26;
 
 /** Every reason why there are no examples of these knobs; none when there are. */
 export function madFaults(source: MadSource): readonly MadFault[] {

@@ -31,7 +31,7 @@ export async function loadTaskData(
 ): Promise<TaskData> {
   const { train: source } = config.data;
   if (source.kind !== 'mad') return loadTextData(config, base, await tokenizer());
-  const { train, validation, test } = madSplits(source);
+  const { train, validation, test } = await madSplits(source);
   const { schedule, heldOut } = config.search;
   const cut =
     schedule === 'bilevel' ? train.count - Math.floor(train.count * heldOut) : train.count;

@@ -3,7 +3,7 @@ import type { MadSource } from '../../../contract/config';
 import { madContext, madFaults } from '../../../models/madTasks';
 import { RandomStream } from '../../../models/random';
 import { RunFailure } from '../../failure';
-import { exampleKey, packExamples, type Example, type ExampleSet } from '../examples';
+import { drawExamples, inputsHash, type Example, type ExampleSet } from '../examples';
 import { compression } from './compression';
 import { fuzzyRecall } from './fuzzyRecall';
 import { inContextRecall } from './inContextRecall';
@@ -25,40 +25,46 @@ const MAX_DRAWS = 1000;
  * @throws RunFailure `mad-examples-repeat` when there are too few different sequences to keep test and training apart
  * @throws Error for knobs that contradict each other, which the language refuses
  */
-export function madSplits(source: MadSource): MadSplits {
+export async function madSplits(source: MadSource): Promise<MadSplits> {
   const [fault] = madFaults(source);
   if (fault) throw new Error(fault.message);
   const length = madContext(source);
   const draw = exampleMaker(source);
   const streamOf = (split: keyof MadSplits) =>
     RandomStream.named(source.seed, `mad/${source.task}/${split}`);
+  // By hash: where two different inputs share one, the second is drawn again, and nothing else happens.
+  const known = new Set<number>();
   const stream = streamOf('train');
-  const train = Array.from({ length: source.examples }, () => draw(stream, true));
-  const known = new Set(train.map(exampleKey));
-  const apart = (split: 'validation' | 'test'): ExampleSet => {
+  const train = await drawExamples(source.examples, length, () => {
+    const example = draw(stream, true);
+    known.add(inputsHash(example));
+    return example;
+  });
+  const apart = async (split: 'validation' | 'test'): Promise<ExampleSet> => {
     const own = streamOf(split);
-    const examples = Array.from({ length: source.testExamples }, () =>
-      newExample(source, known, () => draw(own, false)),
-    );
+    const added: number[] = [];
+    const set = await drawExamples(source.testExamples, length, () => {
+      const { example, hash } = newExample(source, known, () => draw(own, false));
+      added.push(hash);
+      return example;
+    });
     // Two test examples may be alike; a test and a validation example may not.
-    for (const example of examples) known.add(exampleKey(example));
-    return packExamples(examples, length);
+    for (const hash of added) known.add(hash);
+    return set;
   };
-  return {
-    train: packExamples(train, length),
-    validation: apart('validation'),
-    test: apart('test'),
-  };
+  const validation = await apart('validation');
+  return { train, validation, test: await apart('test') };
 }
 
 function newExample(
   { task, length, vocabulary }: MadSource,
-  known: ReadonlySet<string>,
+  known: ReadonlySet<number>,
   draw: () => Example,
-): Example {
+): { readonly example: Example; readonly hash: number } {
   for (let tries = 0; tries < MAX_DRAWS; tries++) {
     const example = draw();
-    if (!known.has(exampleKey(example))) return example;
+    const hash = inputsHash(example);
+    if (!known.has(hash)) return { example, hash };
   }
   throw new RunFailure(
     'mad-examples-repeat',

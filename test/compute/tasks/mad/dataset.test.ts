@@ -16,16 +16,16 @@ const small = { examples: 40, testExamples: 20 };
 
 describe('the splits of a MAD task', () => {
   for (const task of MAD_TASKS) {
-    it(`${task}: the same from the same seed, others from another`, () => {
+    it(`${task}: the same from the same seed, others from another`, async () => {
       const source = madSource(task, small);
-      assert.deepEqual(madSplits(source), madSplits(source));
-      const other = madSplits({ ...source, seed: 2 });
-      assert.notDeepEqual(madSplits(source).train.ids, other.train.ids);
+      assert.deepEqual(await madSplits(source), await madSplits(source));
+      const other = await madSplits({ ...source, seed: 2 });
+      assert.notDeepEqual((await madSplits(source)).train.ids, other.train.ids);
     });
 
-    it(`${task}: of the wanted sizes, every token and target of the vocabulary`, () => {
+    it(`${task}: of the wanted sizes, every token and target of the vocabulary`, async () => {
       const source = madSource(task, small);
-      const { train, validation, test } = madSplits(source);
+      const { train, validation, test } = await madSplits(source);
       assert.deepEqual([train.count, validation.count, test.count], [40, 20, 20]);
       for (const split of [train, validation, test]) {
         assert.equal(split.length, madContext(source));
@@ -36,14 +36,14 @@ describe('the splits of a MAD task', () => {
       }
     });
 
-    it(`${task}: fewer examples are the first of more`, () => {
-      const few = madSplits(madSource(task, small)).train;
-      const more = madSplits(madSource(task, { ...small, examples: 60 })).train;
+    it(`${task}: fewer examples are the first of more`, async () => {
+      const few = (await madSplits(madSource(task, small))).train;
+      const more = (await madSplits(madSource(task, { ...small, examples: 60 }))).train;
       assert.deepEqual(more.ids.slice(0, few.ids.length), few.ids);
     });
   }
 
-  it('has no example in two splits, even where sequences are few', () => {
+  it('has no example in two splits, even where sequences are few', async () => {
     // 3 tokens at 3 places, and the compression token: 27 sequences.
     const source = madSource('compression', {
       vocabulary: 4,
@@ -51,23 +51,23 @@ describe('the splits of a MAD task', () => {
       examples: 10,
       testExamples: 4,
     });
-    const { train, validation, test } = madSplits(source);
+    const { train, validation, test } = await madSplits(source);
     const [known, valid, last] = [train, validation, test].map((split) => new Set(rowsOf(split)));
     for (const row of valid!) assert.ok(!known!.has(row));
     for (const row of last!) assert.ok(!known!.has(row) && !valid!.has(row));
   });
 
-  it('says so where there are too few different sequences', () => {
+  it('says so where there are too few different sequences', async () => {
     const source = madSource('compression', { vocabulary: 3, length: 3, examples: 200 });
-    assert.throws(() => madSplits(source), { code: 'mad-examples-repeat' });
+    await assert.rejects(madSplits(source), { code: 'mad-examples-repeat' });
   });
 
-  it('makes examples of all knobs that have no fault', () => {
-    fc.assert(
-      fc.property(sources(), (source) => {
+  it('makes examples of all knobs that have no fault', async () => {
+    await fc.assert(
+      fc.asyncProperty(sources(), async (source) => {
         assert.deepEqual(madFaults(source), []);
         try {
-          madSplits(source);
+          await madSplits(source);
         } catch (error) {
           // Tiny tasks have few sequences.
           assert.equal((error as { code?: string }).code, 'mad-examples-repeat');
@@ -78,9 +78,12 @@ describe('the splits of a MAD task', () => {
 });
 
 describe('batches of examples', () => {
-  const { train, test } = madSplits(
-    madSource('selective-copying', { ...small, length: 20, copy: 3 }),
-  );
+  let train: ExampleSet;
+  let test: ExampleSet;
+  before(async () => {
+    const source = madSource('selective-copying', { ...small, length: 20, copy: 3 });
+    ({ train, test } = await madSplits(source));
+  });
 
   it('give every example once an epoch, and count what is scored', () => {
     const batches = new TrainingBatches(train, train.length, 1, 'search');
