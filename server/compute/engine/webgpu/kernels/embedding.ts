@@ -37,6 +37,7 @@ const embeddingGrad = program({
   lanes: LANES,
   code: `
 var<workgroup> some: array<i32, LANES>;
+var<workgroup> found: atomic<u32>;
 
 fn main(group: u32, lane: u32) {
   let tiles = (uniforms.width + LANES - 1u) / LANES;
@@ -49,9 +50,14 @@ fn main(group: u32, lane: u32) {
   }
   for (var start = 0u; start < uniforms.count; start += LANES) {
     workgroupBarrier();
-    some[lane] = select(-1, ids[min(start + lane, uniforms.count - 1u)], start + lane < uniforms.count);
+    if (lane == 0u) { atomicStore(&found, 0u); }
     workgroupBarrier();
-    let count = min(LANES, uniforms.count - start);
+    let own = select(-1, ids[min(start + lane, uniforms.count - 1u)], start + lane < uniforms.count);
+    some[lane] = own;
+    if (own >= i32(first) && own < i32(end)) { atomicAdd(&found, 1u); }
+    workgroupBarrier();
+    // Of a large vocabulary most ids are elsewhere.
+    let count = select(0u, min(LANES, uniforms.count - start), atomicLoad(&found) > 0u);
     for (var i = 0u; i < count; i++) {
       let id = some[i];
       if (isOwn && id >= i32(first) && id < i32(end)) {

@@ -53,8 +53,12 @@ const tensorGrad = program({
   outputs: { dx: 'f32' },
   uniforms: { size: 'u32', width: 'u32', width_dy: 'u32', complement: 'u32' },
   lanes: FLAT_LANES,
-  code: `${FACTORS}${fitted('dy')}${flatMain(`let share = select(skipOf(), 1.0 - skipOf(), uniforms.complement > 0u);
-    dx[i] = weightOf() * share * fitted_dy(i / uniforms.width, i % uniforms.width);`)}`,
+  code: `${FACTORS}${flatMain(`let share = select(skipOf(), 1.0 - skipOf(), uniforms.complement > 0u);
+    let column = i % uniforms.width;
+    var grad = 0.0;
+    // What was cut has none, whatever the weights are.
+    if (column < uniforms.width_dy) { grad = weightOf() * share * dy[i / uniforms.width * uniforms.width_dy + column]; }
+    dx[i] = grad;`)}`,
 });
 
 /** Of each chunk Σ dy · ((1 − skip) · fit(p) + skip · fit(x)), and behind those Σ dy · (fit(x) − fit(p)). */

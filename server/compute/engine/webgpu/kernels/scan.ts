@@ -12,6 +12,7 @@ import {
   PLACE,
   rowsCarried,
   SCAN_UNIFORMS,
+  scanConstants,
   scanUniforms,
   sizesOf,
 } from './scanStates';
@@ -60,7 +61,9 @@ fn scanBlock(place: Place, block: u32, channel: u32) {
     var sum = 0.0;
     if (block == 0u) { sum = skip * x; } else { sum = y[at]; }
     ${ofQuads(
-      (q) => `h${q} = exp(d * rate${q}) * h${q} + (d * x) * inputs[4u * t + ${q}u];
+      (
+        q,
+      ) => `h${q} = ofStates(block + ${q}u, exp(d * rate${q})) * h${q} + ofStates(block + ${q}u, (d * x) * inputs[4u * t + ${q}u]);
     sum += dot(h${q}, outputs[4u * t + ${q}u]);`,
     )}
     y[at] = sum;
@@ -76,7 +79,7 @@ const lastState = program({
   name: 'scanLastState',
   inputs: { carried: 'vec4f' },
   outputs: { state: 'f32' },
-  uniforms: { chunks: 'u32', channels: 'u32', states: 'u32', size: 'u32' },
+  uniforms: { rows: 'u32', chunks: 'u32', channels: 'u32', states: 'u32', size: 'u32' },
   lanes: STATE_LANES,
   code: `
 fn main(group: u32, lane: u32) {
@@ -85,7 +88,7 @@ fn main(group: u32, lane: u32) {
   let n = i % uniforms.states;
   let channel = (i / uniforms.states) % uniforms.channels;
   let sequence = i / uniforms.states / uniforms.channels;
-  let row = ((sequence + 1u) * uniforms.chunks - 1u) * ROWS + n / 4u;
+  let row = ((sequence + 1u) * uniforms.chunks - 1u) * uniforms.rows + n / 4u;
   state[i] = carried[row * uniforms.channels + channel][n % 4u];
 }`,
 });
@@ -103,20 +106,18 @@ function scan({ inputs, backend }: Call): tf.TensorInfo[] {
   const { batch, channels, states } = sizes;
   const packed = packParameters(backend, { A, B, C, D }, sizes);
   const { carried, chunks } = carryStates(backend, { u, delta, initial, packed }, sizes, CHUNK);
-  const rows = rowsCarried(sizes, false);
   const { y } = runProgram(backend, scanChunk, {
     inputs: { u, delta, packed },
     outputs: { y: { shape: u.shape }, carried },
-    uniforms: scanUniforms(sizes, chunks),
-    constants: { CHUNK, ROWS: rows },
+    uniforms: scanUniforms(sizes, chunks, false),
+    constants: { ...scanConstants(sizes), CHUNK },
     groups: batch * chunks * Math.ceil(channels / CHANNELS_A_GROUP),
   });
   const size = batch * channels * states;
   const { state } = runProgram(backend, lastState, {
     inputs: { carried },
     outputs: { state: { shape: [batch, channels, states] } },
-    uniforms: { chunks, channels, states, size },
-    constants: { ROWS: rows },
+    uniforms: { rows: rowsCarried(sizes, false), chunks, channels, states, size },
     groups: Math.ceil(size / STATE_LANES),
   });
   backend.disposeData(packed.dataId);

@@ -20,6 +20,7 @@ import {
   PLACE,
   rowsCarried,
   SCAN_UNIFORMS,
+  scanConstants,
   scanUniforms,
   sizesOf,
   type ScanSizes,
@@ -128,7 +129,7 @@ fn gradBlock(place: Place, block: u32, lane: u32) {
     before[t] = h;
     let i = at + t * uniforms.channels;
     let d = delta[i];
-    h = exp(d * rate) * h + (d * u[i]) * inputs[4u * t + quad];
+    h = ofStates(block + quad, exp(d * rate)) * h + ofStates(block + quad, (d * u[i]) * inputs[4u * t + quad]);
   }
   var back = carried[carriedAt(place, uniforms.quads + block + quad) + c];
   var dRate = vec4f();
@@ -138,7 +139,7 @@ fn gradBlock(place: Place, block: u32, lane: u32) {
     let d = delta[i];
     let g = dy[i];
     let grad = back + g * outputs[4u * t + quad];
-    back = exp(d * rate) * grad;
+    back = ofStates(block + quad, exp(d * rate)) * grad;
     let cross = back * before[t];
     dRate += d * cross;
     forInput[lane] = select(vec4f(), (d * u[i]) * grad, isOwn);
@@ -159,7 +160,7 @@ const sumRates = program({
   name: 'scanGradRates',
   inputs: { carried: 'vec4f' },
   outputs: { dA: 'f32', dD: 'f32' },
-  uniforms: { chunks: 'u32', channels: 'u32', states: 'u32', quads: 'u32' },
+  uniforms: { rows: 'u32', chunks: 'u32', channels: 'u32', states: 'u32', quads: 'u32' },
   lanes: LANES,
   code: `
 fn main(group: u32, lane: u32) {
@@ -167,7 +168,7 @@ fn main(group: u32, lane: u32) {
   if (i >= uniforms.quads * uniforms.channels) { return; }
   let quad = i / uniforms.channels;
   let channel = i % uniforms.channels;
-  let stride = ROWS * uniforms.channels;
+  let stride = uniforms.rows * uniforms.channels;
   var sum = vec4f();
   for (var chunk = 0u; chunk < uniforms.chunks; chunk++) { sum += carried[chunk * stride + i]; }
   for (var k = 0u; k < 4u; k++) {
@@ -176,7 +177,7 @@ fn main(group: u32, lane: u32) {
   }
   if (quad == 0u) {
     var skip = 0.0;
-    let last = (ROWS - 1u) * uniforms.channels + channel;
+    let last = (uniforms.rows - 1u) * uniforms.channels + channel;
     for (var chunk = 0u; chunk < uniforms.chunks; chunk++) { skip += carried[chunk * stride + last].y; }
     dD[channel] = skip;
   }
@@ -228,8 +229,8 @@ function scanGrad({ inputs, backend }: Call): tf.TensorInfo[] {
       ...{ du: { shape: u.shape }, dDelta: { shape: u.shape } },
       ...{ carried, sums: { shape: [2, tiles, batch * length, quads, 4] } },
     },
-    uniforms: scanUniforms(sizes, chunks),
-    constants: { CHUNK, ROWS: rowsCarried(sizes, true) },
+    uniforms: scanUniforms(sizes, chunks, true),
+    constants: { ...scanConstants(sizes), CHUNK },
     groups: batch * chunks * tiles,
   });
   const [dA, dD] = rateGrads(backend, carried, sizes, batch * chunks);
@@ -248,8 +249,7 @@ function rateGrads(
   const { dA, dD } = runProgram(backend, sumRates, {
     inputs: { carried },
     outputs: { dA: { shape: [channels, states] }, dD: { shape: [channels] } },
-    uniforms: { chunks, channels, states, quads },
-    constants: { ROWS: rowsCarried(sizes, true) },
+    uniforms: { rows: rowsCarried(sizes, true), chunks, channels, states, quads },
     groups: Math.ceil((quads * channels) / LANES),
   });
   return [dA, dD];

@@ -96,7 +96,15 @@ export function packParameters(
 }
 
 /** Where a piece of `packed` begins; `packedB(token, quad)` and its kin. */
-export const PACKED = `
+const PADDING = `
+/** Zeros where a state is padding: an infinite delta would make it NaN, and with that the channel. */
+fn ofStates(quad: u32, x: vec4f) -> vec4f {
+  if (!PADDED) { return x; }
+  return select(vec4f(), x, 4u * quad + vec4u(0u, 1u, 2u, 3u) < vec4u(uniforms.states));
+}
+`;
+
+export const PACKED = `${PADDING}
 fn rateAt(quad: u32, channel: u32) -> u32 { return quad * uniforms.channels + channel; }
 
 fn inputAt(token: u32, quad: u32) -> u32 {
@@ -128,12 +136,17 @@ fn placeOf(group: u32, channelsATile: u32) -> Place {
 
 /** Row \`row\` of a chunk's states, at channel 0. */
 fn carriedAt(place: Place, row: u32) -> u32 {
-  return ((place.sequence * uniforms.chunks + place.chunk) * ROWS + row) * uniforms.channels;
+  return ((place.sequence * uniforms.chunks + place.chunk) * uniforms.rows + row) * uniforms.channels;
 }
 `;
 
+/** Constants of every kernel of the scan that goes over positions. */
+export const scanConstants = ({ states }: ScanSizes) => ({ PADDED: states % 16 > 0 });
+
 /** Uniforms of every kernel of the scan that goes over positions. */
 export const SCAN_UNIFORMS = {
+  rows: 'u32',
+  states: 'u32',
   sequences: 'u32',
   length: 'u32',
   chunks: 'u32',
@@ -141,9 +154,11 @@ export const SCAN_UNIFORMS = {
   quads: 'u32',
 } as const;
 
-export const scanUniforms = ({ batch, length, channels, quads }: ScanSizes, chunks: number) => ({
-  ...{ sequences: batch, length, chunks, channels, quads },
-});
+export const scanUniforms = (sizes: ScanSizes, chunks: number, backward: boolean) => {
+  const { batch, length, channels, quads, states } = sizes;
+  const rows = rowsCarried(sizes, backward);
+  return { rows, states, sequences: batch, length, chunks, channels, quads };
+};
 
 /** The four quads of a block, each with its own name instead of an array: what is named stays in registers. */
 export const ofQuads = (line: (quad: number) => string): string =>
@@ -200,8 +215,8 @@ fn sumBlock(place: Place, block: u32, channel: u32) {
       skips += g * x;
     }
     ${ofQuads(
-      (q) => `let a${q} = exp(d * rate${q});
-    h${q} = a${q} * h${q} + (d * x) * inputs[4u * t + ${q}u];
+      (q) => `let a${q} = ofStates(block + ${q}u, exp(d * rate${q}));
+    h${q} = a${q} * h${q} + ofStates(block + ${q}u, (d * x) * inputs[4u * t + ${q}u]);
     if (BACKWARD) {
       decay${q} *= a${q};
       back${q} += decay${q} * (g * outputs[4u * t + ${q}u]);
@@ -213,7 +228,7 @@ fn sumBlock(place: Place, block: u32, channel: u32) {
   if (BACKWARD) { carried[carriedAt(place, uniforms.quads + block + ${q}u) + channel] = back${q}; }`,
   )}
   if (block == 0u) {
-    carried[carriedAt(place, ROWS - 1u) + channel] = vec4f(deltas, skips, 0.0, 0.0);
+    carried[carriedAt(place, uniforms.rows - 1u) + channel] = vec4f(deltas, skips, 0.0, 0.0);
   }
 }`,
 });
@@ -225,9 +240,9 @@ const carry = program({
   name: 'scanCarry',
   inputs: { packed: 'vec4f', initial: 'f32' },
   outputs: { carried: 'vec4f' },
-  uniforms: { ...SCAN_UNIFORMS, states: 'u32' },
+  uniforms: SCAN_UNIFORMS,
   lanes: CARRY_LANES,
-  code: `${fourOf('initial')}
+  code: `${PADDING}${fourOf('initial')}
 fn main(group: u32, lane: u32) {
   let i = group * LANES + lane;
   let width = uniforms.quads * uniforms.channels;
@@ -236,9 +251,9 @@ fn main(group: u32, lane: u32) {
   let quad = (i % width) / uniforms.channels;
   let channel = i % uniforms.channels;
   let rate = packed[i % width];
-  let stride = ROWS * uniforms.channels;
+  let stride = uniforms.rows * uniforms.channels;
   let first = sequence * uniforms.chunks * stride + channel;
-  let sums = (ROWS - 1u) * uniforms.channels;
+  let sums = (uniforms.rows - 1u) * uniforms.channels;
   var h = vec4f();
   if (HAS_INITIAL) {
     let row = sequence * uniforms.channels + channel;
@@ -249,7 +264,7 @@ fn main(group: u32, lane: u32) {
     let own = carried[at + quad * uniforms.channels];
     carried[at + quad * uniforms.channels] = h;
     // With one chunk alone nobody has summed it.
-    if (chunk + 1u < uniforms.chunks) { h = exp(carried[at + sums].x * rate) * h + own; }
+    if (chunk + 1u < uniforms.chunks) { h = ofStates(quad, exp(carried[at + sums].x * rate)) * h + own; }
   }
   if (BACKWARD) {
     let row = (uniforms.quads + quad) * uniforms.channels;
@@ -258,7 +273,7 @@ fn main(group: u32, lane: u32) {
       let at = first + (chunk - 1u) * stride;
       let own = carried[at + row];
       carried[at + row] = g;
-      g = exp(carried[at + sums].x * rate) * g + own;
+      g = ofStates(quad, exp(carried[at + sums].x * rate)) * g + own;
     }
   }
 }`,
@@ -284,12 +299,12 @@ export function carryStates(
   sizes: ScanSizes,
   chunkLength: number,
 ): { readonly carried: tf.TensorInfo; readonly chunks: number } {
-  const { batch, length, channels, quads, states } = sizes;
+  const { batch, length, channels, quads } = sizes;
   const chunks = Math.max(1, Math.ceil(length / chunkLength));
   const backward = dy !== undefined;
   const rows = rowsCarried(sizes, backward);
-  const constants = { CHUNK: chunkLength, ROWS: rows, BACKWARD: backward };
-  const uniforms = scanUniforms(sizes, chunks);
+  const constants = { ...scanConstants(sizes), CHUNK: chunkLength, BACKWARD: backward };
+  const uniforms = scanUniforms(sizes, chunks, backward);
   let carried = backend.makeTensorInfo([batch, chunks, rows, channels, 4], 'float32');
   if (batch * channels === 0) return { carried, chunks };
   if (chunks > 1 || backward) {
@@ -305,8 +320,8 @@ export function carryStates(
   runProgram(backend, carry, {
     inputs: { packed, initial: initial ?? u },
     outputs: { carried },
-    uniforms: { ...uniforms, states },
-    constants: { ROWS: rows, BACKWARD: backward, HAS_INITIAL: initial !== undefined },
+    uniforms,
+    constants: { ...scanConstants(sizes), BACKWARD: backward, HAS_INITIAL: initial !== undefined },
     groups: Math.ceil((batch * quads * channels) / CARRY_LANES),
   });
   return { carried, chunks };
