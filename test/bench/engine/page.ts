@@ -104,7 +104,7 @@ function besides({ measured, gemm }: BenchReport): string[] {
     parts.push(
       '## Without joined vectors',
       'The same rows where V8 does not join 128-bit operations into 256-bit ones: the kernels with fused multiply-add ' +
-        '(`relaxed`) on the same Node, and those that Node 20 takes (`simd`).',
+        '(`relaxed`) on the same Node, and those that Node 20 takes (`simd`). They take every second turn.',
       table(['row', 'size', 'build', 'ours', 'PyTorch', 'ratio'], rows),
     );
   }
@@ -189,19 +189,20 @@ function table(headers: readonly string[], rows: readonly (readonly string[])[])
 
 const METHOD = ({ turns, threads }: BenchReport): string =>
   `- Each row starts a fresh process for either side, on the same weights (safetensors) and the same tokens, float32, ` +
-  `${threads} threads each. Before anything is timed both train five steps, or write the text, and must get the same losses ` +
-  `to 1e-4, or the same ids.
+  `${threads} threads each. Before anything is timed both train some steps, or write the text, and must get the same losses ` +
+  `to 1e-4, or the same ids; how many numbers were compared, and how far they lie apart, stands above.
 - Then they take turns, ${turns} times; while one computes, the other sleeps (\`OMP_WAIT_POLICY=PASSIVE\`). A figure is the ` +
-  `median of its turns; a ratio is ours over PyTorch’s, smaller is better. “Varies by” is half the distance of the quartiles.
+  `median of its turns; a ratio is ours over PyTorch’s, smaller is better. “Varies by” is half the distance of the quartiles. ` +
+  `The load average says what else the machine did.
 - Our side is the product: its compute process’s Node, the job that a run steps (\`TrainingJob\`), the decoding behind ` +
   `\`manticore generate\`. A component alone is a hybrid of one component with α fixed; the hybrids are searched with ` +
   `\`darts\`, \`simultaneous\`: every step updates weights and α. Gradients are clipped; AdamW decays matrices alone.
 - PyTorch’s side is \`transformers\`’ own modules (\`GPTNeoXForCausalLM\` with its fused attention, \`MambaForCausalLM\`), ` +
   `eager, with \`torch.optim.AdamW(fused=True)\`. Mamba’s scan is \`transformers\`’ loop or \`mambapy\`’s parallel scan, ` +
-  `whichever is faster in the row; what the other takes stands beside. The hybrid is written of the same modules ` +
+  `whichever is faster in the row (by its second step; the scan alone by a turn); what the other took stands above. The hybrid is written of the same modules ` +
   `(\`test/bench/engine/peer/hybrid.py\`). Texts are decoded with its caches in inference mode.
 - Peak memory is measured alike on both sides: the most bytes resident (\`VmHWM\`, reset before the first step) during the ` +
-  `first five steps, less what the process held once its libraries were loaded and before a model or an engine was. It counts ` +
+  `first steps, less what the process held once its libraries were loaded and before a model or an engine was. It counts ` +
   `weights, gradients, moments, activations and what the allocators keep; ours counts the engine, its threads, its compiled ` +
   `kernels and JavaScript’s heap as well.
 - A generated token’s time is that of the tokens after the first, which carries the prompt. The scan’s growth is its time a ` +
