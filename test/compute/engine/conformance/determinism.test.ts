@@ -2,8 +2,8 @@
  * The same numbers give the same bits where an engine promises it: a run that is resumed goes on as if it had not been cut.
  *
  * wasm promises it: each reduction has one order whatever the number of threads (threads.test.ts), in every tier, each with
- * bits of its own. Of webgpu Manticore's own kernels have one order too, but not all of tfjs's, and a driver may be replaced;
- * tensorflow's threads share out a sum as they come. Neither promises it.
+ * bits of its own. So does webgpu on one device and driver: no sum of a step depends on the moment. tensorflow promises
+ * nothing: its threads share out a sum as they come.
  */
 import assert from 'node:assert/strict';
 import { onEachEngine } from './engines';

@@ -40,7 +40,8 @@ async function optional(name: 'webgpu' | 'tensorflow'): Promise<EngineUnderTest>
   }
 }
 
-const devices = [await optional('webgpu'), await optional('tensorflow')];
+const [webgpu, tensorflow] = [await optional('webgpu'), await optional('tensorflow')];
+const devices = [webgpu, tensorflow];
 
 /** Which engines a test body is for. */
 const groups = {
@@ -53,7 +54,7 @@ const groups = {
   /** Those that people train on, with the fastest tier alone. */
   trained: [fastest, ...devices],
   /** Those that promise the same bits for the same numbers. */
-  sameBits: tiers,
+  sameBits: [...tiers, webgpu],
   /** Those of them that a test of models needs. */
   embedded: [oracle, fastest],
 } as const;
