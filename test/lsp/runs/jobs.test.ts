@@ -6,7 +6,7 @@ import { CancellationTokenSource } from 'vscode-languageserver-protocol/node';
 import type { EditorRequests } from '../../../server/contract/editor';
 import { isAlive, identityOf } from '../../../server/runs/processIdentity';
 import { eventually, Scene } from '../../cli/scene';
-import { fakeNpm } from '../../commands/fakeNpm';
+import { standIns } from '../../commands/standIns';
 import { HubServer } from '../../weights/hubServer';
 import { RunsClient } from './runsClient';
 
@@ -27,7 +27,7 @@ describe('jobs of the editor', () => {
       'tokenizer.json': Buffer.from('{"model":{}}'),
       'model.safetensors': hub.bytes,
     });
-    const PATH = await fakeNpm(scene.path('bin'), { kind: 'works' });
+    const PATH = await standIns(scene.path('bin'), { npm: { kind: 'broken' } });
     client = await RunsClient.start({
       folders: [scene.folder],
       environment: {
@@ -148,7 +148,7 @@ describe('jobs of the editor', () => {
     assert.equal(unknown.code, 'hub-repository');
   });
 
-  it('engines are measured, and one that is installed is among them', async function () {
+  it('engines are measured; one that does not load is not put in place, and its reason told', async function () {
     const names = async (): Promise<string[]> =>
       (await client.ask('manticore/engines', { job: job() }))
         .filter(({ available }) => available)
@@ -158,8 +158,8 @@ describe('jobs of the editor', () => {
     assert.equal(wasm.code, 'engine-included');
     if (process.platform === 'win32') return this.skip();
     const params = { job: job(), name: 'tensorflow' };
-    const { where } = await client.ask('manticore/installEngine', params);
-    assert.equal(path.dirname(where), scene.path('engines'));
+    const unfit = await client.refused('manticore/installEngine', params);
+    assert.equal(unfit.code, 'engine-unfit');
     const lines = client
       .progress(params.job)
       .flatMap((each) => (each.type === 'line' ? each.text : []));
@@ -167,7 +167,8 @@ describe('jobs of the editor', () => {
       lines.some((line) => line.startsWith('Fetching @tensorflow/')) &&
         lines.includes('Trying the engine.'),
     );
-    assert.deepEqual(await names(), ['tensorflow', 'wasm', 'cpu']);
+    assert.deepEqual(await readdir(scene.path('engines')), []);
+    assert.deepEqual(await names(), ['wasm', 'cpu']);
     await client.close();
   });
 });
