@@ -141,7 +141,7 @@ fn main(group: u32, lane: u32) {${place('lq')}
 }`,
 });
 
-/** dq, into \`dq\` or, for a fused projection, its part of the projection's gradient. */
+/** dq, into `dq` or, for a fused projection, its part of the projection's gradient. */
 export const queryGradProgram = (whole: boolean): Anything => ({
   ...base('attentionGradQueries', whole),
   inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], whole), stats: 'vec4f' },
@@ -169,7 +169,7 @@ const KEPT_QUERIES = `vec4f(
       keepFactor(job, query + part, keyOfRow), keepFactor(job, query + part + 8u, keyOfRow),
       keepFactor(job, query + part + 16u, keyOfRow), keepFactor(job, query + part + 24u, keyOfRow))`;
 
-/** dk and dv: rows are keys, columns queries. @param fused whether both go into the gradient of one projection, \`dqkv\` */
+/** dk and dv: rows are keys, columns queries. @param fused whether both go into the gradient of one projection, `dqkv` */
 export const keyGradProgram = (whole: boolean, fused: boolean): Anything => ({
   ...base(fused ? 'attentionGradKeysFused' : 'attentionGradKeys', whole),
   inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], whole), stats: 'vec4f' },

@@ -3,18 +3,17 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { SELECTIVE_SCAN } from '../../kernels/selectiveScan';
 import { program, runProgram } from '../program';
 import { register, type Call } from '../register';
+import { packParameters, sizesOf } from './scanPack';
 import {
   CHANNELS_A_GROUP,
   carryStates,
   ofQuads,
   PACKED,
-  packParameters,
   PLACE,
   rowsCarried,
   SCAN_UNIFORMS,
   scanConstants,
   scanUniforms,
-  sizesOf,
 } from './scanStates';
 
 /** Positions of a chunk. More make less work twice, fewer let more run at once. */

@@ -13,17 +13,15 @@ import { SELECTIVE_SCAN_GRAD } from '../../kernels/selectiveScan';
 import type { WebgpuBackend } from '../backend';
 import { program, runProgram } from '../program';
 import { register, type Call } from '../register';
+import { packParameters, sizesOf, type ScanSizes } from './scanPack';
 import {
   carryStates,
   PACKED,
-  packParameters,
   PLACE,
   rowsCarried,
   SCAN_UNIFORMS,
   scanConstants,
   scanUniforms,
-  sizesOf,
-  type ScanSizes,
 } from './scanStates';
 
 /** Positions of a chunk, all of whose states a lane holds. */
