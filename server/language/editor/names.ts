@@ -85,7 +85,7 @@ export const RESERVED_NAMES: readonly string[] = ['hybrid', 'uniform'];
 
 /** Whether YAML reads an unquoted word as something other than a text. */
 export function readsAsOther(word: string): boolean {
-  return /^(null|true|false)$/i.test(word);
+  return /^(null|true|false|\.inf|\.nan|\.\d+(e[+-]?\d+)?)$/i.test(word);
 }
 
 /** Why a component can't have this name; `undefined` when it can. */

@@ -115,6 +115,9 @@ describe('a new config', () => {
   });
 
   it('writes values that read back as they were', () => {
+    for (const text of ['.0', '.5e3', '.5E-3', '.inf', '.NaN', 'true', '~', './0', '.0a']) {
+      assert.deepEqual(readDocument(`a: ${plainOrQuoted(text)}`).data, { a: text });
+    }
     fc.assert(
       fc.property(fc.string({ unit: 'binary', maxLength: 20 }), (text) => {
         assert.deepEqual(readDocument(`a: ${plainOrQuoted(text)}`).data, { a: text });
