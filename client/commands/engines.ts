@@ -17,7 +17,7 @@ const installable = [
   {
     name: 'tensorflow',
     what: 'TensorFlow: an NVIDIA GPU, or all of the processor',
-    size: 'some hundred megabytes',
+    size: '0.3 GB, or 3.4 GB with CUDA for an NVIDIA GPU',
   },
 ] as const;
 

@@ -12,7 +12,7 @@ import { standIns, type StandIns } from './standIns';
 const real = path.join(installedEngine(enginesFolder(), 'tensorflow'), 'tensorflow');
 const isRequired = (process.env['MANTICORE_ENGINES_REQUIRED'] ?? '').includes('tensorflow');
 
-describe('manticore engines --install', function () {
+describe('manticore engines --install tensorflow', function () {
   if (process.platform === 'win32') return;
   let scene: Scene;
   let tries = 0;
