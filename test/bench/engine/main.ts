@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { version } from '../../../package.json';
-import { chooseNode } from '../../../server/runs/nodeBinary';
+import { chooseNode, COMPUTE_FLAGS } from '../../../server/runs/nodeBinary';
 import {
   FEWEST_TURNS,
   parseBenchArguments,
@@ -94,7 +94,7 @@ async function gemmRates({ node, ours }: Programs): Promise<GemmRate[]> {
   for (const threads of [1, 2]) {
     say(`matrix product: ${threads} thread${threads === 1 ? '' : 's'}`);
     const script = path.join(path.dirname(ours), 'gemm.mjs');
-    const { stdout } = await runFile(node, [script, String(threads)]);
+    const { stdout } = await runFile(node, [...COMPUTE_FLAGS, script, String(threads)]);
     rates.push(JSON.parse(stdout) as GemmRate);
   }
   return rates;

@@ -194,7 +194,7 @@ const METHOD = ({ turns, threads }: BenchReport): string =>
 - Then they take turns, ${turns} times; while one computes, the other sleeps (\`OMP_WAIT_POLICY=PASSIVE\`). A figure is the ` +
   `median of its turns; a ratio is ours over PyTorch’s, smaller is better. “Varies by” is half the distance of the quartiles. ` +
   `The load average says what else the machine did.
-- Our side is the product: its compute process’s Node, the job that a run steps (\`TrainingJob\`), the decoding behind ` +
+- Our side is the product: its compute process’s Node with its flags, the job that a run steps (\`TrainingJob\`), the decoding behind ` +
   `\`manticore generate\`. A component alone is a hybrid of one component with α fixed; the hybrids are searched with ` +
   `\`darts\`, \`simultaneous\`: every step updates weights and α. Gradients are clipped; AdamW decays matrices alone.
 - PyTorch’s side is \`transformers\`’ own modules (\`GPTNeoXForCausalLM\` with its fused attention, \`MambaForCausalLM\`), ` +
