@@ -85,11 +85,9 @@ export interface PredictedMemory {
   readonly peak: number;
 }
 
-/** Bytes of the block that holds a tensor: eight size classes a power of two, with room for a vector past the end. */
+/** Bytes of the block that holds a tensor: whole cache lines, with room for a vector past the end. */
 export function blockBytes(bytes: number): number {
-  const needed = Math.max(64, bytes + 32);
-  const step = Math.max(64, 2 ** (Math.floor(Math.log2(needed)) - 3));
-  return Math.ceil(needed / step) * step;
+  return Math.ceil((bytes + 32) / 64) * 64;
 }
 
 export function predictMemory(shape: TrainingShape, checkpointing: boolean): PredictedMemory {
@@ -129,6 +127,8 @@ function plainMoments(shape: TrainingShape): Moment[] {
     moments.push(saved + size.transient);
   }
   moments.push(saved + sizeOf(head, shape.tokens).saved + headGradients(shape));
+  // The logits are gone, and nothing of the last layer is yet.
+  moments.push(saved + headGradients(shape) + lastLayerGradients(shape));
   // Other parameters' gradients take the place of activations that the walk has freed.
   return moments.map((activations) => ({ activations, gradients: 0 }));
 }
@@ -165,6 +165,32 @@ function gradientsAfter({ parameters }: TrainingShape, block: number): number {
 /** The logits' gradients lie over what the forward pass kept of them; a table's is there before they go. */
 function headGradients({ heads, vocabulary, width, tokens }: TrainingShape): number {
   return bytesOf([vocabulary * Math.max(...heads)]) + bytesOf([width], tokens);
+}
+
+/** Of activations, where the backward pass enters the last block. */
+function lastLayerGradients({ blocks, tokens }: TrainingShape): number {
+  const groups = blocks.at(-1) ?? [];
+  return Math.max(
+    0,
+    ...groups.map(({ architecture }) => bytesOf(gradientsIn(architecture), tokens)),
+  );
+}
+
+/** Transformers: of what goes into the last linear map, of its output and of the residual; Mamba: of y, u and Δ. */
+function gradientsIn(architecture: Architecture): readonly number[] {
+  const { width } = architecture;
+  switch (architecture.family) {
+    case 'gpt2':
+      return [gpt2Settings(architecture).inner, width, width];
+    case 'gptNeo':
+      return [gptNeoSettings(architecture).inner, width, width];
+    case 'gptNeox':
+      return [gptNeoxSettings(architecture).inner, width, width];
+    case 'mamba': {
+      const { inner } = mambaSettings(architecture);
+      return [inner, inner, inner];
+    }
+  }
 }
 
 const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
@@ -294,24 +320,29 @@ function layerActivations(architecture: Architecture): Activations {
     case 'gptNeo':
       return transformerLayer(architecture, gptNeoSettings(architecture).inner, 'apart');
     case 'gptNeox': {
-      const { inner, rotaryDims } = gptNeoxSettings(architecture);
-      return transformerLayer(architecture, inner, rotaryDims > 0 ? 'turned' : 'fused');
+      const { inner, rotaryDims, parallelResidual } = gptNeoxSettings(architecture);
+      const queries = rotaryDims > 0 ? 'turned' : 'fused';
+      return transformerLayer(architecture, inner, queries, parallelResidual ? 1 : 2);
     }
     case 'mamba':
       return mambaLayer(architecture);
   }
 }
 
-/** Saved: both norms' outputs, q, k, v, attention's output, both residuals, the inner layer before and after its activation. */
+/** Saved: both norms' outputs, q, k, v, attention's output, what each norm took, the inner layer before and after its activation. */
 function transformerLayer(
   architecture: Architecture,
   inner: number,
   queries: 'fused' | 'apart' | 'turned',
+  residuals = 2,
 ): Activations {
   const { width } = architecture;
   const qkv = queries === 'apart' ? [width, width, width] : [3 * width];
   return {
-    saved: [width, width, ...qkv, width, width, width, inner, inner],
+    saved: [
+      ...[width, width, ...qkv, width, inner, inner],
+      ...Array.from({ length: residuals }, () => width),
+    ],
     // Rotation needs only its angles; the outputs of both last linear maps (and their dropout) go into sums.
     transient: [
       ...(queries === 'turned' ? [3 * width] : []),

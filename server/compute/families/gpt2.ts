@@ -4,10 +4,9 @@
  *
  *     u ← u + W_o · attention(W_qkv · ln_1(u));  u ← u + W_2 · gelu(W_1 · ln_2(u))
  */
-import type { Tensor3D } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
 import { gpt2Settings } from '../../models/gpt2';
 import { embedding } from '../engine/kernels/embedding';
+import { addResidual } from '../engine/kernels/residual';
 import { attendFused, stateOf } from './decoding';
 import type { FamilyBlocks } from './family';
 import {
@@ -37,12 +36,12 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
     stateOf(context, index),
   ); // [b, l, d]
   const mixed = conv1dAt(weights, `${at}.attn.c_proj`, attended);
-  const residual = tf.add<Tensor3D>(u, dropped(mixed, context, residualDropout, 'residual', index));
+  const residual = addResidual(u, dropped(mixed, context, residualDropout, 'residual', index));
 
   const normed = layerNormAt(weights, `${at}.ln_2`, residual, epsilon);
   const inner = activate(conv1dAt(weights, `${at}.mlp.c_fc`, normed), settings.activation); // [b, l, inner]
   const fed = conv1dAt(weights, `${at}.mlp.c_proj`, inner); // [b, l, d]
-  return tf.add(residual, dropped(fed, context, residualDropout, 'feedForward', index));
+  return addResidual(residual, dropped(fed, context, residualDropout, 'feedForward', index));
 };
 
 export const gpt2: FamilyBlocks = {

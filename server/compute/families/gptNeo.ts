@@ -6,10 +6,9 @@
  *
  * Scores are not scaled by 1/√(d/h). Local layers see a window of the last positions, the query itself counted.
  */
-import type { Tensor3D } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
 import { gptNeoSettings } from '../../models/gptNeo';
 import { embedding } from '../engine/kernels/embedding';
+import { addResidual } from '../engine/kernels/residual';
 import { attend, stateOf } from './decoding';
 import type { FamilyBlocks } from './family';
 import {
@@ -40,12 +39,12 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
     stateOf(context, index),
   ); // [b, l, d]
   const mixed = linearAt(weights, `${at}.attn.attention.out_proj`, attended);
-  const residual = tf.add<Tensor3D>(u, dropped(mixed, context, residualDropout, 'residual', index));
+  const residual = addResidual(u, dropped(mixed, context, residualDropout, 'residual', index));
 
   const normed = layerNormAt(weights, `${at}.ln_2`, residual, epsilon);
   const inner = activate(linearAt(weights, `${at}.mlp.c_fc`, normed), settings.activation); // [b, l, inner]
   const fed = linearAt(weights, `${at}.mlp.c_proj`, inner); // [b, l, d]
-  return tf.add(residual, dropped(fed, context, residualDropout, 'feedForward', index));
+  return addResidual(residual, dropped(fed, context, residualDropout, 'feedForward', index));
 };
 
 export const gptNeo: FamilyBlocks = {

@@ -8,23 +8,23 @@
  * The first `rotaryDims` entries of each head's query and key turn with the position.
  */
 import type { Tensor3D } from '@tensorflow/tfjs-core';
-import * as tf from '@tensorflow/tfjs-core';
 import type { Architecture } from '../../models/architecture';
 import { gptNeoxSettings } from '../../models/gptNeox';
 import { embedding } from '../engine/kernels/embedding';
 import { rotary } from '../engine/kernels/rotary';
+import { addResidual } from '../engine/kernels/residual';
 import { attendFused, stateOf } from './decoding';
 import type { FamilyBlocks, LayerContext, WeightLookup } from './family';
 import { activate, dropoutAt, dropped, layerNormAt, linearAt, logitsAt } from './modules';
 
 const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
   const { parallelResidual } = gptNeoxSettings(architecture);
-  const withAttention = tf.add<Tensor3D>(
-    u,
-    attentionPart(architecture, weights, index, u, context),
-  );
+  const withAttention = addResidual(u, attentionPart(architecture, weights, index, u, context));
   const fedFrom = parallelResidual ? u : withAttention;
-  return tf.add(withAttention, feedForwardPart(architecture, weights, index, fedFrom, context));
+  return addResidual(
+    withAttention,
+    feedForwardPart(architecture, weights, index, fedFrom, context),
+  );
 };
 
 /** W_o · attention(W_qkv · ln_1(u)): [b, l, d] → [b, l, d]. */

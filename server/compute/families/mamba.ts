@@ -15,6 +15,7 @@ import { causalConv, causalConvStep } from '../engine/kernels/causalConv';
 import { embedding } from '../engine/kernels/embedding';
 import { rmsNorm } from '../engine/kernels/norms';
 import { selectiveScanWithState } from '../engine/kernels/selectiveScan';
+import { addResidual } from '../engine/kernels/residual';
 import { replaceState, stateOf } from './decoding';
 import type { FamilyBlocks, LayerState, WeightLookup } from './family';
 import { linearAt, logitsAt } from './modules';
@@ -28,7 +29,7 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
   const [x, z] = tf.split(xz, 2, 2) as [Tensor3D, Tensor3D]; // each [b, l, c]
   const y = convolveAndScan(architecture, weights, mixer, x, stateOf(context, index)); // [b, l, c]
   const gated = swiglu(z, y) as Tensor3D;
-  return tf.add(u, linearAt(weights, `${mixer}.out_proj`, gated, bias)); // [b, l, d]
+  return addResidual(u, linearAt(weights, `${mixer}.out_proj`, gated, bias)); // [b, l, d]
 };
 
 /** Causal convolution, then the selective scan, from the layer's decoding state if it has one: [b, l, c] → [b, l, c]. */

@@ -1,8 +1,9 @@
 /** Projectors P_in and P_out of a (component, block); shapes and starts are in `server/models/projector.ts`. */
-import * as tf from '@tensorflow/tfjs-core';
+import type * as tf from '@tensorflow/tfjs-core';
 import type { ProjectorKind, ProjectorSide } from '../../models/projector';
 import { gelu } from '../engine/kernels/activations';
 import { linear } from '../engine/kernels/linear';
+import { addResidual } from '../engine/kernels/residual';
 import { fitTo } from './mixture';
 
 /** The pair's tensors by name: `in.weight`, `in.hidden.bias`, … */
@@ -25,11 +26,11 @@ export function project(
     case 'linear':
       return affine(side, tensor, x);
     case 'linear-skip':
-      return tf.add(fitTo(x, to), affine(side, tensor, x));
+      return addResidual(fitTo(x, to), affine(side, tensor, x));
     case 'mlp':
       return mlp(side, tensor, x);
     case 'mlp-skip':
-      return tf.add(fitTo(x, to), mlp(side, tensor, x));
+      return addResidual(fitTo(x, to), mlp(side, tensor, x));
   }
 }
 

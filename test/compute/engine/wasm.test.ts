@@ -79,7 +79,7 @@ describe('memory of the wasm engine', () => {
       (error: unknown) => {
         assert.ok(error instanceof EngineError);
         assert.equal(error.code, 'out-of-memory');
-        assert.match(error.message, /4\.0 MiB more: 0\.0 MiB of 1\.0 MiB/);
+        assert.match(error.message, /3\.8 MiB more: 0\.0 MiB of 1\.0 MiB/);
         assert.match(error.hint, /search\.batch/);
         return true;
       },

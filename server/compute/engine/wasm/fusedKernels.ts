@@ -12,8 +12,9 @@ import { dropThreshold, DROPOUT } from '../kernels/dropout';
 import { EMBEDDING, EMBEDDING_GRAD } from '../kernels/embedding';
 import { rowsOf, widthOf } from '../kernels/fused';
 import { COLUMN_SUM, LINEAR, LINEAR_GRAD_INPUT, LINEAR_GRAD_WEIGHT } from '../kernels/linear';
+import { RESIDUAL } from '../kernels/residual';
 import { LAYER_NORM, LAYER_NORM_GRAD, RMS_NORM, RMS_NORM_GRAD } from '../kernels/norms';
-import { Activation, Op } from './assembly/opcodes';
+import { Activation, Binary, Op } from './assembly/opcodes';
 import { BACKEND_NAME, type WasmBackend } from './backend';
 import { columnSums, flatChunks, multiply, rowChunks, sizeOf } from './jobs';
 
@@ -170,6 +171,17 @@ function registerActivations(): void {
   };
   register(ACTIVATION, (call) => run(Op.Activation, call));
   register(ACTIVATION_GRAD, (call) => run(Op.ActivationGrad, call));
+  register(RESIDUAL, ({ inputs, backend }) => {
+    const { x, y } = inputs as { x: Info; y: Info };
+    const out = backend.output(x.shape);
+    const count = sizeOf(x.shape);
+    const addresses = [x, y, out].map((info) => backend.address(info));
+    backend.kernels.run(Op.ElementwiseBinary, flatChunks(count), [
+      ...addresses,
+      ...[count, Binary.Add],
+    ]);
+    return out;
+  });
   register(SWIGLU, ({ inputs, backend }) => {
     const { gate, up } = inputs as { gate: Info; up: Info };
     const out = backend.output(gate.shape);

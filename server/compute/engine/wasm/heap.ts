@@ -1,7 +1,7 @@
 /**
  * The memory that tensors live in: one shared WebAssembly.Memory, which grows without moving, so views stay valid.
- * Freed blocks are kept by size class (eight classes a power of two: at most an eighth is lost) and reused; when the
- * memory is full, neighbouring free blocks are joined before giving up.
+ * A freed block is joined with free neighbours at once, and the smallest free extent that is large enough is taken first
+ * (best fit; Knuth, TAOCP 2.5): a page that was never needed is never touched, and what is resident is about what is in use.
  */
 import { notAvailable, outOfMemory } from '../errors';
 
@@ -14,11 +14,12 @@ const SPARE_BYTES = 32;
 /** Node refuses a shared memory of a whole 4 GiB. */
 export const LARGEST_MEMORY = 3.75 * 2 ** 30;
 
+/** Blocks begin on cache lines. */
+const LINE = 64;
+
 /** Bytes of the block that holds `bytes`. */
 export function blockBytes(bytes: number): number {
-  const needed = Math.max(64, bytes + SPARE_BYTES);
-  const step = Math.max(64, 2 ** (Math.floor(Math.log2(needed)) - 3));
-  return Math.ceil(needed / step) * step;
+  return Math.ceil((bytes + SPARE_BYTES) / LINE) * LINE;
 }
 
 /** Address space for the largest memory; pages are taken as they are used. */
@@ -34,20 +35,17 @@ function reserve(initial: number): WebAssembly.Memory {
   }
 }
 
-interface Extent {
-  start: number;
-  size: number;
-}
-
 export class Heap {
   readonly memory: WebAssembly.Memory;
   /** Bytes of blocks in use, rounding included. */
   inUse = 0;
   peak = 0;
   readonly limit: number;
+  /** End of the last block. */
   private top: number;
-  private readonly free = new Map<number, number[]>();
-  private extents: Extent[] = [];
+  /** Free extents below `top` by address, none touching another. */
+  private readonly starts: number[] = [];
+  private readonly sizes: number[] = [];
 
   /** @param limit most bytes of tensors */
   constructor(threads: number, limit: number) {
@@ -61,11 +59,7 @@ export class Heap {
   allocate(bytes: number): number {
     const size = blockBytes(bytes);
     if (this.inUse + size > this.limit) throw outOfMemory('wasm', size, this.inUse, this.limit);
-    const address =
-      this.free.get(size)?.pop() ??
-      this.fromExtents(size) ??
-      this.fromTop(size) ??
-      this.joined(size);
+    const address = this.fromExtents(size) ?? this.fromTop(size);
     if (address === undefined) throw outOfMemory('wasm', size, this.inUse, this.limit);
     this.inUse += size;
     this.peak = Math.max(this.peak, this.inUse);
@@ -75,10 +69,43 @@ export class Heap {
   /** @param bytes as they were asked for */
   release(address: number, bytes: number): void {
     const size = blockBytes(bytes);
-    const blocks = this.free.get(size);
-    if (blocks) blocks.push(address);
-    else this.free.set(size, [address]);
     this.inUse -= size;
+    const { starts, sizes } = this;
+    const next = this.firstFrom(address);
+    const before = next - 1;
+    const joinsBefore = before >= 0 && starts[before]! + sizes[before]! === address;
+    const joinsNext = next < starts.length && address + size === starts[next];
+    if (joinsBefore) {
+      sizes[before]! += size + (joinsNext ? sizes[next]! : 0);
+      if (joinsNext) this.drop(next);
+    } else if (joinsNext) {
+      starts[next] = address;
+      sizes[next]! += size;
+    } else {
+      starts.splice(next, 0, address);
+      sizes.splice(next, 0, size);
+    }
+    const last = starts.length - 1;
+    if (starts[last]! + sizes[last]! === this.top) {
+      this.top = starts[last]!;
+      this.drop(last);
+    }
+  }
+
+  /** Index of the first free extent that doesn't lie before `address`. */
+  private firstFrom(address: number): number {
+    let [low, high] = [0, this.starts.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.starts[middle]! < address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  private drop(index: number): void {
+    this.starts.splice(index, 1);
+    this.sizes.splice(index, 1);
   }
 
   private fromTop(size: number): number | undefined {
@@ -95,7 +122,7 @@ export class Heap {
       try {
         this.memory.grow(Math.max(needed, Math.floor(spare)));
       } catch {
-        return undefined; // The machine has no more: what is free may still be joined.
+        return undefined; // The machine has no more.
       }
     }
     const address = this.top;
@@ -103,30 +130,20 @@ export class Heap {
     return address;
   }
 
-  /** First fit among the joined blocks. */
+  /** The smallest that is large enough, the first of equals. */
   private fromExtents(size: number): number | undefined {
-    const extent = this.extents.find((candidate) => candidate.size >= size);
-    if (!extent) return undefined;
-    const address = extent.start;
-    extent.start += size;
-    extent.size -= size;
-    if (extent.size === 0) this.extents = this.extents.filter((other) => other !== extent);
+    const { starts, sizes } = this;
+    let best = -1;
+    for (let i = 0; i < sizes.length; i++) {
+      if (sizes[i]! >= size && (best < 0 || sizes[i]! < sizes[best]!)) best = i;
+    }
+    if (best < 0) return undefined;
+    const address = starts[best]!;
+    if (sizes[best] === size) this.drop(best);
+    else {
+      starts[best]! += size;
+      sizes[best]! -= size;
+    }
     return address;
-  }
-
-  /** Joins all free blocks that touch and tries again. */
-  private joined(size: number): number | undefined {
-    for (const [blockSize, starts] of this.free) {
-      for (const start of starts) this.extents.push({ start, size: blockSize });
-    }
-    this.free.clear();
-    const joined: Extent[] = [];
-    for (const extent of this.extents.sort((a, b) => a.start - b.start)) {
-      const last = joined.at(-1);
-      if (last && last.start + last.size === extent.start) last.size += extent.size;
-      else joined.push(extent);
-    }
-    this.extents = joined;
-    return this.fromExtents(size);
   }
 }

@@ -1,4 +1,5 @@
 /** Gate, mixture and width of a Manticore block, and dropout. */
+import * as tf from '@tensorflow/tfjs-core';
 import {
   blend,
   cutTo,
@@ -6,6 +7,7 @@ import {
   padTo,
   weightedSum,
 } from '../../../../../server/compute/engine/kernels/blend';
+import { addResidual } from '../../../../../server/compute/engine/kernels/residual';
 import { dropout } from '../../../../../server/compute/engine/kernels/dropout';
 import { caseList } from './case';
 
@@ -66,6 +68,13 @@ for (const [l, d1, d2, width] of [
 add('mixture of one weight for both', [[2, 7, 33], [], [2, 7, 33]], (x, a, p) =>
   mixture([{ x: x, weight: a, gate: { skip: a, projected: p } }], 33),
 );
+for (const shape of [
+  [7, 33],
+  [2, 65, 257],
+  [0, 3],
+]) {
+  add(`residual [${String(shape)}]`, [shape, shape], (x, y) => addResidual(x, tf.mul(y, x)));
+}
 add('padTo', [[2, 7, 5]], (x) => padTo(x, 33));
 add('cutTo', [[2, 7, 33]], (x) => cutTo(x, 5));
 for (const shape of [
