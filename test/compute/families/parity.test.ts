@@ -71,7 +71,8 @@ describe('families against transformers', () => {
           const gradient = grads[index];
           assert.ok(gradient, `${spec.name} has a gradient`);
           const error = norm(difference(await gradient.data(), expected[index]!));
-          const allowed = 1e-3 * Math.max(norm(expected[index]!), 1e-6 * whole);
+          // One that is 0 (a window of one key has nothing to choose) may be what float32 leaves of the terms that cancel.
+          const allowed = Math.max(1e-3 * norm(expected[index]!), 1e-7 * whole);
           assert.ok(error <= allowed, `${spec.name}: ${error} > ${allowed}`);
         }
         tf.dispose([value, ...grads.map((gradient) => gradient!), ...variables.values()]);
