@@ -80,12 +80,52 @@ export function convGradInputJob(chunk: i32): void {
   }
 }
 
+/** What `convGradWeightJob` does for the usual four taps: all of them in one pass, each summed in the same order. */
+function fourTaps(j: i32, lanes: i32): void {
+  const l = int(4), c = int(5), row = bytes(c), dw = pointer(10) + bytes(j * 4), dBias = pointer(11);
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0, sum = s0;
+  for (let b = 0; b < int(8); b++) {
+    let x = pointer(0) + <usize>b * <usize>l * row + bytes(j), g = pointer(9) + <usize>b * <usize>l * row + bytes(j);
+    let x1 = f32x4.splat(0), x2 = x1, x3 = x1;
+    for (let t = 0; t < l; t++) {
+      const own = v128.load(g), x0 = v128.load(x);
+      sum = f32x4.add(sum, own);
+      s3 = madd(own, x0, s3);
+      // What stands before the sequence is no zero to be multiplied: the gradient may be infinite.
+      if (t >= 1) s2 = madd(own, x1, s2);
+      if (t >= 2) s1 = madd(own, x2, s1);
+      if (t >= 3) s0 = madd(own, x3, s0);
+      x3 = x2;
+      x2 = x1;
+      x1 = x0;
+      x += row;
+      g += row;
+    }
+  }
+  for (let e = 0; e < lanes; e++) {
+    store<f32>(dw + bytes(4 * e), f32x4.extract_lane(s0, 0));
+    store<f32>(dw + bytes(4 * e), f32x4.extract_lane(s1, 0), 4);
+    store<f32>(dw + bytes(4 * e), f32x4.extract_lane(s2, 0), 8);
+    store<f32>(dw + bytes(4 * e), f32x4.extract_lane(s3, 0), 12);
+    if (dBias != 0) store<f32>(dBias + bytes(j + e), f32x4.extract_lane(sum, 0));
+    s0 = v128.shuffle<i32>(s0, s0, 1, 2, 3, 0);
+    s1 = v128.shuffle<i32>(s1, s1, 1, 2, 3, 0);
+    s2 = v128.shuffle<i32>(s2, s2, 1, 2, 3, 0);
+    s3 = v128.shuffle<i32>(s3, s3, 1, 2, 3, 0);
+    sum = v128.shuffle<i32>(sum, sum, 1, 2, 3, 0);
+  }
+}
+
 /** dw[c, q] = Σ over batch and time of g[t] · x[t − (k−1) + q]; dBias = Σ g. */
 export function convGradWeightJob(chunk: i32): void {
   const l = int(4), c = int(5), k = int(6), batches = int(8), dBias = pointer(11);
   const last = min(c, (chunk + 1) * CHANNEL_CHUNK);
   for (let j = chunk * CHANNEL_CHUNK; j < last; j += 4) {
     const lanes = min(4, last - j);
+    if (k == 4) {
+      fourTaps(j, lanes);
+      continue;
+    }
     // Tap k stands for the bias: its input is 1.
     for (let q = 0; q <= k; q++) {
       const lag = q == k ? 0 : k - 1 - q;
