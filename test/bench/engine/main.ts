@@ -42,6 +42,10 @@ async function measureAll(options: BenchOptions, programs: Programs): Promise<Be
       measured.push(each);
       // What is there already is kept, should a later row fail.
       if (options.write !== undefined) await writeFile(options.write, pageOf(reportWith([])));
+    } catch (error) {
+      // The other rows are still worth having; the command's exit code tells.
+      say(`${row.name}: ${error instanceof Error ? error.message : String(error)}`);
+      process.exitCode = 1;
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
