@@ -10,7 +10,7 @@ export interface NvidiaDriver {
 }
 
 /** The first driver that runs CUDA 12, by CUDA's compatibility within a major version. */
-export const CUDA_12_DRIVER = 525.6;
+export const CUDA_12_DRIVER = 525;
 
 /** The driver's library, where the usual systems, containers and WSL put it. */
 const libraries = [
