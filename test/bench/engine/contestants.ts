@@ -1,4 +1,5 @@
 /** Who takes turns: our engine as a user gets it, its plainer builds, and PyTorch with either scan. */
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { COMPUTE_FLAGS } from '../../../server/runs/nodeBinary';
@@ -75,10 +76,15 @@ export function peersOf(programs: Programs, scans: readonly PeerScan[]): Contest
   }));
 }
 
-/** The Node 20 that runs this or stands on the PATH, if there is one. */
+/** The first Node 20 on the PATH, behind those that npm puts before it. */
 export function findOlderNode(named: string | undefined): string | undefined {
   if (named !== undefined) return named;
-  if (process.version.startsWith('v20.')) return process.execPath;
-  const folders = (process.env['PATH'] ?? '').split(path.delimiter);
-  return folders.map((folder) => path.join(folder, 'node20')).find((file) => existsSync(file));
+  return (process.env['PATH'] ?? '')
+    .split(path.delimiter)
+    .map((folder) => path.join(folder, 'node'))
+    .find((file) => {
+      if (!existsSync(file)) return false;
+      const { stdout } = spawnSync(file, ['--version'], { encoding: 'utf8' });
+      return stdout.startsWith('v20.');
+    });
 }

@@ -1,6 +1,6 @@
 /** `npm run bench`: our engine's training, search, generation and scan in turns beside PyTorch's. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
@@ -110,6 +110,7 @@ async function main(): Promise<void> {
     return;
   }
   const options = parseBenchArguments(process.argv.slice(2));
+  if (options.write !== undefined) await mkdir(path.dirname(options.write), { recursive: true });
   const choice = await chooseNode({ baseFolder: path.resolve('dist') });
   const python = process.env['MANTICORE_PEER_PYTHON'] ?? '';
   const report = await measureAll(options, {
