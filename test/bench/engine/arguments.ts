@@ -10,6 +10,8 @@ export interface BenchOptions {
   readonly threads: number;
   /** Our side without joined vectors and on an older Node, and the matrix product by threads. */
   readonly besides: boolean;
+  /** Rows of earlier goes, which these are added to. */
+  readonly keep: string | undefined;
   /** Of every row, or of those that miss their target. */
   readonly profile: 'none' | 'missed' | 'all';
   /** Markdown goes here. */
@@ -34,6 +36,7 @@ export const USAGE = `npm run bench -- [options]
   --threads N        threads of both sides (default ${THREADS})
   --json             one JSON object on standard output
   --write FILE       writes the page of measurements; profiles the rows that miss their target
+  --keep FILE        rows measured before, which these are added to, for a page made in several goes
   --profile          profiles every row
   --no-besides       without the older builds of the kernels and the matrix product
   --scan NAME        PyTorch's scan: loop, mambapy, or the faster of both (default)
@@ -54,6 +57,7 @@ export function parseBenchArguments(args: readonly string[]): BenchOptions {
     besides: !values['no-besides'],
     profile: values.profile ? 'all' : values.write === undefined ? 'none' : 'missed',
     write: values.write,
+    keep: values.keep,
     scans: scansOf(values.scan),
     olderNode: values['older-node'],
   };
@@ -79,6 +83,7 @@ function readOptions(args: readonly string[]) {
         'no-besides': { type: 'boolean', default: false },
         profile: { type: 'boolean', default: false },
         write: { type: 'string' },
+        keep: { type: 'string' },
         scan: { type: 'string' },
         'older-node': { type: 'string' },
       },

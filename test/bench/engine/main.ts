@@ -1,7 +1,7 @@
 /** `npm run bench`: our engine's training, search, generation and scan in turns beside PyTorch's. */
 import { execFile } from 'node:child_process';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { version } from '../../../package.json';
@@ -14,6 +14,7 @@ import {
   type BenchOptions,
 } from './arguments';
 import { findOlderNode, oursOf, peersOf, plainerOf, type Programs } from './contestants';
+import { mergeRows, readKept, writeKept, type KeptRows } from './kept';
 import { thisMachine, versionsOf } from './machine';
 import { pageOf } from './page';
 import { cellsOf, jsonOf, tableText, type BenchReport, type GemmRate } from './report';
@@ -25,15 +26,26 @@ import { measureRow } from './turns';
 const runFile = promisify(execFile);
 /** Under the profiler: steps, tokens, passes at each length. PyTorch's needs minutes to sort a whole text's events. */
 const PROFILED = { training: 3, generation: 32, scan: 1 } as const;
+const NOTHING_KEPT: KeptRows = { measured: [], gemm: [] };
 const say = (what: string): void => void process.stderr.write(`${what}\n`);
 
 async function measureAll(options: BenchOptions, programs: Programs): Promise<BenchReport> {
   const machine = thisMachine();
   const measured: MeasuredRow[] = [];
-  const reportWith = (gemm: readonly GemmRate[]): BenchReport => ({
-    ...{ machine, versions: versionsOf(version, measured), measured, gemm },
-    ...{ turns: options.turns, threads: options.threads },
-  });
+  const kept = options.keep === undefined ? NOTHING_KEPT : await readKept(options.keep);
+  const reportWith = (gemm: readonly GemmRate[]): BenchReport => {
+    const all = mergeRows(kept.measured, measured);
+    const { turns, threads } = options;
+    const rates = gemm.length > 0 ? gemm : kept.gemm;
+    return {
+      machine,
+      versions: versionsOf(version, all),
+      turns,
+      threads,
+      measured: all,
+      gemm: rates,
+    };
+  };
   for (const row of options.rows) {
     const folder = await mkdtemp(path.join(tmpdir(), 'manticore-bench-'));
     try {
@@ -41,7 +53,7 @@ async function measureAll(options: BenchOptions, programs: Programs): Promise<Be
       for (const reported of reportedRows(each)) say(cellsOf(row, reported).join('  '));
       measured.push(each);
       // What is there already is kept, should a later row fail.
-      if (options.write !== undefined) await writeFile(options.write, pageOf(reportWith([])));
+      await leave(options, reportWith([]));
     } catch (error) {
       // The other rows are still worth having; the command's exit code tells.
       say(`${row.name}: ${error instanceof Error ? error.message : String(error)}`);
@@ -50,7 +62,14 @@ async function measureAll(options: BenchOptions, programs: Programs): Promise<Be
       await rm(folder, { recursive: true, force: true });
     }
   }
-  return reportWith(options.besides ? await gemmRates(programs) : []);
+  const report = reportWith(options.besides ? await gemmRates(programs) : []);
+  await leave(options, report);
+  return report;
+}
+
+async function leave({ write, keep }: BenchOptions, report: BenchReport): Promise<void> {
+  if (write !== undefined) await writeFile(write, pageOf(report));
+  if (keep !== undefined) await writeKept(keep, report);
 }
 
 async function measureOne(
@@ -59,6 +78,7 @@ async function measureOne(
   options: BenchOptions,
   programs: Programs,
 ): Promise<MeasuredRow> {
+  const load = loadavg()[0]!;
   const sayOfRow = (what: string) => say(`${row.name}: ${what}`);
   sayOfRow(`${row.title}, ${row.size}`);
   if (row.kind === 'scan') {
@@ -82,14 +102,14 @@ async function measureOne(
       say: sayOfRow,
     },
     profileSteps: (soFar) => {
-      const missed = reportedRows({ row, measurement: soFar }).some(
+      const missed = reportedRows({ row, load, measurement: soFar }).some(
         (each) => isMet(each) === false,
       );
       const wanted = options.profile === 'all' || (options.profile === 'missed' && missed);
       return wanted ? PROFILED[row.kind] : 0;
     },
   });
-  return { row, measurement };
+  return { row, load, measurement };
 }
 
 /** A process for each: an engine's threads can't be changed. */
@@ -122,7 +142,6 @@ async function main(): Promise<void> {
     threads: options.threads,
   });
   if (options.turns < FEWEST_TURNS) say(`Of ${options.turns} turns: a look, not a measurement.`);
-  if (options.write !== undefined) await writeFile(options.write, pageOf(report));
   const json = () => `${JSON.stringify(jsonOf(report), null, 2)}\n`;
   process.stdout.write(options.json ? json() : tableText(report));
 }

@@ -57,6 +57,7 @@ function detail({ measured }: BenchReport): string {
     return [
       [
         row.name,
+        each.load.toFixed(1),
         percent(spreadOf(row, ours)),
         peer ? percent(spreadOf(row, peer)) : '–',
         `${measurement.checked}, ${measurement.difference.toExponential(1)}`,
@@ -70,6 +71,7 @@ function detail({ measured }: BenchReport): string {
   return table(
     [
       'row',
+      'load before',
       'ours varies by',
       'PyTorch varies by',
       'numbers compared, largest difference',

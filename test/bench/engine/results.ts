@@ -25,6 +25,8 @@ export interface PlainerRow extends ReportedRow {
 }
 
 export interface MeasuredRow {
+  /** Load average of the last minute before the row: what else the machine did. */
+  readonly load: number;
   readonly row: BenchRow;
   readonly measurement: RowMeasurement;
 }

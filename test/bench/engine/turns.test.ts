@@ -3,8 +3,10 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import type { Contestant } from './contestants';
+import { mergeRows, readKept, writeKept } from './kept';
 import { pageOf } from './page';
 import { jsonOf, tableText, type BenchReport } from './report';
+import type { MeasuredRow } from './results';
 import { BENCH_ROWS } from './rows';
 import { measureRow, type RowMeasurement, type RowSettings } from './turns';
 
@@ -58,7 +60,7 @@ describe('bench: turns', () => {
     machine: { cpu: 'a CPU', cores: 2, memoryBytes: 8e9, system: 'Linux 1', loadAtStart: 0.5 },
     versions: { manticore: '1.0', torch: '2.13.0' },
     ...{ turns: 3, threads: 2 },
-    measured: [{ row, measurement }],
+    measured: [{ row, load: 0.5, measurement }],
     gemm: [{ threads: 1, tier: 'relaxed', gflops: 30, peakGflops: 40, peakShare: 0.75 }],
   });
 
@@ -183,6 +185,37 @@ describe('bench: turns', () => {
   });
 });
 
+describe('bench: rows of several goes', () => {
+  const measuredAt = (name: string, load: number): MeasuredRow => ({
+    row: BENCH_ROWS.find((each) => each.name === name)!,
+    load,
+    measurement: { contestants: [], checked: 5, difference: 0 },
+  });
+
+  it('puts newer ones in the place of older ones, in the order of the table', async () => {
+    const file = path.join(tmpdir(), `manticore-kept-${process.pid}.json`);
+    try {
+      assert.deepEqual(await readKept(file), { measured: [], gemm: [] });
+      await writeKept(file, {
+        measured: [measuredAt('scan-growth', 1), measuredAt('mamba', 2)],
+        gemm: [],
+      });
+      const { measured } = await readKept(file);
+      const all = mergeRows(measured, [measuredAt('mamba', 0.1), measuredAt('generation', 3)]);
+      assert.deepEqual(
+        all.map(({ row: { name }, load }) => [name, load]),
+        [
+          ['mamba', 0.1],
+          ['generation', 3],
+          ['scan-growth', 1],
+        ],
+      );
+    } finally {
+      await rm(file, { force: true });
+    }
+  });
+});
+
 describe('bench: a scan’s growth', () => {
   it('is the last length’s time a token over the first’s, of medians', () => {
     const scan = BENCH_ROWS.find(({ kind }) => kind === 'scan')!;
@@ -205,7 +238,9 @@ describe('bench: a scan’s growth', () => {
       ]),
       contestant('peer', [[10, 9, 20]]),
     ];
-    const measured = [{ row: scan, measurement: { contestants, checked: 7, difference: 0 } }];
+    const measured = [
+      { row: scan, load: 0, measurement: { contestants, checked: 7, difference: 0 } },
+    ];
     const machine = { cpu: '', cores: 2, memoryBytes: 8e9, system: '', loadAtStart: 0 };
     const { rows } = jsonOf({ machine, versions: {}, turns: 3, threads: 2, measured, gemm: [] });
     const growth = { ours: 1.1, peer: 2, ratio: 1.1, target: 1.2 };
