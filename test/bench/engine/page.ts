@@ -19,6 +19,7 @@ import {
   type MeasuredRow,
 } from './results';
 import type { Profile } from './protocol';
+import { BENCH_ROWS } from './rows';
 import type { ContestantResult } from './taker';
 
 const PROFILE_LINES = 14;
@@ -30,6 +31,7 @@ export function pageOf(report: BenchReport): string {
     machineLine(report.machine, report.versions),
     '## Beside PyTorch',
     rowsTable(report),
+    ...missing(report),
     report.measured.some((each) => contestantOf(each, 'peer')) ? detail(report) : NO_PEER,
     ...besides(report),
     ...growth(report),
@@ -45,6 +47,13 @@ function rowsTable({ measured }: BenchReport): string {
     reportedRows(each).map((reported) => cellsOf(each.row, reported)),
   );
   return table([...HEADERS], rows);
+}
+
+/** Rows that no go has measured: a page without them must not look whole. */
+function missing({ measured }: BenchReport): string[] {
+  const rows = BENCH_ROWS.filter(({ name }) => !measured.some(({ row }) => row.name === name));
+  if (rows.length === 0) return [];
+  return [`Not measured here: ${rows.map(({ title, size }) => `${title}, ${size}`).join('; ')}.`];
 }
 
 /** How sure the figures are, and what PyTorch's other scan took. */

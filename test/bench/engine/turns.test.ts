@@ -179,6 +179,7 @@ describe('bench: turns', () => {
       { profileSteps: ({ contestants }) => contestants.length },
     );
     const page = pageOf(report(measurement));
+    assert.match(page, /Not measured here: GPT-NeoX training step, d 128.*; Scan, forward/);
     assert.match(page, /Falls short: time 3\.00, not 0\.4/);
     assert.match(page, /\| `gemm` \| 1\.00 \| 50\.0 % \| 2 \|/);
     assert.equal((await log()).filter((line) => line.endsWith('profile')).length, 2);
