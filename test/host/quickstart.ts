@@ -1,5 +1,5 @@
 /** The quickstart as the package brings it, laid into folders for tests, and configs of a size that tests can wait for. */
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { parseDocument } from 'yaml';
 import { installedExtension } from './codeServer';
@@ -46,7 +46,10 @@ export async function layQuickstart(
   return folder;
 }
 
-/** Writes values into a config file, its comments kept. */
+/**
+ * Writes values into a config file, its comments kept. Aside and renamed, as an editor that has the file open may look
+ * in between: it would take the whole text for that of the emptied file, and refuse to save over what came after.
+ */
 export async function changeConfig(file: string, changes: Changes): Promise<void> {
   const document = parseDocument(await readFile(file, 'utf8'));
   for (const [dotted, value] of Object.entries(changes)) {
@@ -54,5 +57,6 @@ export async function changeConfig(file: string, changes: Changes): Promise<void
     if (value === undefined) document.deleteIn(keys);
     else document.setIn(keys, value);
   }
-  await writeFile(file, document.toString());
+  await writeFile(`${file}.new`, document.toString());
+  await rename(`${file}.new`, file);
 }
