@@ -8,7 +8,8 @@ import {
   type HybridCostOptions,
 } from '../models/hybridCost';
 import { hybridTensors } from '../models/hybridTensors';
-import { predictMemory, type TrainedTensor, type TrainingShape } from './memory';
+import type { TrainedTensor, TrainingShape } from './activations';
+import { predictMemory } from './memory';
 import { memoryLimit } from './memoryLimit';
 
 export function planMemory(
