@@ -73,22 +73,7 @@ function resolveData(written: Config['data']): ResolvedConfig['data'] {
 function resolveTask(written: WrittenTask): MadSource {
   const knobs: Exclude<WrittenTask, string> =
     typeof written === 'string' ? { task: written } : written;
-  const { defaults } = madTable(knobs.task);
-  return {
-    kind: 'mad',
-    task: knobs.task,
-    vocabulary: knobs.vocabulary ?? defaults.vocabulary,
-    length: knobs.length ?? defaults.length,
-    examples: knobs.examples ?? defaults.examples,
-    testExamples: knobs.testExamples ?? defaults.testExamples,
-    seed: knobs.seed ?? defaults.seed,
-    queries: knobs.queries ?? defaults.queries,
-    noise: knobs.noise ?? defaults.noise,
-    noiseVocabulary: knobs.noiseVocabulary ?? defaults.noiseVocabulary,
-    keyMotif: knobs.keyMotif ?? defaults.keyMotif,
-    valueMotif: knobs.valueMotif ?? defaults.valueMotif,
-    copy: knobs.copy ?? defaults.copy,
-  };
+  return { kind: 'mad', task: knobs.task, ...filledIn(knobs, madTable(knobs.task).defaults) };
 }
 
 function resolveSource(written: WrittenSource): DataSource {
@@ -111,19 +96,25 @@ function resolveFinetune(
   written: Exclude<Config['finetune'], false>,
   search: OptimiserSettings,
 ): FinetuneSettings {
+  const { batch, accumulate, learningRate, weightDecay, clip, warmup, decay } = search;
+  const { steps, alphas, weights } = written;
   return {
-    steps: written.steps,
-    batch: written.batch ?? search.batch,
-    accumulate: written.accumulate ?? search.accumulate,
-    learningRate: written.learningRate ?? search.learningRate,
-    weightDecay: written.weightDecay ?? search.weightDecay,
-    clip: written.clip ?? search.clip,
-    warmup: written.warmup ?? search.warmup,
-    decay: written.decay ?? search.decay,
+    steps,
+    ...filledIn(written, { batch, accumulate, learningRate, weightDecay, clip, warmup, decay }),
     ...everyTenth(written),
-    alphas: written.alphas,
-    weights: written.weights,
+    alphas,
+    weights,
   };
+}
+
+/** The values of `defaults`' keys: what was written, else the default. */
+function filledIn<T extends object>(
+  written: { readonly [K in keyof T]?: T[K] | undefined },
+  defaults: T,
+): T {
+  const values = { ...defaults };
+  for (const key of Object.keys(defaults) as (keyof T)[]) values[key] = written[key] ?? values[key];
+  return values;
 }
 
 function everyTenth(written: {
@@ -132,10 +123,7 @@ function everyTenth(written: {
   readonly checkpointEvery?: number | undefined;
 }): { readonly evalEvery: number; readonly checkpointEvery: number } {
   const tenth = Math.max(1, Math.round(written.steps / 10));
-  return {
-    evalEvery: written.evalEvery ?? tenth,
-    checkpointEvery: written.checkpointEvery ?? tenth,
-  };
+  return filledIn(written, { evalEvery: tenth, checkpointEvery: tenth });
 }
 
 function resolveEngine(written: Config['engine']): ResolvedConfig['engine'] {

@@ -7,16 +7,18 @@ import { madVocabulary } from '../../../models/madTasks';
 import type { RandomStream } from '../../../models/random';
 import type { Example } from '../examples';
 import { IGNORED } from '../ignored';
+import { noiseOf } from './noise';
 
 /** Targets are the same in training and testing: the inputs, but for the noise, which isn't to be rebuilt. */
 export function compression(source: MadSource, stream: RandomStream): Example {
-  const { length, noise, noiseVocabulary } = source;
-  const { content, signal, noise: firstNoise } = madVocabulary(source);
+  const { length } = source;
+  const { content, signal } = madVocabulary(source);
+  const noise = noiseOf(source, stream);
   const ids: number[] = [];
   const targets: number[] = [];
   for (let position = 0; position < length - 1; position++) {
-    if (noise > 0 && stream.uniform() < noise) {
-      ids.push(firstNoise + stream.below(noiseVocabulary));
+    if (noise.isNext()) {
+      ids.push(noise.token());
       targets.push(IGNORED);
       continue;
     }

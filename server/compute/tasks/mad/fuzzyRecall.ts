@@ -8,6 +8,7 @@ import { madVocabulary } from '../../../models/madTasks';
 import type { RandomStream } from '../../../models/random';
 import type { Example } from '../examples';
 import { IGNORED } from '../ignored';
+import { noiseOf } from './noise';
 import { shifted } from './shifted';
 
 /**
@@ -15,8 +16,9 @@ import { shifted } from './shifted';
  * of a key (of the last pair alone with a single query)
  */
 export function fuzzyRecall(source: MadSource, stream: RandomStream, training: boolean): Example {
-  const { length, queries, noise, noiseVocabulary, keyMotif, valueMotif } = source;
-  const { keys, values, pad, signal, noise: firstNoise } = madVocabulary(source);
+  const { length, queries, keyMotif, valueMotif } = source;
+  const { keys, values, pad, signal } = madVocabulary(source);
+  const noise = noiseOf(source, stream);
   const keySize = () => (training ? 1 + stream.below(keyMotif) : keyMotif);
   const valueSize = () => 1 + stream.below(valueMotif);
   const shown = new Map<string, { readonly key: number[]; readonly value: number[] }>();
@@ -32,10 +34,9 @@ export function fuzzyRecall(source: MadSource, stream: RandomStream, training: b
   // At least one of the pairs that surely find room is no noise, so that there is a key to ask for.
   const kept = stream.below(Math.floor(room / longest));
   for (let pair = 0; tokens.length + longest <= room; pair++) {
-    if (noise > 0 && pair !== kept && stream.uniform() < noise) {
+    if (pair !== kept && noise.isNext()) {
       const count = keySize() + valueSize();
-      for (let each = 0; each < count; each++)
-        tokens.push(firstNoise + stream.below(noiseVocabulary));
+      for (let each = 0; each < count; each++) tokens.push(noise.token());
       scored.push(...new Array<number>(count).fill(IGNORED));
       continue;
     }

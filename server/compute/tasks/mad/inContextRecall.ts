@@ -8,6 +8,7 @@ import { madVocabulary } from '../../../models/madTasks';
 import type { RandomStream } from '../../../models/random';
 import type { Example } from '../examples';
 import { IGNORED } from '../ignored';
+import { noiseOf } from './noise';
 import { shifted } from './shifted';
 
 /**
@@ -19,18 +20,18 @@ export function inContextRecall(
   stream: RandomStream,
   training: boolean,
 ): Example {
-  const { length, queries, noise, noiseVocabulary } = source;
+  const { length, queries } = source;
   const vocabulary = madVocabulary(source);
+  const noise = noiseOf(source, stream);
   const tokens: number[] = [];
   const scored: number[] = [];
   const values = new Map<number, number>();
   const pairs = length / 2 - 1;
   // At least this one is a pair, so that there is a key to ask for.
   const kept = stream.below(pairs);
-  const noiseToken = () => vocabulary.noise + stream.below(noiseVocabulary);
   for (let pair = 0; pair < pairs; pair++) {
-    if (noise > 0 && pair !== kept && stream.uniform() < noise) {
-      tokens.push(noiseToken(), noiseToken());
+    if (pair !== kept && noise.isNext()) {
+      tokens.push(noise.token(), noise.token());
       scored.push(IGNORED, IGNORED);
       continue;
     }

@@ -7,6 +7,7 @@ import { madVocabulary } from '../../../models/madTasks';
 import { RandomStream } from '../../../models/random';
 import type { Example } from '../examples';
 import { IGNORED } from '../ignored';
+import { noiseOf } from './noise';
 
 /** The value of each key; no two keys share one. */
 export function memorizationMap(source: MadSource): Int32Array {
@@ -18,17 +19,16 @@ export function memorizationMap(source: MadSource): Int32Array {
 
 /** @param map of `memorizationMap`. Targets are the same in training and testing. */
 export function memorization(source: MadSource, map: Int32Array, stream: RandomStream): Example {
-  const { length, noise, noiseVocabulary } = source;
-  const { keys, signal, noise: firstNoise } = madVocabulary(source);
+  const { keys, signal } = madVocabulary(source);
+  const noise = noiseOf(source, stream);
   const ids: number[] = [];
   const targets: number[] = [];
-  const pairs = length / 2;
+  const pairs = source.length / 2;
   // At least this one asks for a value.
   const kept = stream.below(pairs);
-  const noiseToken = () => firstNoise + stream.below(noiseVocabulary);
   for (let pair = 0; pair < pairs; pair++) {
-    if (noise > 0 && pair !== kept && stream.uniform() < noise) {
-      ids.push(noiseToken(), noiseToken());
+    if (pair !== kept && noise.isNext()) {
+      ids.push(noise.token(), noise.token());
       targets.push(IGNORED, IGNORED);
       continue;
     }
