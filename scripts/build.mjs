@@ -33,9 +33,10 @@ const files = (folder, ending) =>
 
 /** Compiles the kernels to `build/kernels/*.wasm`, which the bundles embed. */
 async function buildKernels() {
-  const script = 'server/compute/engine/wasm/compileKernels.mjs';
+  const folder = 'server/compute/engine/wasm';
+  const script = `${folder}/compileKernels.mjs`;
   if (!exists(script)) return;
-  const sources = [script, ...files('server/compute/engine/wasm/assembly', '.ts')];
+  const sources = [script, `${folder}/tileSource.mjs`, ...files(`${folder}/assembly`, '.ts')];
   const hash = createHash('sha256');
   for (const source of sources) hash.update(source).update(readFileSync(source));
   const stamp = hash.digest('hex');

@@ -3,10 +3,14 @@
  * project) and `relaxed` (relaxed SIMD: fused multiply-add, where the machine and Node have it).
  */
 import { renameSync, writeFileSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import asc from 'assemblyscript/asc';
+import { tileSource } from './tileSource.mjs';
 
 const assembly = path.join(import.meta.dirname, 'assembly', 'index.ts');
+
+const tiles = path.join(path.dirname(assembly), 'tiles.ts');
 
 const tiers = {
   simd: 'simd,threads',
@@ -35,6 +39,7 @@ export async function compileKernels(folder) {
         ...['--memoryBase', '65536'],
       ],
       {
+        readFile: (name, base) => sourceOf(path.resolve(base, name)),
         writeFile: (name, contents) => {
           if (name === out) wasm = contents;
         },
@@ -47,4 +52,10 @@ export async function compileKernels(folder) {
     writeFileSync(aside, wasm);
     renameSync(aside, path.join(folder, out));
   }
+}
+
+/** A file's text; `null` where there is none, which is how the compiler finds out. */
+async function sourceOf(file) {
+  if (file === tiles) return tileSource();
+  return readFile(file, 'utf8').catch(() => null);
 }

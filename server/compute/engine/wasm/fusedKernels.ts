@@ -11,6 +11,7 @@ import { CROSS_ENTROPY, CROSS_ENTROPY_GRAD, FIRST_OF_LARGEST } from '../kernels/
 import { dropThreshold, DROPOUT } from '../kernels/dropout';
 import { EMBEDDING, EMBEDDING_GRAD } from '../kernels/embedding';
 import { rowsOf, widthOf } from '../kernels/fused';
+import { requireIds } from '../kernels/ids';
 import { COLUMN_SUM, LINEAR, LINEAR_GRAD_INPUT, LINEAR_GRAD_WEIGHT } from '../kernels/linear';
 import { RESIDUAL } from '../kernels/residual';
 import { LAYER_NORM, LAYER_NORM_GRAD, RMS_NORM, RMS_NORM_GRAD } from '../kernels/norms';
@@ -213,20 +214,10 @@ function registerActivations(): void {
   });
 }
 
-/** @throws RangeError naming the first id outside the table */
-function checkIds(ids: ArrayLike<number>, rows: number, ignored?: number): void {
-  for (let i = 0; i < ids.length; i++) {
-    const id = ids[i]!;
-    if ((id < 0 || id >= rows) && id !== ignored) {
-      throw new RangeError(`token ${id} at position ${i} is not in a vocabulary of ${rows}`);
-    }
-  }
-}
-
 function registerTokens(): void {
   register(EMBEDDING, ({ inputs, backend }) => {
     const { table, ids } = inputs as { table: Info; ids: Info };
-    checkIds(backend.view(ids), table.shape[0]!);
+    requireIds(backend.view(ids), table.shape[0]!);
     const rows = sizeOf(ids.shape);
     const out = backend.output([...ids.shape, widthOf(table)]);
     const addresses = [backend.address(table), backend.address(ids, 'int32'), backend.address(out)];
@@ -245,7 +236,7 @@ function registerTokens(): void {
     const { logits, targets } = inputs as { logits: Info; targets: Info };
     const [rows, vocabulary] = logits.shape as [number, number];
     const ignore = attrs['ignore'] as number;
-    checkIds(backend.view(targets), vocabulary, ignore);
+    requireIds(backend.view(targets), vocabulary, ignore);
     const loss = backend.output([]);
     const logSums = backend.output([rows]);
     backend.withScratch(8 * rows, (partial) => {

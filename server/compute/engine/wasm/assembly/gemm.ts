@@ -4,7 +4,7 @@
  * the tiling, so results do not depend on how a product is cut into jobs. Strides are in bytes.
  */
 import { bytes, int, pointer, scratch, tileColumns, ZERO } from './layout';
-import { packA, packB } from './packing';
+import { packA, packB, panelPitch } from './packing';
 import { tile16, tile8 } from './tiles';
 import { madd, sumLanes } from './vector';
 
@@ -12,13 +12,13 @@ const K_BLOCK: i32 = 256;
 const N_BLOCK: i32 = 512;
 const M_BLOCK: i32 = 384;
 /** Offsets into a thread's scratch: packed B (512 KiB), packed A (384 KiB), one tile. */
-const PACK_A: usize = 512 * 1024;
+const PACK_A: usize = 528 * 1024;
 const TILE: usize = 960 * 1024;
 
 @inline function micro(
   a: usize,
   rowA: usize,
-  stepA: usize,
+  packed: bool,
   b: usize,
   c: usize,
   rowC: usize,
@@ -26,8 +26,8 @@ const TILE: usize = 960 * 1024;
   init: usize,
   rowInit: usize,
 ): void {
-  if (tileColumns == 16) tile16(a, rowA, stepA, b, c, rowC, k, init, rowInit);
-  else tile8(a, rowA, stepA, b, c, rowC, k, init, rowInit);
+  if (tileColumns == 16) tile16(a, rowA, packed, b, c, rowC, k, init, rowInit);
+  else tile8(a, rowA, packed, b, c, rowC, k, init, rowInit);
 }
 
 /** A tile with fewer rows or columns than a whole one: whole in scratch, then the part that exists is copied. */
@@ -36,7 +36,7 @@ function edge(
   columns: i32,
   a: usize,
   rowA: usize,
-  stepA: usize,
+  packed: bool,
   b: usize,
   c: usize,
   rowC: usize,
@@ -45,7 +45,7 @@ function edge(
   rowInit: usize,
 ): void {
   const tile = scratch() + TILE;
-  micro(a, rowA, stepA, b, tile, bytes(tileColumns), k, ZERO, 0);
+  micro(a, rowA, packed, b, tile, bytes(tileColumns), k, ZERO, 0);
   for (let i = 0; i < rows; i++) {
     for (let j = 0; j < columns; j++) {
       const at = bytes(j);
@@ -71,7 +71,7 @@ function block(
   stepInit: usize,
 ): void {
   const packed = scratch() + PACK_A,
-    panelBytes = <usize>k * 24,
+    panelBytes = panelPitch(k, 6),
     width = tileColumns;
   packA(a, rowA, columnA, m, k, packed);
   let b = scratch();
@@ -80,14 +80,13 @@ function block(
     for (let i = 0; i < m; i += 6) {
       const inPlace = columnA == 4 && i + 6 <= m;
       const from = inPlace ? a + <usize>i * rowA : packed + <usize>(i / 6) * panelBytes;
-      const row: usize = inPlace ? rowA : 4,
-        step: usize = inPlace ? 4 : 24;
+      const row: usize = inPlace ? rowA : 4;
       const to = c + <usize>i * rowC + bytes(j);
       const start = init + <usize>i * rowInit + <usize>j * stepInit;
-      if (columns >= width && i + 6 <= m) micro(from, row, step, b, to, rowC, k, start, rowInit);
-      else edge(min(6, m - i), min(width, columns), from, row, step, b, to, rowC, k, start, rowInit);
+      if (columns >= width && i + 6 <= m) micro(from, row, !inPlace, b, to, rowC, k, start, rowInit);
+      else edge(min(6, m - i), min(width, columns), from, row, !inPlace, b, to, rowC, k, start, rowInit);
     }
-    b += <usize>k * bytes(width);
+    b += panelPitch(k, width);
   }
 }
 

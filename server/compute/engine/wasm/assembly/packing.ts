@@ -1,13 +1,27 @@
 /** Rearranges blocks of A and B so that the product reads them in the order of its inner loop. Strides in bytes. */
 import { bytes } from './layout';
 
+/**
+ * Bytes from one panel to the next: a cache line more than it holds, as panels of a power of two all begin in one set of
+ * the nearest cache.
+ */
+@inline export function panelPitch(k: i32, width: i32): usize {
+  return <usize>k * bytes(width) + 64;
+}
+
 /** Panels of `width` (8 or 16) columns of B, k by k, the last filled up with zeros. */
 export function packB(b: usize, rowB: usize, columnB: usize, k: i32, n: i32, width: i32, to: usize): void {
   const pitch = bytes(width);
-  for (let j = 0; j < n; j += width) {
+  let j = 0;
+  if (columnB == 4) {
+    const panels = n / width;
+    packRows(b, rowB, k, panels, width, to);
+    j = panels * width;
+    to += <usize>panels * panelPitch(k, width);
+  }
+  for (; j < n; j += width) {
     const from = b + <usize>j * columnB;
-    if (j + width <= n && columnB == 4) packRows(from, rowB, k, pitch, to);
-    else if (j + width <= n && rowB == 4) {
+    if (j + width <= n && rowB == 4) {
       for (let q: usize = 0; q < pitch; q += 16) packTransposed(from + (q >> 2) * columnB, columnB, k, pitch, to + q);
     } else {
       const columns = min(width, n - j);
@@ -19,20 +33,41 @@ export function packB(b: usize, rowB: usize, columnB: usize, k: i32, n: i32, wid
         }
       }
     }
-    to += <usize>k * pitch;
+    to += panelPitch(k, width);
   }
 }
 
-function packRows(from: usize, rowB: usize, k: i32, pitch: usize, to: usize): void {
-  for (let i = 0; i < k; i++) {
-    v128.store(to, v128.load(from));
-    v128.store(to, v128.load(from, 16), 16);
-    if (pitch == 64) {
-      v128.store(to, v128.load(from, 32), 32);
-      v128.store(to, v128.load(from, 48), 48);
+/** Rows read at a time, each a stream of its own. */
+const STREAMS: i32 = 8;
+
+@inline function copyRow(from: usize, to: usize, width: i32): void {
+  v128.store(to, v128.load(from));
+  if (width == 6) store<i64>(to, load<i64>(from, 16), 16);
+  else v128.store(to, v128.load(from, 16), 16);
+  if (width == 16) {
+    v128.store(to, v128.load(from, 32), 32);
+    v128.store(to, v128.load(from, 48), 48);
+  }
+}
+
+/** Whole panels of a matrix whose rows are dense. */
+@inline function packRows(from: usize, row: usize, k: i32, panels: i32, width: i32, to: usize): void {
+  const pitch = bytes(width), panel = panelPitch(k, width);
+  for (let p = 0; p < k; p += STREAMS) {
+    const end = min(STREAMS, k - p);
+    let source = from, target = to;
+    for (let i = 0; i < panels; i++) {
+      let s = source, t = target;
+      for (let q = 0; q < end; q++) {
+        copyRow(s, t, width);
+        s += row;
+        t += pitch;
+      }
+      source += pitch;
+      target += panel;
     }
-    from += rowB;
-    to += pitch;
+    from += <usize>STREAMS * row;
+    to += <usize>STREAMS * pitch;
   }
 }
 
@@ -74,26 +109,11 @@ function packPanelA(a: usize, rowA: usize, columnA: usize, rows: i32, k: i32, to
   }
 }
 
-/** Whole panels of A whose rows lie side by side (columnA is the long stride): six floats at a time. */
-function packColumnsA(a: usize, columnA: usize, panels: i32, k: i32, to: usize): void {
-  const panelBytes = <usize>k * 24;
-  for (let p = 0; p < k; p++) {
-    let from = a + <usize>p * columnA,
-      at = to + <usize>p * 24;
-    for (let i = 0; i < panels; i++) {
-      v128.store(at, v128.load(from));
-      store<i64>(at, load<i64>(from, 16), 16);
-      from += 24;
-      at += panelBytes;
-    }
-  }
-}
-
 /** Packs the block of A where its rows can't be read in place: all of it, or the last panel alone. */
 export function packA(a: usize, rowA: usize, columnA: usize, m: i32, k: i32, to: usize): void {
   const panels = m / 6,
-    panelBytes = <usize>k * 24;
-  if (rowA == 4) packColumnsA(a, columnA, panels, k, to);
+    panelBytes = panelPitch(k, 6);
+  if (rowA == 4) packRows(a, columnA, k, panels, 6, to);
   else if (columnA != 4) {
     for (let i = 0; i < panels; i++) {
       packPanelA(a + <usize>(6 * i) * rowA, rowA, columnA, 6, k, to + <usize>i * panelBytes);
