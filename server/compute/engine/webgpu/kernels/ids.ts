@@ -1,5 +1,6 @@
 /** Token ids that a kernel gets. */
 import type * as tf from '@tensorflow/tfjs-core';
+import { requireIds } from '../../kernels/ids';
 import type { WebgpuBackend } from '../backend';
 
 /**
@@ -15,10 +16,5 @@ export function checkIds(
 ): void {
   const { values } = backend.tensorMap.get(dataId) as { values?: ArrayLike<number> | null };
   if (!values) return;
-  for (let i = 0; i < values.length; i++) {
-    const id = values[i]!;
-    if ((id < 0 || id >= rows) && id !== ignored) {
-      throw new RangeError(`token ${id} at position ${i} is not in a vocabulary of ${rows}`);
-    }
-  }
+  requireIds(values, rows, ignored);
 }
