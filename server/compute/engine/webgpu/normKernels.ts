@@ -1,70 +1,96 @@
-/** Root-mean-square normalisation and its gradient (`kernels/norms.ts`): a workgroup a row. */
+/**
+ * Root-mean-square and layer normalisation and their gradients (`kernels/norms.ts`): a workgroup a row. The former is the latter
+ * without a mean (CENTRED is false) and without a bias.
+ */
 import type * as tf from '@tensorflow/tfjs-core';
 import { rowsOf, widthOf } from '../kernels/fused';
-import { RMS_NORM, RMS_NORM_GRAD } from '../kernels/norms';
+import { LAYER_NORM, LAYER_NORM_GRAD, RMS_NORM, RMS_NORM_GRAD } from '../kernels/norms';
+import type { WebgpuBackend } from './backend';
 import { program, runProgram } from './program';
-import { register } from './register';
+import { register, type Call } from './register';
+import { sumOfRows } from './rowSums';
 import { WORKGROUP_SUM } from './wgsl';
 
 const LANES = 128;
 
-/** y = x · r · gain with r = 1 / √(mean(x²) + ε). */
-const rmsNorm = program({
-  name: 'rmsNorm',
-  inputs: { x: 'f32', gain: 'f32' },
+/** Mean and r = 1/√(variance + ε) of a row, the variance from what is left without the mean. */
+const STATISTICS = `${WORKGROUP_SUM}
+fn statistics(first: u32, lane: u32) -> vec2f {
+  let d = f32(uniforms.width);
+  var mean = 0.0;
+  if (CENTRED) {
+    var sum = 0.0;
+    for (var i = lane; i < uniforms.width; i += LANES) { sum += x[first + i]; }
+    mean = workgroupSum(sum, lane) / d;
+  }
+  var squares = 0.0;
+  for (var i = lane; i < uniforms.width; i += LANES) {
+    let centred = x[first + i] - mean;
+    squares += centred * centred;
+  }
+  let variance = workgroupSum(squares, lane) / d;
+  return vec2f(mean, inverseSqrt(variance + uniforms.epsilon));
+}`;
+
+/** y = (x − mean) · r · gain (+ bias). */
+const norm = program({
+  name: 'norm',
+  inputs: { x: 'f32', gain: 'f32', bias: 'f32' },
   outputs: { y: 'f32' },
   uniforms: { width: 'u32', epsilon: 'f32' },
   lanes: LANES,
-  code: `${WORKGROUP_SUM}
+  code: `${STATISTICS}
 fn main(row: u32, lane: u32) {
   let first = row * uniforms.width;
-  var squares = 0.0;
+  let known = statistics(first, lane);
   for (var i = lane; i < uniforms.width; i += LANES) {
-    squares += x[first + i] * x[first + i];
-  }
-  let meanSquare = workgroupSum(squares, lane) / f32(uniforms.width);
-  let r = inverseSqrt(meanSquare + uniforms.epsilon);
-  for (var i = lane; i < uniforms.width; i += LANES) {
-    y[first + i] = x[first + i] * r * gain[i];
+    var value = (x[first + i] - known.x) * known.y * gain[i];
+    if (CENTRED) { value += bias[i]; }
+    y[first + i] = value;
   }
 }`,
 });
 
-/** dx = r · (dy·gain − x · r² · mean(dy·gain·x)); the scales r [rows] are what dGain needs. */
-const rmsNormGradInput = program({
-  name: 'rmsNormGradInput',
+/** With z = (x − mean) · r and g = dy · gain: dx = r · (g − mean(g) − z · mean(g·z)). The rows' mean and r are kept. */
+const normGradInput = program({
+  name: 'normGradInput',
   inputs: { dy: 'f32', x: 'f32', gain: 'f32' },
-  outputs: { dx: 'f32', scales: 'f32' },
+  outputs: { dx: 'f32', known: 'f32' },
   uniforms: { width: 'u32', epsilon: 'f32' },
   lanes: LANES,
-  code: `${WORKGROUP_SUM}
+  code: `${STATISTICS}
 fn main(row: u32, lane: u32) {
   let first = row * uniforms.width;
-  var squares = 0.0;
+  let own = statistics(first, lane);
+  var sum = 0.0;
   var products = 0.0;
   for (var i = lane; i < uniforms.width; i += LANES) {
-    let value = x[first + i];
-    squares += value * value;
-    products += dy[first + i] * gain[i] * value;
+    let g = dy[first + i] * gain[i];
+    sum += g;
+    products += g * (x[first + i] - own.x) * own.y;
   }
   let d = f32(uniforms.width);
-  let meanSquare = workgroupSum(squares, lane) / d;
+  var mean = 0.0;
+  if (CENTRED) { mean = workgroupSum(sum, lane) / d; }
   let meanProduct = workgroupSum(products, lane) / d;
-  let r = inverseSqrt(meanSquare + uniforms.epsilon);
   for (var i = lane; i < uniforms.width; i += LANES) {
-    dx[first + i] = r * (dy[first + i] * gain[i] - x[first + i] * r * r * meanProduct);
+    let z = (x[first + i] - own.x) * own.y;
+    dx[first + i] = own.y * (dy[first + i] * gain[i] - mean - z * meanProduct);
   }
-  if (lane == 0u) { scales[row] = r; }
+  if (lane == 0u) {
+    known[2u * row] = own.x;
+    known[2u * row + 1u] = own.y;
+  }
 }`,
 });
 
-/** Rows that one workgroup adds up; the sums of the workgroups are added by the next program. */
+/** Rows that one workgroup adds up; the sums of the workgroups are added by `sumOfRows`. */
 const ROWS_A_BLOCK = 64;
 
-/** sums[block, i] = Σ over the block's rows of dy·x·r; a lane a column. */
-const rmsNormGradGain = program({
-  name: 'rmsNormGradGain',
-  inputs: { dy: 'f32', x: 'f32', scales: 'f32' },
+/** sums[block, i] = Σ over the block's rows of dy · z; a lane a column. */
+const normGradGain = program({
+  name: 'normGradGain',
+  inputs: { dy: 'f32', x: 'f32', known: 'f32' },
   outputs: { sums: 'f32' },
   uniforms: { rows: 'u32', width: 'u32' },
   lanes: LANES,
@@ -79,65 +105,65 @@ fn main(group: u32, lane: u32) {
   var sum = 0.0;
   for (var row = first; row < end; row++) {
     let at = row * uniforms.width + column;
-    sum += dy[at] * x[at] * scales[row];
+    sum += dy[at] * (x[at] - known[2u * row]) * known[2u * row + 1u];
   }
   sums[block * uniforms.width + column] = sum;
 }`,
 });
 
-/** total[i] = Σ over rows of x[row, i], in the order of the rows; a lane a column. */
-export const columnSum = program({
-  name: 'columnSum',
-  inputs: { x: 'f32' },
-  outputs: { total: 'f32' },
-  uniforms: { rows: 'u32', width: 'u32' },
-  lanes: LANES,
-  code: `
-fn main(group: u32, lane: u32) {
-  let column = group * LANES + lane;
-  if (column >= uniforms.width) { return; }
-  var sum = 0.0;
-  for (var row = 0u; row < uniforms.rows; row++) { sum += x[row * uniforms.width + column]; }
-  total[column] = sum;
-}`,
-});
+/** @param bias of layer normalisation alone */
+function normed(
+  backend: WebgpuBackend,
+  { x, gain, bias }: Record<'x' | 'gain', tf.TensorInfo> & { bias?: tf.TensorInfo },
+  attrs: Call['attrs'],
+): tf.TensorInfo {
+  return runProgram(backend, norm, {
+    // Without a mean nothing reads a bias.
+    inputs: { x, gain, bias: bias ?? gain },
+    outputs: { y: { shape: x.shape } },
+    uniforms: { width: widthOf(x), epsilon: attrs['epsilon'] as number },
+    constants: { CENTRED: bias !== undefined },
+    groups: rowsOf(x),
+  }).y;
+}
+
+/** dx and dGain. */
+function gradients(
+  { inputs, attrs, backend }: Call,
+  CENTRED: boolean,
+): [tf.TensorInfo, tf.TensorInfo] {
+  const { dy, x, gain } = inputs as Record<'dy' | 'x' | 'gain', tf.TensorInfo>;
+  const [rows, width] = [rowsOf(x), widthOf(x)];
+  const { dx, known } = runProgram(backend, normGradInput, {
+    inputs: { dy, x, gain },
+    outputs: { dx: { shape: x.shape }, known: { shape: [rows, 2] } },
+    uniforms: { width, epsilon: attrs['epsilon'] as number },
+    constants: { CENTRED },
+    groups: rows,
+  });
+  const blocks = Math.ceil(rows / ROWS_A_BLOCK);
+  const { sums } = runProgram(backend, normGradGain, {
+    inputs: { dy, x, known },
+    outputs: { sums: { shape: [blocks, width] } },
+    uniforms: { rows, width },
+    groups: blocks * Math.ceil(width / LANES),
+  });
+  const dGain = sumOfRows(backend, sums);
+  for (const { dataId } of [known, sums]) backend.disposeData(dataId);
+  return [dx, dGain];
+}
 
 export function registerNormKernels(): void {
   register(RMS_NORM, ({ inputs, attrs, backend }) => {
-    const { x, gain } = inputs as { x: tf.TensorInfo; gain: tf.TensorInfo };
-    const { y } = runProgram(backend, rmsNorm, {
-      inputs: { x, gain },
-      outputs: { y: { shape: x.shape } },
-      uniforms: { width: widthOf(x), epsilon: attrs['epsilon'] as number },
-      groups: rowsOf(x),
-    });
-    return y;
+    const { x, gain } = inputs as Record<'x' | 'gain', tf.TensorInfo>;
+    return normed(backend, { x, gain }, attrs);
   });
-  register(RMS_NORM_GRAD, ({ inputs, attrs, backend }) => {
-    const { dy, x, gain } = inputs as Record<'dy' | 'x' | 'gain', tf.TensorInfo>;
-    const [rows, width] = [rowsOf(x), widthOf(x)];
-    const { dx, scales } = runProgram(backend, rmsNormGradInput, {
-      inputs: { dy, x, gain },
-      outputs: { dx: { shape: x.shape }, scales: { shape: [rows] } },
-      uniforms: { width, epsilon: attrs['epsilon'] as number },
-      groups: rows,
-    });
-    const blocks = Math.ceil(rows / ROWS_A_BLOCK);
-    const tiles = Math.ceil(width / LANES);
-    const { sums } = runProgram(backend, rmsNormGradGain, {
-      inputs: { dy, x, scales },
-      outputs: { sums: { shape: [blocks, width] } },
-      uniforms: { rows, width },
-      groups: blocks * tiles,
-    });
-    backend.disposeData(scales.dataId);
-    const { total } = runProgram(backend, columnSum, {
-      inputs: { x: sums },
-      outputs: { total: { shape: [width] } },
-      uniforms: { rows: blocks, width },
-      groups: tiles,
-    });
-    backend.disposeData(sums.dataId);
-    return [dx, total];
-  });
+  register(RMS_NORM_GRAD, (call) => gradients(call, false));
+  register(LAYER_NORM, ({ inputs, attrs, backend }) =>
+    normed(backend, inputs as Record<'x' | 'gain' | 'bias', tf.TensorInfo>, attrs),
+  );
+  register(LAYER_NORM_GRAD, (call) => [
+    ...gradients(call, true),
+    sumOfRows(call.backend, call.inputs['dy']!),
+  ]);
 }

@@ -25,6 +25,9 @@ export interface Program<I extends string, O extends string, U extends string> {
   readonly code: string;
 }
 
+/** One whose bindings are made as it is written. */
+export type AnyProgram = Program<string, string, string>;
+
 export interface NewTensor {
   readonly shape: readonly number[];
   /** Default `float32`. */
@@ -57,12 +60,32 @@ export function runProgram<I extends string, O extends string, U extends string>
   written: Program<I, O, U>,
   call: ProgramCall<I, O, U>,
 ): Record<O, tf.TensorInfo> {
-  const outputs = namesOf(written.outputs).map((name) => outputTensor(backend, call.outputs[name]));
+  const names = namesOf(written.outputs);
+  const outputs = names.map((name) => outputTensor(backend, call.outputs[name]));
+  try {
+    if (outputs.some(({ shape }) => tf.util.sizeFromShape(shape) > 0)) {
+      recordRun(backend, written, call, outputs);
+    }
+  } catch (error) {
+    // Nobody else knows of the new ones yet.
+    for (const { dataId } of outputs.filter((_, i) => !('dataId' in call.outputs[names[i]!]))) {
+      backend.disposeData(dataId);
+    }
+    throw error;
+  }
+  return Object.fromEntries(names.map((name, i) => [name, outputs[i]!])) as Record<
+    O,
+    tf.TensorInfo
+  >;
+}
+
+function recordRun<I extends string, O extends string, U extends string>(
+  backend: WebgpuBackend,
+  written: Program<I, O, U>,
+  call: ProgramCall<I, O, U>,
+  outputs: readonly tf.TensorInfo[],
+): void {
   const inputs = namesOf(written.inputs).map((name) => call.inputs[name]);
-  const result = Object.fromEntries(
-    namesOf(written.outputs).map((name, i) => [name, outputs[i]!]),
-  ) as Record<O, tf.TensorInfo>;
-  if (outputs.every(({ shape }) => tf.util.sizeFromShape(shape) === 0)) return result;
   if (call.groups === 0) throw new Error(`${written.name}: no workgroup writes its outputs`);
   checkBindings(written, inputs, outputs);
   const { pipeline, layout } = compiled(backend, written, call.constants ?? {});
@@ -78,7 +101,6 @@ export function runProgram<I extends string, O extends string, U extends string>
     entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })),
   });
   backend.record(pipeline, bindings, dispatchOf(backend.device, call.groups), tensors);
-  return result;
 }
 
 const namesOf = <K extends string>(bindings: Readonly<Record<K, unknown>>): K[] =>
@@ -96,7 +118,7 @@ function outputTensor(backend: WebgpuBackend, output: NewTensor | tf.TensorInfo)
 }
 
 function checkBindings(
-  { name, ...written }: Program<string, string, string>,
+  { name, ...written }: AnyProgram,
   inputs: readonly tf.TensorInfo[],
   outputs: readonly tf.TensorInfo[],
 ): void {
@@ -122,7 +144,7 @@ function dispatchOf(device: GPUDevice, groups: number): [number, number] {
 
 function uniformBuffer(
   backend: WebgpuBackend,
-  { uniforms }: Program<string, string, string>,
+  { uniforms }: AnyProgram,
   call: ProgramCall<string, string, string>,
 ): GPUBuffer {
   const entries: [Scalar, number][] = Object.entries(uniforms).map(([name, type]) => [
@@ -144,11 +166,7 @@ function uniformBuffer(
 
 type Constants = Readonly<Record<string, number | boolean>>;
 
-function compiled(
-  backend: WebgpuBackend,
-  written: Program<string, string, string>,
-  constants: Constants,
-): Pipeline {
+function compiled(backend: WebgpuBackend, written: AnyProgram, constants: Constants): Pipeline {
   const key = `${written.name} ${JSON.stringify(constants)}`;
   const known = backend.pipelines.get(key);
   if (known) return known;
@@ -179,10 +197,7 @@ function compiled(
 }
 
 /** The whole program in WGSL. */
-export function source(
-  written: Program<string, string, string>,
-  constants: Constants = {},
-): string {
+export function source(written: AnyProgram, constants: Constants = {}): string {
   const bindings = [
     ...Object.entries(written.outputs).map(
       ([name, type]) => `var<storage, read_write> ${name}: array<${type}>;`,

@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { AdamwEntry, AdamwOptions, UpdateKernels } from '../update';
 import type { WebgpuBackend } from './backend';
-import { program, runProgram, type Entry, type Program } from './program';
+import { program, runProgram, type AnyProgram, type Entry, type Program } from './program';
 import { WORKGROUP_SUM } from './wgsl';
 
 const LANES = 256;
@@ -118,13 +118,9 @@ function placeSlots(sizes: readonly number[]): {
   return { uniforms, groups };
 }
 
-const programs = new Map<string, Program<string, string, string>>();
+const programs = new Map<string, AnyProgram>();
 
-function cached(
-  kind: string,
-  count: number,
-  make: (count: number) => Program<string, string, string>,
-): Program<string, string, string> {
+function cached(kind: string, count: number, make: (count: number) => AnyProgram): AnyProgram {
   const key = `${kind}${count}`;
   const known = programs.get(key) ?? make(count);
   programs.set(key, known);
@@ -169,7 +165,7 @@ const mostBuffers = ({ device }: WebgpuBackend): number =>
  * value ← value·keep − stepSize·m / (√v·secondScale + ε) with m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g², for `count`
  * parameters (`update.ts` has the source).
  */
-function adamwProgram(count: number): Program<string, string, string> {
+function adamwProgram(count: number): AnyProgram {
   const update = (i: number) => `case ${i}u: {
       for (var i = first + lane; i < end; i += LANES) {
         let g = grad${i}[i] * uniforms.gradScale;

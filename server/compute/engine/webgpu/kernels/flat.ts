@@ -1,6 +1,4 @@
 /** Kernels over flat arrays: a workgroup takes a chunk of entries, its lanes neighbours. */
-import type { Program } from '../program';
-
 export const FLAT_LANES = 256;
 export const FLAT_CHUNK = 1024;
 
@@ -14,5 +12,3 @@ fn main(group: u32, lane: u32) {
     ${body}
   }
 }`;
-
-export type AnyProgram = Program<string, string, string>;

@@ -4,7 +4,6 @@ import { registerAttention } from './attention';
 import { registerCausalConv } from './causalConv';
 import { registerCrossEntropy } from './crossEntropy';
 import { registerEmbedding } from './embedding';
-import { registerLayerNorm } from './layerNorm';
 import { registerMixture } from './mixture';
 import { registerRotary } from './rotary';
 import { registerScan } from './scan';
@@ -16,7 +15,6 @@ export function registerFusedKernels(): void {
   registerCausalConv();
   registerCrossEntropy();
   registerEmbedding();
-  registerLayerNorm();
   registerMixture();
   registerRotary();
   registerScan();

@@ -7,9 +7,8 @@ import { packParameters, sizesOf } from './scanPack';
 import {
   CHANNELS_A_GROUP,
   carryStates,
+  ofChannels,
   ofQuads,
-  PACKED,
-  PLACE,
   rowsCarried,
   SCAN_UNIFORMS,
   scanConstants,
@@ -21,7 +20,7 @@ const CHUNK = 64;
 
 /**
  * y of a chunk from the state before it, and in the place of that the state at its end. A lane has one channel and 16 states
- * of it at a time; B and C of the chunk lie in workgroup memory.
+ * of it at a time.
  */
 const scanChunk = program({
   name: 'scanChunk',
@@ -29,24 +28,7 @@ const scanChunk = program({
   outputs: { y: 'f32', carried: 'vec4f' },
   uniforms: SCAN_UNIFORMS,
   lanes: CHANNELS_A_GROUP,
-  code: `${PACKED}${PLACE}
-var<workgroup> inputs: array<vec4f, 4u * CHUNK>;
-var<workgroup> outputs: array<vec4f, 4u * CHUNK>;
-
-fn main(group: u32, lane: u32) {
-  let place = placeOf(group, LANES);
-  let channel = place.tile * LANES + lane;
-  for (var block = 0u; block < uniforms.quads; block += 4u) {
-    workgroupBarrier();
-    for (var i = lane; i < 4u * place.count; i += LANES) {
-      inputs[i] = packed[inputAt(place.token + i / 4u, block + i % 4u)];
-      outputs[i] = packed[outputAt(place.token + i / 4u, block + i % 4u)];
-    }
-    workgroupBarrier();
-    if (channel < uniforms.channels) { scanBlock(place, block, channel); }
-  }
-}
-
+  code: `${ofChannels('scanBlock')}
 fn scanBlock(place: Place, block: u32, channel: u32) {
   let skip = packed[skipAt(channel)].x;
   ${ofQuads(

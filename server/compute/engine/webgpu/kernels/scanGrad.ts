@@ -15,9 +15,9 @@ import { program, runProgram } from '../program';
 import { register, type Call } from '../register';
 import { packParameters, sizesOf, type ScanSizes } from './scanPack';
 import {
+  CHANNELS_A_GROUP as CHANNELS,
   carryStates,
-  PACKED,
-  PLACE,
+  ofBlocks,
   rowsCarried,
   SCAN_UNIFORMS,
   scanConstants,
@@ -26,9 +26,6 @@ import {
 
 /** Positions of a chunk, all of whose states a lane holds. */
 const CHUNK = 16;
-
-/** Channels of a workgroup; four lanes work on each, a quad of states each. */
-const CHANNELS = 64;
 
 /** Sums of one position over the channels of the tile (into `sums`) and over the quads of each channel. */
 const REDUCE = `
@@ -94,24 +91,9 @@ const scanChunkGrad = program({
   inputs: { u: 'f32', delta: 'f32', dy: 'f32', packed: 'vec4f' },
   outputs: { du: 'f32', dDelta: 'f32', carried: 'vec4f', sums: 'vec4f' },
   uniforms: SCAN_UNIFORMS,
+  // Four lanes work on a channel, a quad of states each.
   lanes: 4 * CHANNELS,
-  code: `${PACKED}${PLACE}${REDUCE}
-var<workgroup> inputs: array<vec4f, 4u * CHUNK>;
-var<workgroup> outputs: array<vec4f, 4u * CHUNK>;
-
-fn main(group: u32, lane: u32) {
-  let place = placeOf(group, ${CHANNELS}u);
-  for (var block = 0u; block < uniforms.quads; block += 4u) {
-    workgroupBarrier();
-    if (lane < 4u * place.count) {
-      inputs[lane] = packed[inputAt(place.token + lane / 4u, block + lane % 4u)];
-      outputs[lane] = packed[outputAt(place.token + lane / 4u, block + lane % 4u)];
-    }
-    workgroupBarrier();
-    gradBlock(place, block, lane);
-  }
-}
-
+  code: `${ofBlocks('gradBlock(place, block, lane);')}${REDUCE}
 fn gradBlock(place: Place, block: u32, lane: u32) {
   let quad = lane / ${CHANNELS}u;
   let channel = place.tile * ${CHANNELS}u + lane % ${CHANNELS}u;

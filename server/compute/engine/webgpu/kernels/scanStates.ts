@@ -21,7 +21,7 @@ fn ofStates(quad: u32, x: vec4f) -> vec4f {
 `;
 
 /** Where the pieces of `packed` begin (`scanPack.ts`). */
-export const PACKED = `${PADDING}
+const PACKED = `${PADDING}
 fn rateAt(quad: u32, channel: u32) -> u32 { return quad * uniforms.channels + channel; }
 
 fn inputAt(token: u32, quad: u32) -> u32 {
@@ -37,13 +37,16 @@ fn skipAt(channel: u32) -> u32 {
 }
 `;
 
+/** Channels of a workgroup. */
+export const CHANNELS_A_GROUP = 64;
+
 /** Which part of the work a workgroup has: a tile of the channels of a chunk of a sequence. */
-export const PLACE = `
+const PLACE = `
 struct Place { tile: u32, chunk: u32, sequence: u32, token: u32, count: u32 }
 
 /** token: the first position among all of the batch; count: positions of the chunk. */
-fn placeOf(group: u32, channelsATile: u32) -> Place {
-  let tiles = (uniforms.channels + channelsATile - 1u) / channelsATile;
+fn placeOf(group: u32) -> Place {
+  let tiles = (uniforms.channels + ${CHANNELS_A_GROUP - 1}u) / ${CHANNELS_A_GROUP}u;
   let chunk = (group / tiles) % uniforms.chunks;
   let sequence = group / tiles / uniforms.chunks;
   let first = chunk * CHUNK;
@@ -81,7 +84,32 @@ export const scanUniforms = (sizes: ScanSizes, chunks: number, backward: boolean
 export const ofQuads = (line: (quad: number) => string): string =>
   [0, 1, 2, 3].map(line).join('\n');
 
-export const CHANNELS_A_GROUP = 64;
+/**
+ * `body` for each block of 16 states, the quads `block` … `block + 3`, whose B and C of the chunk lie in `inputs` and `outputs`,
+ * four quads a position, in workgroup memory.
+ */
+export const ofBlocks = (body: string): string => `${PACKED}${PLACE}
+var<workgroup> inputs: array<vec4f, 4u * CHUNK>;
+var<workgroup> outputs: array<vec4f, 4u * CHUNK>;
+
+fn main(group: u32, lane: u32) {
+  let place = placeOf(group);
+  for (var block = 0u; block < uniforms.quads; block += 4u) {
+    workgroupBarrier();
+    for (var i = lane; i < 4u * place.count; i += LANES) {
+      inputs[i] = packed[inputAt(place.token + i / 4u, block + i % 4u)];
+      outputs[i] = packed[outputAt(place.token + i / 4u, block + i % 4u)];
+    }
+    workgroupBarrier();
+    ${body}
+  }
+}
+`;
+
+/** As `ofBlocks`, where a lane has one channel and calls `name(place, block, channel)` for it. */
+export const ofChannels = (name: string): string =>
+  ofBlocks(`let channel = place.tile * LANES + lane;
+    if (channel < uniforms.channels) { ${name}(place, block, channel); }`);
 
 /**
  * What a chunk adds by itself. `carried` is [b, chunks, rows, c] of quads: rows 0 … quads − 1 the state at its end from a start
@@ -94,24 +122,7 @@ const chunkSums = program({
   outputs: { carried: 'vec4f' },
   uniforms: SCAN_UNIFORMS,
   lanes: CHANNELS_A_GROUP,
-  code: `${PACKED}${PLACE}
-var<workgroup> inputs: array<vec4f, 4u * CHUNK>;
-var<workgroup> outputs: array<vec4f, 4u * CHUNK>;
-
-fn main(group: u32, lane: u32) {
-  let place = placeOf(group, LANES);
-  let channel = place.tile * LANES + lane;
-  for (var block = 0u; block < uniforms.quads; block += 4u) {
-    workgroupBarrier();
-    for (var i = lane; i < 4u * place.count; i += LANES) {
-      inputs[i] = packed[inputAt(place.token + i / 4u, block + i % 4u)];
-      if (BACKWARD) { outputs[i] = packed[outputAt(place.token + i / 4u, block + i % 4u)]; }
-    }
-    workgroupBarrier();
-    if (channel < uniforms.channels) { sumBlock(place, block, channel); }
-  }
-}
-
+  code: `${ofChannels('sumBlock')}
 fn sumBlock(place: Place, block: u32, channel: u32) {
   ${ofQuads(
     (q) => `let rate${q} = packed[rateAt(block + ${q}u, channel)];
