@@ -1,7 +1,7 @@
 /**
  * Matrix product, C[m, n] = Σₖ A[m, k]·B[k, n] (+ bias[n]), in WGSL: a workgroup a tile of C, both factors' tiles in workgroup
- * memory, a block of C in each lane's registers. Factors are read through strides, so that none is transposed or copied first.
- * A sum's order depends on the sizes alone.
+ * memory, a block of C in each lane's registers; of a single row, a workgroup some columns. Factors are read through strides, so
+ * that none is transposed or copied first. A sum's order depends on the sizes alone.
  */
 import type * as tf from '@tensorflow/tfjs-core';
 import type { WebgpuBackend } from './backend';
@@ -39,16 +39,34 @@ const MOST_SPLITS = 32;
 
 const indices = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
-/** Loads a tile of `size` rows, [DEPTH][size] padded against conflicts of banks, zero beyond the factor's edges. */
-const load = (tile: string, size: number, along: string, count: string, at: string): string => `
+const GEMM_UNIFORMS = {
+  ...{ m: 'u32', n: 'u32', k: 'u32', splits: 'u32', share: 'u32' },
+  ...{ aBatch: 'u32', aOuter: 'u32', aInner: 'u32' },
+  ...{ bBatch: 'u32', bOuter: 'u32', bInner: 'u32' },
+} as const;
+
+/**
+ * Loads a factor's tile of `size` rows, [DEPTH][size] padded against conflicts of banks, zero beyond its edges.
+ * @param along whether neighbours along k are neighbours in memory
+ * @param count the factor's rows
+ */
+const load = (factor: 'a' | 'b', size: number, along: string, count: string): string => `
     for (var i = lane; i < ${DEPTH * size}u; i += LANES) {
       // Neighbouring lanes read neighbouring entries, whichever axis they lie along.
       let inner = select(i / ${size}u, i % ${DEPTH}u, ${along});
       let outer = select(i % ${size}u, i / ${DEPTH}u, ${along});
       var value = 0.0;
-      if (${at.replace(/\[.*/, '')}First + outer < ${count} && first + inner < end) { value = ${at}; }
-      ${tile}[inner * ${size + 1}u + outer] = value;
+      if (${factor}First + outer < ${count} && first + inner < end) {
+        value = ${factor}[${factor}Start + (${factor}First + outer) * uniforms.${factor}Outer + (first + inner) * uniforms.${factor}Inner];
+      }
+      ${factor}Tile[inner * ${size + 1}u + outer] = value;
     }`;
+
+const BIAS = `
+fn biasAt(column: u32) -> f32 {
+  if (HAS_BIAS) { return bias[column]; }
+  return 0.0;
+}`;
 
 /** @param rows @param columns of C in each lane's registers */
 function gemmProgram(rows: number, columns: number) {
@@ -58,11 +76,7 @@ function gemmProgram(rows: number, columns: number) {
     name: `gemm${tileM}x${tileN}`,
     inputs: { a: 'f32', b: 'f32', bias: 'f32' },
     outputs: { c: 'f32' },
-    uniforms: {
-      ...{ m: 'u32', n: 'u32', k: 'u32', splits: 'u32', share: 'u32' },
-      ...{ aBatch: 'u32', aOuter: 'u32', aInner: 'u32' },
-      ...{ bBatch: 'u32', bOuter: 'u32', bInner: 'u32' },
-    } as const,
+    uniforms: GEMM_UNIFORMS,
     lanes: SIDE * SIDE,
     code: `
 var<workgroup> aTile: array<f32, ${DEPTH * (tileM + 1)}>;
@@ -83,8 +97,8 @@ fn main(group: u32, lane: u32) {
   let column = lane % ${SIDE}u * ${columns}u;
   ${blocks.map(([i, j]) => `var c${i}_${j} = 0.0;`).join(' ')}
   for (var first = split * uniforms.share; first < end; first += ${DEPTH}u) {
-    ${load('aTile', tileM, 'A_ALONG_K', 'uniforms.m', 'a[aStart + (aFirst + outer) * uniforms.aOuter + (first + inner) * uniforms.aInner]')}
-    ${load('bTile', tileN, 'B_ALONG_K', 'uniforms.n', 'b[bStart + (bFirst + outer) * uniforms.bOuter + (first + inner) * uniforms.bInner]')}
+    ${load('a', tileM, 'A_ALONG_K', 'uniforms.m')}
+    ${load('b', tileN, 'B_ALONG_K', 'uniforms.n')}
     workgroupBarrier();
     // Terms beyond the last one are left out: zero times an infinity is none.
     let terms = min(${DEPTH}u, end - first);
@@ -111,24 +125,63 @@ fn main(group: u32, lane: u32) {
     )
     .join('\n  ')}
 }
-
-fn biasAt(column: u32) -> f32 {
-  if (HAS_BIAS) { return bias[column]; }
-  return 0.0;
-}`,
+${BIAS}`,
   });
 }
+
+/** Columns of C that a workgroup has of a product of one row; as many lanes share the terms of each. */
+const ROW_COLUMNS = 16;
+
+/** A product of one row, as decoding has them: no lane of a tile of many rows would have anything to do. */
+const rowProgram = program({
+  name: 'gemmRow',
+  inputs: { a: 'f32', b: 'f32', bias: 'f32' },
+  outputs: { c: 'f32' },
+  uniforms: GEMM_UNIFORMS,
+  lanes: ROW_COLUMNS * ROW_COLUMNS,
+  code: `
+var<workgroup> sums: array<f32, LANES>;
+
+fn main(group: u32, lane: u32) {
+  let tiles = (uniforms.n + ${ROW_COLUMNS - 1}u) / ${ROW_COLUMNS}u;
+  let split = group / tiles % uniforms.splits;
+  let batch = group / tiles / uniforms.splits;
+  // Neighbouring lanes read neighbouring entries of b, whichever axis they lie along.
+  let part = select(lane / ${ROW_COLUMNS}u, lane % ${ROW_COLUMNS}u, B_ALONG_K);
+  let own = select(lane % ${ROW_COLUMNS}u, lane / ${ROW_COLUMNS}u, B_ALONG_K);
+  let column = group % tiles * ${ROW_COLUMNS}u + own;
+  let aStart = batch * uniforms.aBatch;
+  let bStart = batch * uniforms.bBatch + column * uniforms.bOuter;
+  let end = select(0u, min((split + 1u) * uniforms.share, uniforms.k), column < uniforms.n);
+  var sum = 0.0;
+  for (var inner = split * uniforms.share + part; inner < end; inner += ${ROW_COLUMNS}u) {
+    sum = fma(a[aStart + inner * uniforms.aInner], b[bStart + inner * uniforms.bInner], sum);
+  }
+  sums[part * ${ROW_COLUMNS}u + own] = sum;
+  workgroupBarrier();
+  for (var half = ${ROW_COLUMNS / 2}u; half > 0u; half /= 2u) {
+    if (lane < half * ${ROW_COLUMNS}u) { sums[lane] += sums[lane + half * ${ROW_COLUMNS}u]; }
+    workgroupBarrier();
+  }
+  let at = group % tiles * ${ROW_COLUMNS}u + lane;
+  if (lane < ${ROW_COLUMNS}u && at < uniforms.n) {
+    c[(split + batch * uniforms.splits) * uniforms.n + at] = sums[lane] + biasAt(at);
+  }
+}
+${BIAS}`,
+});
 
 const programs = {
   /** Much to do. */
   large: gemmProgram(4, 4),
   /** Little to do, of many rows. */
   small: gemmProgram(2, 2),
-  /** Few rows: decoding. */
+  /** Few rows. */
   flat: gemmProgram(1, 4),
+  row: rowProgram,
 } as const;
 
-const tileOf = { large: [64, 64], small: [32, 32], flat: [16, 64] } as const;
+const tileOf = { large: [64, 64], small: [32, 32], flat: [16, 64], row: [1, ROW_COLUMNS] } as const;
 
 /** c[batch, i] = Σ over splits of parts[batch, split, i] (+ bias), in the order of the splits. */
 const splitSum = program({
@@ -155,7 +208,8 @@ fn main(group: u32, lane: u32) {
 function plan({ batches, m, n, k }: Product) {
   const tiles = (kind: keyof typeof programs) =>
     batches * Math.ceil(m / tileOf[kind][0]) * Math.ceil(n / tileOf[kind][1]);
-  const kind = m <= 16 ? 'flat' : tiles('large') < ENOUGH_GROUPS ? 'small' : 'large';
+  const many = tiles('large') < ENOUGH_GROUPS ? 'small' : 'large';
+  const kind = m === 1 ? 'row' : m <= 16 ? 'flat' : many;
   const wanted = Math.ceil(ENOUGH_GROUPS / tiles(kind));
   const splits = Math.max(1, Math.min(wanted, Math.floor(k / LEAST_SHARE), MOST_SPLITS));
   const share = DEPTH * Math.ceil(k / splits / DEPTH);

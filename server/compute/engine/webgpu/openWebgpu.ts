@@ -12,7 +12,7 @@ import { registerProductKernels } from './productKernels';
 import { updateKernels } from './updateKernels';
 
 /** The kernels' own version: bits may change with it, so a run notes it. */
-const KERNELS_VERSION = '1';
+const KERNELS_VERSION = '2';
 
 export interface WebgpuOptions extends EngineOptions {
   /** Whether an adapter that computes on the processor will do: for tests, never faster than `wasm`. */

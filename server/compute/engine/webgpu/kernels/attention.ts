@@ -1,14 +1,15 @@
 /** Causal attention from a fused projection or from q, k and v, bound to its programs (`attentionPrograms.ts`). */
-import type * as tf from '@tensorflow/tfjs-core';
+import * as tf from '@tensorflow/tfjs-core';
 import {
   ATTENTION,
+  ATTENTION_APPEND,
   ATTENTION_GRAD,
   ATTENTION_QKV,
   ATTENTION_QKV_GRAD,
 } from '../../kernels/attention';
 import { dropThreshold } from '../../kernels/dropout';
 import { widthOf } from '../../kernels/fused';
-import { runProgram, type NewTensor, type Program } from '../program';
+import { program, runProgram, type AnyProgram, type NewTensor } from '../program';
 import { register, type Call } from '../register';
 import {
   forwardProgram,
@@ -17,11 +18,14 @@ import {
   rowsProgram,
   type AttentionUniforms,
 } from './attentionPrograms';
+import { rowProgram } from './attentionRow';
 import { TILE } from './attentionTiles';
+import { FLAT_LANES, flatGroups, flatMain } from './flat';
 
 export function registerAttention(): void {
   register(ATTENTION_QKV, (call) => forward(call, fusedJob(call)));
   register(ATTENTION, (call) => forward(call, separateJob(call)));
+  register(ATTENTION_APPEND, (call) => forward(call, appendJob(call)));
   register(ATTENTION_QKV_GRAD, (call) => {
     const qkv = call.inputs['qkv']!;
     return gradients(call, fusedJob(call), { dqkv: { shape: qkv.shape } })['dqkv']!;
@@ -54,6 +58,34 @@ function fusedJob({ inputs, attrs }: Call): Job {
       ...{ ...common(attrs), ...slicesOf(headDim), lq: l, lk: l, qAt: 0, kAt: part, vAt: 2 * part },
       ...{ stride: width, headStride: interleaved ? 3 * headDim : headDim },
     },
+  };
+}
+
+/** Writes its entries into another tensor, from `first` on. */
+const append = program({
+  name: 'attentionAppend',
+  inputs: { x: 'f32' },
+  outputs: { cache: 'f32' },
+  uniforms: { size: 'u32', first: 'u32' },
+  lanes: FLAT_LANES,
+  code: flatMain('cache[uniforms.first + i] = x[i];'),
+});
+
+/** After the new rows are in the cache. */
+function appendJob(call: Call): Job {
+  const { qkv, cache } = call.inputs as Record<'qkv' | 'cache', tf.TensorInfo>;
+  const { batch, uniforms } = fusedJob(call);
+  const size = tf.util.sizeFromShape(qkv.shape);
+  runProgram(call.backend, append, {
+    inputs: { x: qkv },
+    outputs: { cache },
+    uniforms: { size, first: uniforms.offset * uniforms.stride },
+    groups: flatGroups(size),
+  });
+  return {
+    inputs: { q: qkv, k: cache, v: cache },
+    batch,
+    uniforms: { ...uniforms, lk: uniforms.offset + uniforms.lq },
   };
 }
 
@@ -96,14 +128,14 @@ const slicesOf = (headDim: number) => ({
 
 const isWhole = ({ uniforms: { headDim } }: Job): boolean => headDim % 4 === 0;
 
-const programs = new Map<string, Program<string, string, string>>();
+const programs = new Map<string, AnyProgram>();
 
 /** A program for heads of whole quads, and one for others. */
 function programFor(
   name: string,
   whole: boolean,
-  make: (whole: boolean) => Program<string, string, string>,
-): Program<string, string, string> {
+  make: (whole: boolean) => AnyProgram,
+): AnyProgram {
   const key = `${name} ${String(whole)}`;
   const known = programs.get(key) ?? make(whole);
   programs.set(key, known);
@@ -119,7 +151,11 @@ const groupsOf = ({ batch, uniforms }: Job, length: number): number =>
 function forward({ backend }: Call, job: Job): tf.TensorInfo {
   const { batch, uniforms } = job;
   const shape = [batch, uniforms.lq, uniforms.heads * uniforms.headDim];
-  const { y } = runProgram(backend, programFor('forward', isWhole(job), forwardProgram), {
+  const written =
+    uniforms.lq === 1
+      ? programFor('row', isWhole(job), rowProgram)
+      : programFor('forward', isWhole(job), forwardProgram);
+  const { y } = runProgram(backend, written, {
     inputs: job.inputs,
     outputs: { y: { shape } },
     uniforms,

@@ -8,7 +8,7 @@
  * The gradient takes three passes, each of which computes its tiles of S and dP again: what the rows of P and dP sum to; dq by
  * rows; dk and dv by columns. Each number has one writer, which adds in a fixed order.
  */
-import type { Entry, Program } from '../program';
+import type { AnyProgram, Entry } from '../program';
 import {
   ATTENTION_LANES,
   entryOf,
@@ -23,9 +23,7 @@ import {
 } from './attentionTiles';
 import { KEPT } from './dropoutMask';
 
-type Anything = Program<string, string, string>;
-
-const uniforms = {
+export const ATTENTION_UNIFORMS = {
   heads: 'u32',
   headDim: 'u32',
   lq: 'u32',
@@ -46,7 +44,7 @@ const uniforms = {
   factor: 'f32',
 } as const;
 
-export type AttentionUniforms = Record<keyof typeof uniforms, number>;
+export type AttentionUniforms = Record<keyof typeof ATTENTION_UNIFORMS, number>;
 
 const q: Rows = { buffer: 'q', base: 'atQ', rows: 'uniforms.lq', stride: 'uniforms.stride' };
 const k: Rows = { buffer: 'k', base: 'atK', rows: 'uniforms.lk', stride: 'uniforms.stride' };
@@ -54,7 +52,7 @@ const v: Rows = { buffer: 'v', base: 'atV', rows: 'uniforms.lk', stride: 'unifor
 const dy: Rows = { buffer: 'dy', base: 'atY', rows: 'uniforms.lq', stride: 'width' };
 
 /** Which (batch, head) and which tile of `length` rows a workgroup has, and where the head's matrices begin. */
-const place = (length: string) => `
+export const place = (length: 'lq' | 'lk') => `
   let tiles = (uniforms.${length} + ${TILE - 1}u) / ${TILE}u;
   let job = group / tiles;
   // The last rows see the most keys: they go first, so that no workgroup is left over at the end.
@@ -72,7 +70,7 @@ const inputsOf = (names: readonly string[], whole: boolean): Record<string, Entr
 
 const base = (name: string, whole: boolean) => ({
   name: `${name}${whole ? 'Whole' : ''}`,
-  uniforms,
+  uniforms: ATTENTION_UNIFORMS,
   lanes: ATTENTION_LANES,
 });
 
@@ -92,7 +90,7 @@ const SOFTMAX = `
     sum = sum * shrink + sumOf(p);`;
 
 /** q, k, v → y. */
-export const forwardProgram = (whole: boolean): Anything => ({
+export const forwardProgram = (whole: boolean): AnyProgram => ({
   ...base('attention', whole),
   inputs: inputsOf(['q', 'k', 'v'], whole),
   outputs: { y: entryOf(whole) },
@@ -116,7 +114,7 @@ fn main(group: u32, lane: u32) {${place('lq')}
 });
 
 /** Of each query row: the largest score, 1 / Σ exp(s − largest), Σ_j P dP. */
-export const rowsProgram = (whole: boolean): Anything => ({
+export const rowsProgram = (whole: boolean): AnyProgram => ({
   ...base('attentionRows', whole),
   inputs: inputsOf(['q', 'k', 'v', 'dy'], whole),
   outputs: { stats: 'vec4f' },
@@ -142,7 +140,7 @@ fn main(group: u32, lane: u32) {${place('lq')}
 });
 
 /** dq, into `dq` or, for a fused projection, its part of the projection's gradient. */
-export const queryGradProgram = (whole: boolean): Anything => ({
+export const queryGradProgram = (whole: boolean): AnyProgram => ({
   ...base('attentionGradQueries', whole),
   inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], whole), stats: 'vec4f' },
   outputs: { dq: entryOf(whole) },
@@ -170,7 +168,7 @@ const KEPT_QUERIES = `vec4f(
       keepFactor(job, query + part + 16u, keyOfRow), keepFactor(job, query + part + 24u, keyOfRow))`;
 
 /** dk and dv: rows are keys, columns queries. @param fused whether both go into the gradient of one projection, `dqkv` */
-export const keyGradProgram = (whole: boolean, fused: boolean): Anything => ({
+export const keyGradProgram = (whole: boolean, fused: boolean): AnyProgram => ({
   ...base(fused ? 'attentionGradKeysFused' : 'attentionGradKeys', whole),
   inputs: { ...inputsOf(['q', 'k', 'v', 'dy'], whole), stats: 'vec4f' },
   outputs: fused ? { dqkv: entryOf(whole) } : { dk: entryOf(whole), dv: entryOf(whole) },

@@ -2,6 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { EMBEDDING, EMBEDDING_GRAD } from '../../kernels/embedding';
 import { widthOf } from '../../kernels/fused';
+import type { WebgpuBackend } from '../backend';
 import { program, runProgram } from '../program';
 import { register } from '../register';
 import { FLAT_LANES, flatGroups, flatMain } from './flat';
@@ -20,52 +21,72 @@ const embedding = program({
     y[i] = value;`),
 });
 
-const LANES = 128;
-
-/** Rows of the table that a workgroup has. */
-const TABLE_ROWS = 32;
+const LANES = 256;
 
 /**
- * A workgroup has some rows of the table, 128 columns of them, and goes over all ids: who finds one of its own adds that row of dy.
- * A lane has a column, so that every entry has one writer and its terms come in the order of the ids.
+ * Of each position the next one with the same id (`count` where there is none), and whether it is the first: a lane a position,
+ * which looks at all ids by way of workgroup memory.
  */
-const embeddingGrad = program({
-  name: 'embeddingGrad',
-  inputs: { dy: 'f32', ids: 'i32' },
-  outputs: { dTable: 'f32' },
-  uniforms: { count: 'u32', width: 'u32', rows: 'u32' },
+const sameIds = program({
+  name: 'embeddingSameIds',
+  inputs: { ids: 'i32' },
+  outputs: { nexts: 'u32', firsts: 'u32' },
+  uniforms: { count: 'u32' },
   lanes: LANES,
   code: `
 var<workgroup> some: array<i32, LANES>;
-var<workgroup> found: atomic<u32>;
 
 fn main(group: u32, lane: u32) {
-  let tiles = (uniforms.width + LANES - 1u) / LANES;
-  let column = (group % tiles) * LANES + lane;
-  let first = (group / tiles) * ${TABLE_ROWS}u;
-  let end = min(first + ${TABLE_ROWS}u, uniforms.rows);
-  let isOwn = column < uniforms.width;
-  if (isOwn) {
-    for (var row = first; row < end; row++) { dTable[row * uniforms.width + column] = 0.0; }
-  }
+  let own = group * LANES + lane;
+  let id = ids[min(own, uniforms.count - 1u)];
+  var next = uniforms.count;
+  var isFirst = true;
   for (var start = 0u; start < uniforms.count; start += LANES) {
     workgroupBarrier();
-    if (lane == 0u) { atomicStore(&found, 0u); }
+    some[lane] = ids[min(start + lane, uniforms.count - 1u)];
     workgroupBarrier();
-    let own = select(-1, ids[min(start + lane, uniforms.count - 1u)], start + lane < uniforms.count);
-    some[lane] = own;
-    if (own >= i32(first) && own < i32(end)) { atomicAdd(&found, 1u); }
-    workgroupBarrier();
-    // Of a large vocabulary most ids are elsewhere.
-    let count = select(0u, min(LANES, uniforms.count - start), atomicLoad(&found) > 0u);
-    for (var i = 0u; i < count; i++) {
-      let id = some[i];
-      if (isOwn && id >= i32(first) && id < i32(end)) {
-        dTable[u32(id) * uniforms.width + column] += dy[(start + i) * uniforms.width + column];
+    for (var i = 0u; i < min(LANES, uniforms.count - start); i++) {
+      let other = start + i;
+      if (some[i] == id) {
+        if (other < own) { isFirst = false; }
+        if (other > own) { next = min(next, other); }
       }
     }
   }
+  if (own < uniforms.count) {
+    nexts[own] = next;
+    firsts[own] = select(0u, 1u, isFirst);
+  }
 }`,
+});
+
+const cleared = program({
+  name: 'embeddingCleared',
+  inputs: {},
+  outputs: { dTable: 'f32' },
+  uniforms: { size: 'u32' },
+  lanes: FLAT_LANES,
+  code: flatMain('dTable[i] = 0.0;'),
+});
+
+/**
+ * The first position of an id adds up the rows of dy of all its positions: every entry of the table has one writer, and its terms
+ * come in the order of the ids.
+ */
+const embeddingGrad = program({
+  name: 'embeddingGrad',
+  inputs: { dy: 'f32', ids: 'i32', nexts: 'u32', firsts: 'u32' },
+  outputs: { dTable: 'f32' },
+  uniforms: { size: 'u32', count: 'u32', width: 'u32', rows: 'u32' },
+  lanes: FLAT_LANES,
+  code: flatMain(`let position = i / uniforms.width;
+    let id = ids[position];
+    if (firsts[position] > 0u && id >= 0 && u32(id) < uniforms.rows) {
+      let column = i % uniforms.width;
+      var sum = 0.0;
+      for (var at = position; at < uniforms.count; at = nexts[at]) { sum += dy[at * uniforms.width + column]; }
+      dTable[u32(id) * uniforms.width + column] = sum;
+    }`),
 });
 
 export function registerEmbedding(): void {
@@ -84,11 +105,43 @@ export function registerEmbedding(): void {
   register(EMBEDDING_GRAD, ({ inputs, attrs, backend }) => {
     const { dy, ids } = inputs as Record<'dy' | 'ids', tf.TensorInfo>;
     const [rows, width] = [attrs['rows'] as number, widthOf(dy)];
-    return runProgram(backend, embeddingGrad, {
-      inputs: { dy, ids },
+    const { dTable } = runProgram(backend, cleared, {
+      inputs: {},
       outputs: { dTable: { shape: [rows, width] } },
-      uniforms: { count: tf.util.sizeFromShape(ids.shape), width, rows },
-      groups: Math.ceil(rows / TABLE_ROWS) * Math.ceil(width / LANES),
-    }).dTable;
+      uniforms: { size: rows * width },
+      groups: flatGroups(rows * width),
+    });
+    addRows(backend, dTable, { dy, ids });
+    return dTable;
   });
+}
+
+/** dTable[ids[i]] += dy[i], where dTable is zero. */
+function addRows(
+  backend: WebgpuBackend,
+  dTable: tf.TensorInfo,
+  { dy, ids }: Record<'dy' | 'ids', tf.TensorInfo>,
+): void {
+  const [count, size] = [ids, dy].map(({ shape }) => tf.util.sizeFromShape(shape)) as [
+    number,
+    number,
+  ];
+  if (size === 0) return;
+  const { nexts, firsts } = runProgram(backend, sameIds, {
+    inputs: { ids },
+    outputs: {
+      nexts: { shape: [count], dtype: 'int32' },
+      firsts: { shape: [count], dtype: 'int32' },
+    },
+    uniforms: { count },
+    groups: Math.ceil(count / LANES),
+  });
+  const [rows, width] = dTable.shape as [number, number];
+  runProgram(backend, embeddingGrad, {
+    inputs: { dy, ids, nexts, firsts },
+    outputs: { dTable },
+    uniforms: { size, count, width, rows },
+    groups: flatGroups(size),
+  });
+  for (const { dataId } of [nexts, firsts]) backend.disposeData(dataId);
 }
