@@ -81,16 +81,19 @@ async function showErrors(document: TextDocument): Promise<boolean> {
   const first = errors[0];
   if (first === undefined) return false;
   const { start } = first.range;
-  const count = errors.length === 1 ? 'an error' : `${errors.length} errors`;
-  void window.showWarningMessage(
-    messageText(
-      `The config has ${count}, so it was not run. Line ${start.line + 1}: ${first.message}`,
-      800,
-    ),
+  await tellNotRun(
+    errors.length === 1 ? 'an error' : `${errors.length} errors`,
+    `Line ${start.line + 1}: ${first.message}`,
   );
-  await commands.executeCommand('workbench.actions.view.problems');
   await window.showTextDocument(document, { selection: new Range(start, start) });
   return true;
+}
+
+async function tellNotRun(errors: string, first: string): Promise<void> {
+  void window.showWarningMessage(
+    messageText(`The config has ${errors}, so it was not run. ${first}`, 800),
+  );
+  await commands.executeCommand('workbench.actions.view.problems');
 }
 
 async function start(
@@ -125,8 +128,11 @@ async function startRefused(
   error: UserError,
 ): Promise<RunRef | undefined> {
   if (error.code === 'another-run') return askBesides(extension, document, error);
-  // The server checks by itself, also what the editor has not told yet.
-  if (await showErrors(document)) return undefined;
+  if (error.code === 'config-errors') {
+    // The server checks by itself: what it found, the editor may not have been told yet.
+    if (!(await showErrors(document))) await tellNotRun('errors', error.message);
+    return undefined;
+  }
   const log = 'Show Log';
   if ((await tellError(error, log)) === log) extension.log.show();
   return undefined;
