@@ -66,6 +66,16 @@ inVsCode('bad cases', { installed: true }, (scene) => {
     assert.ok((await stat(path.join(folder, '.manticore'))).isFile());
   });
 
+  it('a config with an error, in no editor yet: says which, and runs nothing', async () => {
+    const folder = await layQuickstart(scene(), 'broken', { 'search.algorithm': 'dart' });
+    await workbench().open(folder);
+    await workbench().runFromExplorer(configName, 'Run Manticore Search');
+    await workbench()
+      .notification(/so it was not run.*algorithm/s)
+      .waitFor();
+    assert.deepEqual(await runsIn(folder), []);
+  });
+
   it('a config outside the workspace: runs beside itself, and its run is listed', async () => {
     const inside = scene().path('inside');
     await mkdir(inside, { recursive: true });

@@ -63,16 +63,19 @@ export class Workbench {
   }
 
   /**
-   * Opens the quick input, writes into it and clicks a row. Again from the start when the row doesn't come: the list is
-   * that of the moment in which it was opened, and a window that has just loaded takes the focus away.
+   * Opens the quick input, writes into it and takes a row. Again from the start when the row doesn't come: the list is that
+   * of the moment in which it was opened, and a window that has just loaded takes the focus away.
    */
   private async pick(prefix: '' | '>', text: string, row: Locator): Promise<void> {
     await eventually(text, async () => {
       try {
         await this.show(prefix);
         await this.quickInput.locator('input[type=text]').fill(text, { timeout: 3_000 });
-        await row.click({ timeout: 3_000 });
-        // Taken: it is closed, or asks the next question. A click on a row that just moved is none.
+        if ((await this.focus(row)) === undefined) {
+          throw new errors.TimeoutError(`the focus did not come to ${text}`);
+        }
+        await this.page.keyboard.press('Enter');
+        // Taken: it is closed, or asks the next question.
         return await eventually(
           'the choice is taken',
           async () => {
@@ -92,6 +95,26 @@ export class Workbench {
     });
   }
 
+  /**
+   * Moves the focus of the list to a row, by keys, until it is found there twice: rows come and move while the list is
+   * made, and a click lands on whichever is there by then.
+   */
+  private async focus(row: Locator): Promise<true | undefined> {
+    await row.waitFor({ timeout: 3_000 });
+    const focused = this.quickInput.locator('.monaco-list-row.focused');
+    let found = 0;
+    return eventually(
+      'the focus on the row',
+      async () => {
+        if ((await row.and(focused).count()) > 0) return ++found === 2 ? true : undefined;
+        found = 0;
+        if ((await focused.count()) > 0) await this.page.keyboard.press('ArrowDown');
+        return undefined;
+      },
+      { everyMs: 50, limitMs: 5_000 },
+    ).catch(() => undefined);
+  }
+
   private command(title: string): Locator {
     // The first part of a row's label is the title alone; a key binding follows it.
     return this.choices
@@ -108,6 +131,13 @@ export class Workbench {
   /** Chooses the row of an open quick pick that holds `text`. */
   async choose(text: string | RegExp): Promise<void> {
     await this.choices.filter({ hasText: text }).first().click();
+  }
+
+  /** Runs a command of a file's menu in the explorer. */
+  async runFromExplorer(name: string, title: string): Promise<void> {
+    const file = this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
+    await file.first().click({ button: 'right' });
+    await this.page.locator('.monaco-menu .action-label', { hasText: exactly(title) }).click();
   }
 
   async chooseTheme(label: string): Promise<void> {
