@@ -81,7 +81,8 @@ export function tellEnd(end: RunEnd, id: string, io: Io): number {
       return exitCode.failed;
     case 'lost':
       io.err(
-        `lost: the compute process of run ${id} is gone without a last word.\n` +
+        `lost: the compute process of run ${id} is gone without a last word.` +
+          (end.reason === undefined ? '\n' : ` Last in its log: ${printable(end.reason)}\n`) +
           `Go on from its last checkpoint with \`manticore resume ${id}\`.\n`,
       );
       return exitCode.failed;

@@ -4,6 +4,7 @@ import { createInterface } from 'node:readline';
 import type { ComputeJob, ComputeMessage } from '../contract/jobs';
 import { describeNode, computePath, nodeOf, type ComputeProgram } from './computeProgram';
 import { COMPUTE_FLAGS } from '../runs/nodeBinary';
+import { adviceOnEnd, nameOfEnd, type ProcessEnd } from '../runs/processEnd';
 import { CommandError } from './commandError';
 
 /** What ends a job that does what it was asked for. */
@@ -50,12 +51,12 @@ export async function runComputeJob(
   const abort = (): void => void child.kill();
   signal?.addEventListener('abort', abort);
   let failure: Error | undefined;
-  const ended = new Promise<number | null>((resolve) => {
+  const ended = new Promise<ProcessEnd>((resolve) => {
     child.once('error', (error) => {
       failure = error;
-      resolve(null);
+      resolve({ code: null, signal: null });
     });
-    child.once('close', resolve);
+    child.once('close', (code, signal) => resolve({ code, signal }));
   });
   // A process that ends before it has read its job says why itself.
   child.stdin.on('error', () => undefined);
@@ -68,10 +69,10 @@ export async function runComputeJob(
   });
   try {
     const answer = await answerOf(child.stdout, options.onMessage);
-    const code = await ended;
+    const end = await ended;
     if (isCancelled()) throw cancelled();
     if (failure !== undefined) throw neverStarted(node.path, failure);
-    if (answer === undefined) throw endedEarly(code, output);
+    if (answer === undefined) throw endedEarly(end, output);
     if (answer.type === 'failed') throw new CommandError(answer.code, answer.message, answer.hint);
     return answer;
   } finally {
@@ -114,12 +115,12 @@ const neverStarted = (nodePath: string, cause: Error): CommandError =>
     { cause },
   );
 
-function endedEarly(code: number | null, output: string): CommandError {
-  const how = code === null ? 'a signal' : `code ${code}`;
+function endedEarly(end: ProcessEnd, output: string): CommandError {
   const last = output.trim().split('\n').at(-1)?.slice(0, 500) ?? '';
+  const words = last === '' ? 'It printed nothing.' : `Its last words: ${last}`;
   return new CommandError(
     'compute-ended',
-    `The compute process ended with ${how} before it was done.`,
-    last === '' ? 'It printed nothing; the memory may have run out.' : `Its last words: ${last}`,
+    `The compute process ended with ${nameOfEnd(end)} before it was done.`,
+    [adviceOnEnd(end), words].filter(Boolean).join(' '),
   );
 }

@@ -1,5 +1,6 @@
 /** Follows a run to its end: what `search` and `attach` show. */
 import type { RunEvent } from '../contract/events';
+import { lastError } from './lastWords';
 import { endOf, runState } from './runState';
 import { findPublication } from './runtimeFolder';
 import { tailBatches } from './tailEvents';
@@ -14,7 +15,11 @@ export type RunEnd =
       readonly message: string;
       readonly hint: string;
     }
-  | { readonly kind: 'lost' }
+  | {
+      readonly kind: 'lost';
+      /** The last error that the process, or who started it, wrote to `compute.log`. */
+      readonly reason: string | undefined;
+    }
   | { readonly kind: 'detached' };
 
 export interface FollowOptions {
@@ -49,11 +54,13 @@ export async function followRun(dir: string, options: FollowOptions): Promise<Ru
     // Gone at two looks in a row: what it wrote before it went has been read in between.
     const state = await runState(dir);
     const waiting = state === 'running' || state === 'paused' || (state === 'starting' && !lived);
-    if (!waiting && goneBefore) return endOfState(state === 'starting' ? 'lost' : state);
+    if (!waiting && goneBefore) {
+      return state === 'starting' || state === 'lost' ? lost(dir) : endOfState(state);
+    }
     const gone = !waiting;
     goneBefore = gone;
   }
-  return options.signal.aborted ? { kind: 'detached' } : { kind: 'lost' };
+  return options.signal.aborted ? { kind: 'detached' } : lost(dir);
 }
 
 function endIn(event: RunEvent | undefined): RunEnd | undefined {
@@ -64,7 +71,12 @@ function endIn(event: RunEvent | undefined): RunEnd | undefined {
   return end === 'done' || end === 'stopped' ? { kind: end } : undefined;
 }
 
-function endOfState(state: 'done' | 'stopped' | 'failed' | 'lost'): RunEnd {
+const lost = async (dir: string): Promise<RunEnd> => ({
+  kind: 'lost',
+  reason: await lastError(dir),
+});
+
+function endOfState(state: 'done' | 'stopped' | 'failed'): RunEnd {
   if (state !== 'failed') return { kind: state };
   return {
     kind: 'failed',

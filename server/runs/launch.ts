@@ -6,8 +6,9 @@ import { open } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunEvent } from '../contract/events';
 import { systemCode } from '../files/systemErrors';
-import { alreadyRunning, startFailed } from './runErrors';
 import { LogCursor } from './logLines';
+import { adviceOnEnd, nameOfEnd, wasCut, type ProcessEnd } from './processEnd';
+import { alreadyRunning, RunError, startFailed } from './runErrors';
 import { endOf, lastEvent } from './runState';
 import { findPublication, launchVariable } from './runtimeFolder';
 import { readRange } from '../files/regularFile';
@@ -32,7 +33,8 @@ export interface Launch {
 
 /**
  * Starts the process with its output in `compute.log`, and returns once it has published itself, or has already ended
- * with a last word in the log. It is not tied to this process: closing the terminal leaves it running.
+ * with a last word in the log. It is not tied to this process: closing the terminal leaves it running. If it is ended by
+ * a signal while this process lives, the last line of `compute.log` names that (`lastWords.ts` finds it there).
  * @throws RunError `already-running`; `start-failed` with the reason it gave
  */
 export async function launchDetached(launch: Launch): Promise<{ readonly pid: number }> {
@@ -44,7 +46,7 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
   const output = await openOutput(launch.runDir, logPath);
   const before = (await output.stat()).size;
   let child: ChildProcess;
-  let ended: Promise<string>;
+  let ended: Promise<ProcessEnd | Error>;
   try {
     child = spawn(
       launch.nodePath,
@@ -58,6 +60,7 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
       },
     );
     ended = endOfChild(child);
+    void ended.then((end) => noteEnd(launch.runDir, logPath, end));
   } finally {
     await output.close();
   }
@@ -75,17 +78,31 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
     }
     const added = await newEvents(events);
     if (endOf(added.at(-1)) !== undefined && child.pid !== undefined) return { pid: child.pid };
-    throw startFailed(await reasonFromOutput(launch.runDir, before, end), logPath);
+    const how = end instanceof Error ? end.message : nameOfEnd(end);
+    throw startFailed(await reasonFromOutput(launch.runDir, before, how), logPath);
   }
   throw startFailed('it did not answer in time.', logPath);
 }
 
-/** Resolves with how the child ended. */
-function endOfChild(child: ChildProcess): Promise<string> {
+/** Resolves with how the child ended, or why it never began. */
+function endOfChild(child: ChildProcess): Promise<ProcessEnd | Error> {
   return new Promise((resolve) => {
-    child.once('error', (error) => resolve(error.message));
-    child.once('exit', (code, signal) => resolve(signal ?? `code ${code ?? 'unknown'}`));
+    child.once('error', resolve);
+    child.once('exit', (code, signal) => resolve({ code, signal }));
   });
+}
+
+/** Writes the last word of a process that had none. */
+async function noteEnd(runDir: string, logPath: string, end: ProcessEnd | Error): Promise<void> {
+  if (end instanceof Error || !wasCut(end)) return;
+  const sentence = `It ended with ${nameOfEnd(end)}. ${adviceOnEnd(end) ?? ''}`.trim();
+  try {
+    const output = await openOutput(runDir, logPath);
+    await output.write(`Error: ${sentence}\n`).finally(() => output.close());
+  } catch (error) {
+    // The folder may be gone, or its disk full: then it stays without a last word.
+    if (!(error instanceof RunError) && systemCode(error) === undefined) throw error;
+  }
 }
 
 function delay(milliseconds: number): Promise<undefined> {

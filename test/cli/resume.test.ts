@@ -103,7 +103,7 @@ describe('manticore resume', () => {
     const { cli, dir } = await killedAt(wanted);
     const said = await cli.ended;
     assert.equal(said.code, 3);
-    assert.match(said.err, /^lost: .*\n.*manticore resume/);
+    assert.match(said.err, /^lost: .* It ended with SIGKILL\. .*\n.*manticore resume/);
     assert.equal(await runState(dir), 'lost');
     const events = await resumeToEnd(dir);
     assert.equal(events[0]!.type, 'resumed');

@@ -120,16 +120,26 @@ describe('commands', () => {
   });
 
   it('tell when the process ends without an answer, with its last words', async () => {
-    const folder = scene.path('broken');
-    await mkdir(folder);
-    await writeFile(
-      path.join(folder, 'compute.js'),
-      'console.error("no luck today"); process.exit(7);',
-    );
-    const error = await toldError(
-      runComputeJob({ kind: 'engines' }, { distFolder: folder }, { onOutput: () => undefined }),
-    );
+    const error = await endOfProgram('console.error("no luck today"); process.exit(7);');
     assert.equal(error.code, 'compute-ended');
     assert.match(`${error.message} ${error.hint}`, /code 7.*no luck today/);
   });
+
+  it('tell by which signal it was ended, and what that means', async function () {
+    if (process.platform === 'win32') return this.skip();
+    const killed = await endOfProgram('process.kill(process.pid, "SIGKILL")');
+    assert.match(`${killed.message} ${killed.hint}`, /with SIGKILL .*memory/);
+    const crashed = await endOfProgram('process.kill(process.pid, "SIGSEGV")');
+    assert.match(`${crashed.message} ${crashed.hint}`, /with SIGSEGV .*another engine/);
+  });
+
+  /** The error of a job whose program is this. */
+  async function endOfProgram(code: string): Promise<UserError> {
+    const folder = scene.path('broken');
+    await mkdir(folder, { recursive: true });
+    await writeFile(path.join(folder, 'compute.js'), code);
+    return toldError(
+      runComputeJob({ kind: 'engines' }, { distFolder: folder }, { onOutput: () => undefined }),
+    );
+  }
 });

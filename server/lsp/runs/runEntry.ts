@@ -71,7 +71,7 @@ async function failureOf(
   const reason =
     spoken === undefined
       ? 'It was killed, or its machine ran out of memory or was shut down.'
-      : `It printed: ${spoken}`;
+      : `Last in its log: ${spoken}`;
   return {
     code: 'lost',
     message: `The compute process is gone without a last word. ${reason}`,
