@@ -40,9 +40,17 @@ const MOST_SPLITS = 32;
 const indices = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
 
 const GEMM_UNIFORMS = {
-  ...{ m: 'u32', n: 'u32', k: 'u32', splits: 'u32', share: 'u32' },
-  ...{ aBatch: 'u32', aOuter: 'u32', aInner: 'u32' },
-  ...{ bBatch: 'u32', bOuter: 'u32', bInner: 'u32' },
+  m: 'u32',
+  n: 'u32',
+  k: 'u32',
+  splits: 'u32',
+  share: 'u32',
+  aBatch: 'u32',
+  aOuter: 'u32',
+  aInner: 'u32',
+  bBatch: 'u32',
+  bOuter: 'u32',
+  bInner: 'u32',
 } as const;
 
 /**
