@@ -81,10 +81,12 @@ function scanComposite({ u, delta, A, B, C, D, initial }: ScanInput): ScanResult
 tf.registerGradient({
   kernelName: SELECTIVE_SCAN,
   saveAllInputs: true,
+  // What an engine keeps for itself: wasm the states between segments [b, ends, c, n].
+  outputsToSave: [false, false, true],
   gradFunc: (dys, saved) => {
     const [dy] = dys as tf.Tensor[];
     const grads = runKernels(SELECTIVE_SCAN_GRAD, [dy!, ...saved], {});
-    const initial = saved[6];
+    const initial = saved.slice(6).find(({ rank }) => rank === 3);
     return {
       ...Object.fromEntries(grads.map((grad, i) => [i, () => grad])),
       ...(initial && { 6: () => tf.zerosLike(initial) }),

@@ -135,6 +135,7 @@ function trial(heap: Heap, kernels: OpenTier['kernels'], at: number): void {
   );
   const [channels, states, positions] = [16, 16, 64];
   const inputs = [0, 1, 2, 3, 4, 5].map(place);
-  run(Op.Scan, [...inputs, 0, place(6), place(7), positions, channels, states]);
+  const oneSegment = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, positions];
+  run(Op.Scan, [...[...inputs, 0, place(6), place(7), positions, channels, states], ...oneSegment]);
   run(Op.Activation, [place(0), place(6), 4096, Activation.GeluErf, 0]);
 }

@@ -16,6 +16,7 @@ import {
   CHANNEL_CHUNK,
   CONV_CHUNK,
   Op,
+  SCAN_GROUP,
   SCAN_PARTS,
   SCAN_TILE,
   SEGMENT_BYTES,
@@ -261,39 +262,54 @@ function causalConvGrad({ inputs, attrs, backend }: FusedCall): Info[] {
   return dBias ? [dx, dw, dBias] : [dx, dw];
 }
 
-/** Addresses of u, delta, A, B, C, D and the initial state (0: zeros). */
-function scanInputs(backend: WasmBackend, inputs: readonly Info[]): number[] {
-  return [...inputs.map((input) => backend.address(input)), 0].slice(0, 7);
+/** Fewest and most positions of a segment, where the cache would hold other numbers of them. */
+const SEGMENT_POSITIONS = [64, 256] as const;
+
+/**
+ * Positions whose states and decays the gradient keeps at a time, from the state before them, which the scan has kept.
+ * @throws Error for more states than a thread's working memory holds
+ */
+function scanSegment(l: number, n: number): number {
+  const row = 4 * SCAN_TILE;
+  const tables = row * n;
+  // assembly/scan.ts: tables and two rows a tile, five operands' rows and the states' beside them.
+  const fixed = SCAN_GROUP * (3 * tables + 2 * row) + 2 * tables;
+  const fitting = Math.floor((FREE_SCRATCH - fixed) / (SCAN_GROUP * 5 * row + 2 * tables));
+  if (fitting < 1) throw new Error(`selectiveScan: ${n} states are too many`);
+  const [fewest, most] = SEGMENT_POSITIONS;
+  const cached = Math.floor(SEGMENT_BYTES / Math.max(1, 2 * tables));
+  return Math.max(1, Math.min(l, fitting, most, Math.max(fewest, cached)));
 }
 
+/** y, the last state, and the states between segments [b, ends, c, n] for the gradient. */
 export function scan({ inputs, backend }: FusedCall): Info[] {
   const given = Object.values(inputs);
   const [batch, l, c] = given[0]!.shape as [number, number, number];
   const n = given[2]!.shape[1]!;
-  if (2 * 4 * SCAN_TILE * n > FREE_SCRATCH)
-    throw new Error(`selectiveScan: ${n} states are too many`);
+  const segment = scanSegment(l, n);
   const y = backend.output([batch, l, c]);
   const state = backend.output([batch, c, n]);
+  const ends = backend.output([batch, Math.max(0, Math.ceil(l / segment) - 1), c, n]);
+  const [u, delta, A, B, C, D, initial] = given.map((input) => backend.address(input));
   backend.kernels.run(Op.Scan, batch * Math.ceil(c / CHANNEL_CHUNK), [
-    ...scanInputs(backend, given),
-    ...[backend.address(y), backend.address(state), l, c, n],
+    ...[u!, delta!, A!, B!, C!, D!, initial ?? 0, backend.address(y), backend.address(state)],
+    ...[l, c, n, 0, 0, 0, 0, 0, 0, 0, 0, 0, backend.address(ends), segment],
   ]);
-  return [y, state];
+  return [y, state, ends];
 }
 
+/** Of dy, the scan's inputs, and the states between segments. */
 export function scanGrad({ inputs, backend }: FusedCall): Info[] {
-  const [dy, ...given] = Object.values(inputs) as [Info, ...Info[]];
+  const all = Object.values(inputs);
+  const [dy, ...given] = all.slice(0, -1) as [Info, ...Info[]];
   const [batch, l, c] = given[0]!.shape as [number, number, number];
   const n = given[2]!.shape[1]!;
-  const table = 4 * SCAN_TILE * n;
-  const segment = Math.max(1, Math.min(l, Math.floor(SEGMENT_BYTES / Math.max(1, 2 * table))));
-  if (table * (Math.ceil(l / segment) + 2 * segment + 6) > FREE_SCRATCH)
-    throw new Error(`selectiveScan: ${l} positions of ${n} states are too many`);
   const outputs = given.slice(0, 6).map((input) => backend.output(input.shape));
   const [du, dDelta, dA, dB, dC, dD] = outputs.map((output) => backend.address(output)) as [
     ...[number, number, number],
     ...[number, number, number],
   ];
+  const [u, delta, A, B, C, D, initial] = given.map((input) => backend.address(input));
   const lines = Math.ceil(c / CHANNEL_CHUNK);
   const each = CHANNEL_CHUNK * Math.max(1, Math.ceil(lines / SCAN_PARTS));
   const parts = Math.ceil(c / each);
@@ -303,9 +319,9 @@ export function scanGrad({ inputs, backend }: FusedCall): Info[] {
     const partialB = partialD + 4 * batch * c;
     const partialC = partialB + 4 * parts * positions;
     backend.kernels.run(Op.ScanGrad, batch * parts, [
-      ...scanInputs(backend, given),
-      ...[backend.address(dy), 0, l, c, n, du, dDelta, partial, partialB, partialC, partialD],
-      ...[parts, each, batch],
+      ...[u!, delta!, A!, B!, C!, D!, initial ?? 0, backend.address(dy), 0, l, c, n, du, dDelta],
+      ...[partial, partialB, partialC, partialD, parts, each, batch],
+      ...[backend.address(all.at(-1)!), scanSegment(l, n)],
     ]);
     columnSums(backend, partial, dA, batch, c * n);
     columnSums(backend, partialD, dD, batch, c);

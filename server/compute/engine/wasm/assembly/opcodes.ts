@@ -79,8 +79,10 @@ export const CONV_CHUNK = 64;
 export const SCAN_TILE = 8;
 /** Most parts of a sequence's channels whose gradients are summed apart: work for as many threads, whatever their number. */
 export const SCAN_PARTS = 16;
-/** States and decays that the scan's gradient keeps at a time: what fits a core's cache. */
-export const SEGMENT_BYTES = 512 * 1024;
+/** Tiles of channels that the scan's gradient takes through a segment together: two cache lines. */
+export const SCAN_GROUP = 4;
+/** States and decays that the scan's gradient keeps at a time: what fits a core's cache beside the segment's rows. */
+export const SEGMENT_BYTES = 128 * 1024;
 /** Chains of multiply-adds, four lanes each, in a round of PeakFlops: with tiles of 8 and of 16 columns. */
 export const PEAK_CHAINS = 12;
 export const PEAK_CHAINS_WIDE = 24;
