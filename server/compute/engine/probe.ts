@@ -155,21 +155,29 @@ async function measure(engine: Engine): Promise<MeasuredEngine> {
   };
 }
 
-/** Opens each engine in turn and measures it; afterwards the last one that could be opened is current. */
-export async function probeEngines(): Promise<EngineReport[]> {
+/**
+ * Opens each engine in turn and measures it; afterwards the last one that could be opened is current. One that breaks, as a
+ * native module or a driver may, takes none of the others with it.
+ */
+export async function probeEngines(open = openEngine): Promise<EngineReport[]> {
   const reports: EngineReport[] = [];
   for (const name of engines) {
     try {
-      const engine = await openEngine(name, { measureAnew: true });
+      const engine = await open(name, { measureAnew: true });
       try {
         reports.push(await measure(engine));
       } finally {
         engine.dispose();
       }
     } catch (error) {
-      if (!(error instanceof EngineError)) throw error;
-      reports.push({ name, available: false, reason: `${error.message}. ${error.hint}` });
+      reports.push({ name, available: false, reason: reasonOf(name, error) });
     }
   }
   return reports;
+}
+
+function reasonOf(name: EngineName, error: unknown): string {
+  if (error instanceof EngineError) return `${error.message}. ${error.hint}`;
+  const told = error instanceof Error ? error.message : String(error);
+  return `engine ${name}: it broke while it was measured: ${told}. Take another engine, and report this: it is a fault of Manticore, or of what the engine loads.`;
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { openEngine } from '../../../server/compute/engine/engine';
-import { EngineError } from '../../../server/compute/engine/errors';
+import { EngineError, notAvailable } from '../../../server/compute/engine/errors';
 import { probeEngines } from '../../../server/compute/engine/probe';
 import { SELF_CHECK_LIMIT } from '../../../server/compute/engine/selfCheck';
 
@@ -36,6 +36,20 @@ describe('the probe of engines', () => {
     assert.ok(reports.some((report) => report.name === 'wasm' && report.available));
     assert.equal(tf.memory().numTensors, numTensors);
     if (process.env['SHOW_ENGINES']) console.log(reports);
+  });
+
+  it('lists an engine that breaks, with the reason, beside those that don’t', async () => {
+    const reports = await probeEngines((name, options) => {
+      if (name === 'wasm') throw new TypeError('a driver’s own words');
+      if (name === 'cpu') return openEngine(name, options);
+      throw notAvailable(name, 'left out here', 'Take cpu.');
+    });
+    const [tensorflow, webgpu, wasm, cpu] = reports;
+    assert.ok(tensorflow?.available === false && webgpu?.available === false);
+    assert.equal(webgpu.reason, 'engine webgpu: left out here. Take cpu.');
+    assert.ok(wasm?.available === false);
+    assert.match(wasm.reason, /^engine wasm: .*a driver’s own words\. [A-Z].*\.$/);
+    assert.equal(cpu?.available, true);
   });
 
   it('auto takes an engine that passes its self-check', async () => {
