@@ -224,8 +224,7 @@ describe('what a run leaves', () => {
 });
 
 describe('manticore engines', () => {
-  it('says what can compute here, measured, and why the rest can not', async function () {
-    this.timeout(120_000);
+  it('says what can compute here, measured, and why the rest can not', async () => {
     const scene = await Scene.make();
     try {
       const { code, out, err } = await scene.run(['engines', '--json']);

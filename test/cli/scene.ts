@@ -238,7 +238,7 @@ export async function eventually<T>(
   what: string,
   check: () => T | undefined | Promise<T | undefined>,
   everyMs = 5,
-  limitMs = 60_000,
+  limitMs = 150_000,
 ): Promise<T> {
   const deadline = Date.now() + limitMs;
   while (Date.now() < deadline) {

@@ -22,7 +22,7 @@ import { EditedDocument } from './editedDocument';
 export const SERVER = path.resolve('dist/lsp.js');
 
 /** Longest wait for what must come; only a failing test waits that long. */
-const PATIENCE = 30_000;
+const PATIENCE = 120_000;
 
 export interface SessionOptions {
   /** Absolute paths of workspace folders. */

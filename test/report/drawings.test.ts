@@ -230,7 +230,7 @@ describe('report.html', () => {
     assert.ok(recorded >= 99_000, String(recorded));
     assert.ok(reportHtml(model).length < 700_000);
     assert.ok(reportJson(model).length < 900_000);
-  }).timeout(30_000);
+  });
 });
 
 describe('axes and labels', () => {

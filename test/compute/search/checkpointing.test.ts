@@ -41,8 +41,7 @@ describe('a checkpointed training step', () => {
     for (const algorithm of ['darts', 'gaea', 'dash'] as const) {
       for (const gate of ['paper', 'transition', 'none'] as const) {
         for (const [name, mixture] of mixtures) {
-          it(`${algorithm}, gate ${gate}, ${name}: the same bits`, async function () {
-            this.timeout(60_000);
+          it(`${algorithm}, gate ${gate}, ${name}: the same bits`, async () => {
             const found = await trainHybrid(planOf({ algorithm, gate, ...mixture }, true), 6);
             const expected = await trainHybrid(planOf({ algorithm, gate, ...mixture }, false), 6);
             assert.ok(new Set(found.losses).size === 6, 'it trains');
@@ -69,8 +68,7 @@ describe('a checkpointed training step', () => {
     }
   });
 
-  it('leaves no tensor behind over fifty steps', async function () {
-    this.timeout(60_000);
+  it('leaves no tensor behind over fifty steps', async () => {
     const engine = await openEngine('wasm', { threads: 1 });
     const { numTensors } = tf.memory();
     const tensors: number[] = [];
@@ -115,8 +113,7 @@ describe('a checkpointed run', () => {
       ],
     });
 
-  it('with pins, prunes, fine-tuning and baselines has the bits of one without, cut and resumed or not', async function () {
-    this.timeout(120_000);
+  it('with pins, prunes, fine-tuning and baselines has the bits of one without, cut and resumed or not', async () => {
     const runs: RunEvent[][] = [];
     for (const checkpointing of [false, true]) {
       const bench = await RunBench.make(runPlan(settings(checkpointing)));

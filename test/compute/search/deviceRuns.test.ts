@@ -62,8 +62,7 @@ describe('a backend without synchronous reads', () => {
   before(async () => (scene = await ModelScene.make()));
   after(() => scene.remove());
 
-  it('searches, fine-tunes and trains a baseline of models on disk as the oracle does', async function () {
-    this.timeout(120_000);
+  it('searches, fine-tunes and trains a baseline of models on disk as the oracle does', async () => {
     const config: SceneConfig = {
       components: ['neox', 'mamba', 'gpt'],
       hybrid: { blocks: 2, tokenizer: 'neox', projectors: { kind: 'linear-skip' } },

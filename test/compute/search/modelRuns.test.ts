@@ -22,8 +22,7 @@ describe('searches over models on disk', () => {
     await scene.remove();
   });
 
-  it('of every algorithm, schedule, gate, head and projector end finite, α on the simplex, memory as it was', async function () {
-    this.timeout(120_000);
+  it('of every algorithm, schedule, gate, head and projector end finite, α on the simplex, memory as it was', async () => {
     const configs = fc.record({
       components: fc.shuffledSubarray(ALL, { minLength: 1 }),
       blocks: fc.constantFrom(1, 2),

@@ -72,8 +72,7 @@ describe('resume', () => {
     baselines: { components: true, match: 'steps', uniform: true },
   };
 
-  it('after a cut at any of many moments of a whole run', async function () {
-    this.timeout(120_000);
+  it('after a cut at any of many moments of a whole run', async () => {
     const expected = await uncut(whole);
     const moments: RunHooks[] = [
       atStep('search', 1),
@@ -112,8 +111,7 @@ describe('resume', () => {
     { search: { algorithm: 'darts' }, finetune: { weights: 'keep', alphas: 'argmax' } },
     { search: { algorithm: 'fixed', seeds: [3, 4] } },
   ] satisfies RunSettings[]) {
-    it(`of ${JSON.stringify({ ...settings, hybrid: undefined })}`, async function () {
-      this.timeout(60_000);
+    it(`of ${JSON.stringify({ ...settings, hybrid: undefined })}`, async () => {
       const expected = await uncut(settings);
       assert.deepEqual(
         await interrupted(settings, [atStep('search', 4), atEvent('checkpoint', 2)]),
@@ -140,8 +138,7 @@ describe('resume', () => {
       7: [{ action: 'pin', block: 2, weights: { neox: 0.25, mamba: 0.75 } }],
     };
 
-    it('after the last checkpoint: applied again at their recorded step', async function () {
-      this.timeout(60_000);
+    it('after the last checkpoint: applied again at their recorded step', async () => {
       const expected = await uncut(settings, atSearchStep(controls));
       for (const step of [2, 4, 6, 8]) {
         const cut = both(atSearchStep(controls), atStep('search', step));
@@ -154,8 +151,7 @@ describe('resume', () => {
       }
     });
 
-    it('when the kill comes between the record of a prune and the prune', async function () {
-      this.timeout(60_000);
+    it('when the kill comes between the record of a prune and the prune', async () => {
       const expected = await uncut(settings, atSearchStep(controls));
       let armed = false;
       const cut: RunHooks = both(atSearchStep(controls), {

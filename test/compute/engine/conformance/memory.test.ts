@@ -6,9 +6,9 @@ import { runPlan } from '../../search/runHarness';
 import { onEachEngine } from './engines';
 
 const STEPS = 200;
-/** A software device, or composites, can take a second a step: as many as a minute holds then, and these at least. */
+/** A software device, or composites, can take a second a step: as many as this holds then, and these at least. */
 const LEAST_STEPS = 40;
-const MINUTE = 60_000;
+const MILLISECONDS = 20_000;
 /** Until then an engine may still make what it keeps: moments, buffers for reuse, compiled programs. */
 const SETTLED = 5;
 
@@ -16,13 +16,12 @@ describe('two hundred training steps', () => {
   onEachEngine('trained', (engine) => {
     for (const checkpointing of [false, true]) {
       const way = checkpointing ? 'checkpointed' : 'plain';
-      it(`take no more tensors and bytes than the first few, ${way}`, async function () {
-        this.timeout(180_000);
+      it(`take no more tensors and bytes than the first few, ${way}`, async () => {
         const plan = runPlan({
           search: { learningRate: 0.01 },
           hybrid: { components: dropping.slice(1), blocks: 2, checkpointing },
         });
-        const end = performance.now() + MINUTE;
+        const end = performance.now() + MILLISECONDS;
         const atStart = [tf.memory().numTensors, engine().memoryBytes()];
         const figures: { tensors: number; buffers: number; bytes: number; peak: number }[] = [];
         const { losses } = await trainHybrid(plan, STEPS, (step) => {
