@@ -6,7 +6,7 @@ import { deviceLost, deviceOutOfMemory, kernelFailed, type EngineError } from '.
 
 const filters: readonly GPUErrorFilter[] = ['validation', 'out-of-memory', 'internal'];
 
-/** Milliseconds in which the news of a lost device must follow a read that failed for it. */
+/** Milliseconds in which the news of a lost device must follow an answer that failed for it. */
 const NEWS_OF_LOSS = 500;
 
 export class DeviceErrors {
@@ -37,18 +37,26 @@ export class DeviceErrors {
     const scopes = filters.map(() => this.device.popErrorScope());
     this.openScopes();
     // The innermost scope is popped first.
-    const [internal, memory, validation] = await Promise.all(scopes);
-    if (this.lost()) throw this.lost()!;
+    const told = Promise.all(scopes).catch(async (error: unknown) => {
+      throw await this.reasonOf(error);
+    });
+    const [internal, memory, validation] = await told;
+    const loss = this.lost();
+    if (loss) throw loss;
     // A buffer that was not to be had makes all that uses it invalid: the cause first.
     if (memory) throw deviceOutOfMemory('webgpu', sayingWhere(memory.message), this.inUse());
     const error = validation ?? internal;
     if (error) throw kernelFailed('webgpu', sayingWhere(error.message));
   }
 
-  /** Why a read failed: the loss of the device where that is the reason, else what it was told. */
+  /** Why the device did not answer: its loss where that is the reason, else `error`. */
   async reasonOf(error: unknown): Promise<unknown> {
-    const news = new Promise((resolve) => setTimeout(resolve, NEWS_OF_LOSS).unref());
-    await Promise.race([this.device.lost, news]);
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise((resolve) => {
+      timer = setTimeout(resolve, NEWS_OF_LOSS);
+    });
+    await Promise.race([this.device.lost, patience]);
+    clearTimeout(timer);
     return this.loss ?? error;
   }
 

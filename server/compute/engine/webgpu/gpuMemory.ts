@@ -3,7 +3,7 @@
  * not without end, and never beyond the engine's limit.
  */
 import type { EngineError } from '../errors';
-import { bufferTooLarge, outOfMemory } from '../errors';
+import { bufferTooLarge, deviceOutOfMemory, outOfMemory } from '../errors';
 
 /** Free buffers are kept up to this many bytes, or to as many as were ever in use at once where that is more. */
 const LEAST_KEPT = 64 * 2 ** 20;
@@ -102,7 +102,14 @@ export class GpuMemory {
     if (this.numBytesAllocated + size > limitBytes) {
       throw outOfMemory('webgpu', size, this.numBytesUsed, limitBytes);
     }
-    const buffer = this.device.createBuffer({ size, usage, mappedAtCreation: mapped });
+    let buffer: GPUBuffer;
+    try {
+      buffer = this.device.createBuffer({ size, usage, mappedAtCreation: mapped });
+    } catch (error) {
+      // Only memory that is to be mapped is missed at once; what else can't be had is told to the error scopes.
+      if (!(error instanceof RangeError)) throw error;
+      throw deviceOutOfMemory('webgpu', error.message, this.numBytesUsed);
+    }
     this.numBytesAllocated += size;
     return buffer;
   }

@@ -2,6 +2,8 @@
 import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs-core';
 import { EngineError } from '../../../../server/compute/engine/errors';
+import { DeviceErrors } from '../../../../server/compute/engine/webgpu/deviceErrors';
+import { GpuMemory } from '../../../../server/compute/engine/webgpu/gpuMemory';
 import { program, runProgram } from '../../../../server/compute/engine/webgpu/program';
 import { asRunFailure } from '../../../../server/compute/failure';
 import { onWebgpu, open, type Opened } from './onWebgpu';
@@ -39,6 +41,24 @@ const engineError =
     return true;
   };
 
+describe('errors of a GPU that is not well', () => {
+  /** A device that gives no answer to what it is asked. */
+  const errorsOf = (lost: Promise<unknown>): DeviceErrors => {
+    const popErrorScope = () => Promise.reject(new Error('no answer'));
+    const device: unknown = { lost, pushErrorScope: () => undefined, popErrorScope };
+    return new DeviceErrors(device as GPUDevice, () => 0);
+  };
+
+  it('a device that is lost while it is asked: its loss', async () => {
+    const lost = Promise.resolve({ reason: 'unknown', message: 'the cable fell out' });
+    await assert.rejects(errorsOf(lost).check(), engineError('device-lost', /the cable fell out/));
+  });
+
+  it('one that only does not answer: what it said', async () => {
+    await assert.rejects(errorsOf(new Promise(() => undefined)).check(), /no answer/);
+  });
+});
+
 onWebgpu('errors of a GPU', function () {
   let opened: Opened;
   beforeEach(async () => void (opened = await open()));
@@ -63,6 +83,26 @@ onWebgpu('errors of a GPU', function () {
       Array.from(await run(opened, doubling('double'), tf.ones([2])).data()),
       [2, 2],
     );
+  });
+
+  it('none: more workgroups than fit on one axis', async () => {
+    const groups = opened.backend.device.limits.maxComputeWorkgroupsPerDimension + 5;
+    const written = program({
+      ...{ name: 'manyGroups', inputs: {}, outputs: { y: 'f32' }, uniforms: {}, lanes: 1 },
+      code: 'fn main(group: u32, lane: u32) { y[group] = f32(group); }',
+    });
+    const call = { inputs: {}, outputs: { y: { shape: [groups] } }, uniforms: {}, groups };
+    const { y } = runProgram(opened.backend, written, call);
+    const values = await tf.engine().makeTensorFromTensorInfo(y).data();
+    assert.ok(values.every((value, i) => value === i));
+  });
+
+  it('a run that fails: its new outputs are given back', () => {
+    const before = opened.backend.numDataIds();
+    const x = tf.ones([3], 'int32');
+    assert.throws(() => run(opened, doubling('double'), x), /gets a tensor of int32/);
+    x.dispose();
+    assert.equal(opened.backend.numDataIds(), before);
   });
 
   it('are told at the next read, whatever that reads', async () => {
@@ -130,6 +170,20 @@ onWebgpu('errors of a GPU', function () {
 });
 
 onWebgpu('the memory of a GPU', () => {
+  it('that can not be mapped: out of memory, at once', () => {
+    const limits = { maxBufferSize: 2 ** 30, maxStorageBufferBindingSize: 2 ** 30 };
+    const createBuffer = () => {
+      throw new RangeError('could not map');
+    };
+    const options = { limitBytes: 2 ** 30, refusal: () => undefined };
+    const memory = new GpuMemory({ limits, createBuffer } as unknown as GPUDevice, options);
+    assert.throws(
+      () => memory.acquireBuffer(1024, GPUBufferUsage.MAP_WRITE, true),
+      engineError('out-of-memory', /could not map/),
+    );
+    assert.deepEqual([memory.numBytesUsed, memory.numBytesAllocated], [0, 0]);
+  });
+
   it('ends at the limit of the plan, with what would make it fit', async () => {
     const { engine } = await open(2 ** 20);
     const kept = tf.add(tf.ones([2 ** 16]), 1);
