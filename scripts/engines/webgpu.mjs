@@ -79,8 +79,7 @@ function install(folder) {
     for (const name of readdirSync(kept)) {
       if (unused.test(name)) rmSync(path.join(kept, name));
     }
-    const manifest = path.join(root, 'usr', 'share', 'vulkan', 'icd.d', manifestName(root));
-    const driver = JSON.parse(readFileSync(manifest, 'utf8'));
+    const driver = JSON.parse(readFileSync(manifestOf(root), 'utf8'));
     driver.ICD.library_path = path
       .join(libraries(aside), 'libvulkan_lvp.so')
       .replace(aside, folder);
@@ -94,10 +93,14 @@ function install(folder) {
   }
 }
 
-const manifestName = (root) =>
-  readdirSync(path.join(root, 'usr', 'share', 'vulkan', 'icd.d')).find((name) =>
-    name.startsWith('lvp_icd'),
-  );
+/** What tells the Vulkan loader of the driver. */
+function manifestOf(root) {
+  const folder = path.join(root, 'usr', 'share', 'vulkan', 'icd.d');
+  const name = readdirSync(folder).find((each) => each.startsWith('lvp_icd'));
+  if (name === undefined)
+    throw new SetupError(`mesa-vulkan-drivers holds no lavapipe (${folder}).`);
+  return path.join(folder, name);
+}
 
 /** `usr/lib/x86_64-linux-gnu`, or what this machine has. */
 function libraries(folder) {

@@ -9,7 +9,7 @@ import { installPackages, type EngineRecipe } from './recipe';
 /** The one that the engine is tested with. */
 const DAWN = '0.6.2';
 
-/** While the binaries of all systems are there. */
+/** Bytes, while the binaries of all systems are there. */
 const SPACE = 300e6;
 
 /** The largest difference from the oracle that an engine may show; the compute process measures it. */
@@ -29,7 +29,7 @@ export const webgpuRecipe: EngineRecipe = async (context) => {
   if (report.selfCheckError <= SELF_CHECK_LIMIT) return report;
   throw new CommandError(
     'engine-unfit',
-    `${report.device} computes wrong numbers: its self-check differs from the reference by ${report.selfCheckError.toExponential(1)} (allowed: 1e-4).`,
+    `${report.device} computes wrong numbers: its self-check differs from the reference by ${report.selfCheckError.toExponential(1)} (allowed: ${SELF_CHECK_LIMIT.toExponential()}).`,
     'Update the driver of the GPU, then try again; or use the wasm engine.',
   );
 };
