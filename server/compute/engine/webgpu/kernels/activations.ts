@@ -14,10 +14,10 @@ import { KEPT } from './dropoutMask';
 import { FLAT_LANES, flatGroups, flatMain } from './flat';
 
 /**
- * No exponential of a positive number and no tanh: drivers differ in what they make of a large one. `normal` is Φ with the
- * error function of Abramowitz & Stegun 7.1.26, to 1e-7.
+ * `activate(x)` and its derivative `slope(x)`. No exponential of a positive number and no tanh: drivers differ in what they make
+ * of a large one. `normal` is Φ with the error function of Abramowitz & Stegun 7.1.26, to 1e-7.
  */
-const FUNCTIONS = `
+export const ACTIVATIONS = `
 fn sigmoid(x: f32) -> f32 {
   let e = exp(-abs(x));
   return select(e, 1.0, x >= 0.0) / (1.0 + e);
@@ -73,9 +73,8 @@ const kinds: Record<ActivationKind, number> = {
   ...{ 'gelu-erf': 0, 'gelu-tanh': 1, silu: 2, softplus: 3 },
 };
 
-/** The constant of a program that uses `SLOPE` or `ACTIVATE`. */
+/** The constant of a program that uses `ACTIVATIONS`. */
 export const kindConstant = (kind: ActivationKind) => ({ KIND: kinds[kind] });
-export const ACTIVATE = FUNCTIONS;
 
 const activation = program({
   name: 'activation',
@@ -83,7 +82,7 @@ const activation = program({
   outputs: { y: 'f32' },
   uniforms: { size: 'u32' },
   lanes: FLAT_LANES,
-  code: `${FUNCTIONS}${flatMain('y[i] = activate(x[i]);')}`,
+  code: `${ACTIVATIONS}${flatMain('y[i] = activate(x[i]);')}`,
 });
 
 const activationGrad = program({
@@ -92,7 +91,7 @@ const activationGrad = program({
   outputs: { dx: 'f32' },
   uniforms: { size: 'u32' },
   lanes: FLAT_LANES,
-  code: `${FUNCTIONS}${flatMain('dx[i] = dy[i] * slope(x[i]);')}`,
+  code: `${ACTIVATIONS}${flatMain('dx[i] = dy[i] * slope(x[i]);')}`,
 });
 
 const swiglu = program({
@@ -101,7 +100,7 @@ const swiglu = program({
   outputs: { y: 'f32' },
   uniforms: { size: 'u32' },
   lanes: FLAT_LANES,
-  code: `${FUNCTIONS}${flatMain('y[i] = activate(gate[i]) * up[i];')}`,
+  code: `${ACTIVATIONS}${flatMain('y[i] = activate(gate[i]) * up[i];')}`,
 });
 
 const swigluGrad = program({
@@ -110,7 +109,7 @@ const swigluGrad = program({
   outputs: { dGate: 'f32', dUp: 'f32' },
   uniforms: { size: 'u32' },
   lanes: FLAT_LANES,
-  code: `${FUNCTIONS}${flatMain(`dGate[i] = dy[i] * up[i] * slope(gate[i]);
+  code: `${ACTIVATIONS}${flatMain(`dGate[i] = dy[i] * up[i] * slope(gate[i]);
     dUp[i] = dy[i] * activate(gate[i]);`)}`,
 });
 

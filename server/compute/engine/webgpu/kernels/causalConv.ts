@@ -8,7 +8,7 @@ import type { WebgpuBackend } from '../backend';
 import { program, runProgram } from '../program';
 import { register } from '../register';
 import { sumOfRows } from '../rowSums';
-import { ACTIVATE, kindConstant } from './activations';
+import { ACTIVATIONS, kindConstant } from './activations';
 import { FLAT_LANES, flatGroups, flatMain } from './flat';
 
 const uniforms = { size: 'u32', length: 'u32', channels: 'u32', taps: 'u32' } as const;
@@ -33,7 +33,7 @@ const forward = program({
   outputs: { y: 'f32' },
   uniforms,
   lanes: FLAT_LANES,
-  code: `${ACTIVATE}${CONVOLVED}${flatMain(`let z = convolved(i);
+  code: `${ACTIVATIONS}${CONVOLVED}${flatMain(`let z = convolved(i);
     if (HAS_SILU) { y[i] = activate(z); } else { y[i] = z; }`)}`,
 });
 
@@ -44,7 +44,7 @@ const innerGrad = program({
   outputs: { g: 'f32' },
   uniforms,
   lanes: FLAT_LANES,
-  code: `${ACTIVATE}${CONVOLVED}${flatMain('g[i] = dy[i] * slope(convolved(i));')}`,
+  code: `${ACTIVATIONS}${CONVOLVED}${flatMain('g[i] = dy[i] * slope(convolved(i));')}`,
 });
 
 const inputGrad = program({
