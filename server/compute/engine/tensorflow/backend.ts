@@ -1,41 +1,31 @@
 /**
- * A tfjs backend whose tensors are TensorFlow's, by number (`binding.ts`). Values from outside become a tensor when an op
- * first asks for them. Bytes are counted by the buffers that TensorFlow holds: a reshape shares its own with its source.
+ * A tfjs backend whose tensors are TensorFlow's. Values from outside become one when an op first asks for them. A reshape is
+ * another shape for the same tensor: TensorFlow's own is called only when an op takes it in that shape, and once for each.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import type { MadeTensor, OpAttribute, TensorflowBinding } from './binding';
-import { opFailed, overLimit } from './failures';
+import type { TensorflowBinding } from './binding';
+import { copied, Eager, type Attributes, type Values } from './eager';
+import { overLimit } from './failures';
 import type { HostKernels } from './hostKernels';
 
 /** The name under which tfjs knows this backend. */
 export const BACKEND_NAME = 'manticore-tensorflow';
 
-type Values = Float32Array | Int32Array | Uint8Array;
-
-interface Buffer {
-  readonly bytes: number;
-  users: number;
-}
-
 interface TensorRecord {
-  /** −1 while the values wait. */
-  id: number;
+  /** `undefined` while the values wait. */
+  id: number | undefined;
   values: Values | undefined;
-  readonly shape: readonly number[];
+  /** That of `id`. */
+  shape: readonly number[];
   readonly dtype: tf.DataType;
+  /** The same values under other shapes. */
+  readonly views: Map<string, number>;
+  readonly bytes: number;
   refCount: number;
-  readonly buffer: Buffer;
 }
 
-export type Attributes = Record<string, boolean | number | string | readonly number[] | TypeName>;
-
-/** An attribute that names a type. */
-export interface TypeName {
-  readonly type: tf.DataType;
-}
-
-/** Small constants (axes, shapes, factors) that ops ask for again and again stay with TensorFlow, up to so many. */
-const MOST_CONSTANTS = 2048;
+/** An input of an op: a tensor; a list of int32; one float32, or one int32. */
+export type Operand = tf.TensorInfo | readonly number[] | number | { readonly int: number };
 
 /** More of tables than this is not kept for the next kernel. */
 const MOST_TABLE_BYTES = 64 * 2 ** 20;
@@ -47,29 +37,26 @@ export interface Table {
 }
 
 export class TensorflowBackend extends tf.KernelBackend {
-  /** Bytes of tensors in use. */
+  /** Bytes of tensors in use, tables too. */
   inUse = 0;
   peak = 0;
+  private readonly eager: Eager;
   private readonly records: tf.DataStorage<TensorRecord>;
   private readonly live = new Set<TensorRecord>();
-  private readonly constants = new Map<string, number>();
   private readonly tables = new Map<string, tf.TensorInfo>();
   private tableBytes = 0;
   /** What kernels made inside of `scope`, innermost last. */
   private readonly scopes: tf.TensorInfo[][] = [];
 
   constructor(
-    private readonly binding: TensorflowBinding,
+    binding: TensorflowBinding,
     private readonly limit = Infinity,
     /** Kernels of ours on this machine's processor; absent where tensors lie on a GPU. */
     readonly host?: HostKernels,
   ) {
     super();
+    this.eager = new Eager(binding, () => this.inUse);
     this.records = new tf.DataStorage<TensorRecord>(this, tf.engine());
-  }
-
-  get isGpu(): boolean {
-    return this.binding.isUsingGpuDevice();
   }
 
   // What tfjs asks of a backend.
@@ -88,8 +75,7 @@ export class TensorflowBackend extends tf.KernelBackend {
     dtype: tf.DataType,
     refCount: number,
   ): void {
-    const own = copied(values, dtype);
-    this.store(dataId, { id: -1, values: own, shape, dtype, refCount, buffer: this.take(own) });
+    this.storeValues(dataId, copied(values, dtype), shape, dtype, refCount);
   }
 
   override read(dataId: object): Promise<tf.BackendValues> {
@@ -99,12 +85,12 @@ export class TensorflowBackend extends tf.KernelBackend {
 
   override readSync(dataId: object): Values {
     const { id, values } = this.records.get(dataId);
-    if (values) return values.slice();
-    try {
-      return this.binding.tensorDataSync(id);
-    } catch (error) {
-      throw opFailed('reading a tensor', error, this.inUse);
-    }
+    return values ? values.slice() : this.eager.read(id!);
+  }
+
+  /** Values that wait for an op to ask for them; `undefined` once they lie with TensorFlow. Not the caller's to change. */
+  waitingValues(dataId: object): Values | undefined {
+    return this.records.get(dataId).values;
   }
 
   override disposeData(dataId: object, force = false): boolean {
@@ -114,13 +100,16 @@ export class TensorflowBackend extends tf.KernelBackend {
     if (!force && record.refCount > 0) return false;
     this.records.delete(dataId);
     this.release(record);
+    // An engine that holds nothing else holds no tables.
+    if (this.scopes.length === 0 && this.live.size === this.tables.size) this.dropTables();
     return true;
   }
 
   private release(record: TensorRecord): void {
     this.live.delete(record);
-    if (record.id >= 0) this.binding.deleteTensor(record.id);
-    if (--record.buffer.users === 0) this.inUse -= record.buffer.bytes;
+    for (const id of record.views.values()) this.eager.delete(id);
+    if (record.id !== undefined) this.eager.delete(record.id);
+    this.inUse -= record.bytes;
   }
 
   override refCount(dataId: object): number {
@@ -149,31 +138,30 @@ export class TensorflowBackend extends tf.KernelBackend {
 
   override dispose(): void {
     for (const record of [...this.live]) this.release(record);
-    this.dropConstants();
     this.tables.clear();
+    this.eager.dropConstants();
     this.host?.dispose();
   }
 
   // What kernels ask for.
 
-  /**
-   * A table that kernels of one shape need again and again (a mask, angles), made once. It is not the caller's to free, and
-   * does not count as in use.
-   */
+  /** A table that kernels of one shape need again and again (a mask, angles), made once. It is not the caller's to free. */
   cached(key: string, make: () => Table): tf.TensorInfo {
     const known = this.tables.get(key);
     if (known) return known;
     const { values, shape, dtype } = make();
     const info = { dataId: {}, shape: [...shape], dtype };
-    const buffer = { bytes: 0, users: 1 };
-    this.store(info.dataId, { id: -1, values, shape, dtype, refCount: 1, buffer });
+    this.storeValues(info.dataId, values, shape, dtype, 1);
     this.tables.set(key, info);
     this.tableBytes += values.byteLength;
     return info;
   }
 
   private dropTables(): void {
-    for (const { dataId } of this.tables.values()) this.disposeData(dataId);
+    for (const { dataId } of this.tables.values()) {
+      this.release(this.records.get(dataId));
+      this.records.delete(dataId);
+    }
     this.tables.clear();
     this.tableBytes = 0;
   }
@@ -187,33 +175,39 @@ export class TensorflowBackend extends tf.KernelBackend {
   runMany(
     name: string,
     inputs: readonly Operand[],
-    attributes: Attributes = {},
+    attributes: Attributes | undefined,
     outputs: number,
   ): tf.TensorInfo[] {
-    // Not later: an id that this op already holds must not go.
-    if (this.constants.size >= MOST_CONSTANTS) this.dropConstants();
+    this.eager.trimConstants();
     const ids = inputs.map((input) => this.idOf(input));
-    const given = Object.entries(attributes).map(([key, value]) => this.attribute(key, value));
-    return this.execute(name, given, ids, outputs).map(({ id, shape, dtype }) => {
-      const type = this.dtypeOf(dtype);
-      const buffer = this.takeBytes(bytesOf(shape, type), () => this.binding.deleteTensor(id));
-      return this.made({ id, values: undefined, shape, dtype: type, refCount: 1, buffer });
+    const made = this.eager.execute(name, ids, attributes, outputs);
+    const sizes = made.map(({ shape, dtype }) => bytesOf(shape, dtype));
+    try {
+      this.take(sizes.reduce((sum, bytes) => sum + bytes, 0));
+    } catch (error) {
+      for (const { id } of made) this.eager.delete(id);
+      throw error;
+    }
+    return made.map(({ id, shape, dtype }, i) => {
+      const views = new Map<string, number>();
+      const dataId = {};
+      const bytes = sizes[i]!;
+      this.store(dataId, { id, values: undefined, shape, dtype, views, bytes, refCount: 1 });
+      return this.handedOut({ dataId, shape: [...shape], dtype });
     });
   }
 
-  /** The same values under another shape, sharing them. */
-  reshape(x: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
-    const [{ id }] = this.execute('Reshape', [], [this.idOf(x), this.idOf(shape)], 1) as [
-      MadeTensor,
-    ];
-    const { buffer, dtype } = this.records.get(x.dataId);
-    buffer.users++;
-    return this.made({ id, values: undefined, shape: [...shape], dtype, refCount: 1, buffer });
+  /** The same values under another shape, which they share. */
+  reshape({ dataId, dtype }: tf.TensorInfo, shape: readonly number[]): tf.TensorInfo {
+    this.incRef(dataId);
+    return this.handedOut({ dataId, shape: [...shape], dtype });
   }
 
   /** A tensor of values that a kernel made; they are its own from here. */
   tensor(values: Values, shape: readonly number[], dtype: tf.DataType = 'float32'): tf.TensorInfo {
-    return this.made({ id: -1, values, shape, dtype, refCount: 1, buffer: this.take(values) });
+    const dataId = {};
+    this.storeValues(dataId, values, shape, dtype, 1);
+    return this.handedOut({ dataId, shape: [...shape], dtype });
   }
 
   /** Frees what `f` makes but for what it gives back. */
@@ -236,24 +230,22 @@ export class TensorflowBackend extends tf.KernelBackend {
     }
   }
 
-  private execute(
-    name: string,
-    attributes: readonly OpAttribute[],
-    ids: readonly number[],
-    outputs: number,
-  ): MadeTensor[] {
-    try {
-      return this.binding.executeOp(name, attributes, ids, outputs);
-    } catch (error) {
-      throw opFailed(name, error, this.inUse);
-    }
-  }
-
-  private made(record: TensorRecord): tf.TensorInfo {
-    const info = { dataId: {}, shape: [...record.shape], dtype: record.dtype };
-    this.store(info.dataId, record);
+  private handedOut(info: tf.TensorInfo): tf.TensorInfo {
     this.scopes.at(-1)?.push(info);
     return info;
+  }
+
+  private storeValues(
+    dataId: object,
+    values: Values,
+    shape: readonly number[],
+    dtype: tf.DataType,
+    refCount: number,
+  ): void {
+    const bytes = values.byteLength;
+    this.take(bytes);
+    const views = new Map<string, number>();
+    this.store(dataId, { id: undefined, values, shape, dtype, views, bytes, refCount });
   }
 
   private store(dataId: object, record: TensorRecord): void {
@@ -261,113 +253,44 @@ export class TensorflowBackend extends tf.KernelBackend {
     this.live.add(record);
   }
 
-  private take(values: Values): Buffer {
-    return this.takeBytes(values.byteLength, () => undefined);
-  }
-
-  private takeBytes(bytes: number, undo: () => void): Buffer {
-    if (this.inUse + bytes > this.limit) {
-      undo();
-      throw overLimit(bytes, this.inUse, this.limit);
-    }
+  /** @throws EngineError `out-of-memory`, with nothing counted */
+  private take(bytes: number): void {
+    if (this.inUse + bytes > this.limit) throw overLimit(bytes, this.inUse, this.limit);
     this.inUse += bytes;
     this.peak = Math.max(this.peak, this.inUse);
-    return { bytes, users: 1 };
   }
 
   private idOf(input: Operand): number {
-    if (typeof input === 'number') return this.scalar(Float32Array.of(input));
-    if (isList(input)) return this.constant(`i${input.length}:${input.join()}`, input);
-    if (!('dataId' in input)) return this.constant(`s${input.int}`, Int32Array.of(input.int));
+    if (typeof input === 'number') return this.eager.scalar(input);
+    if (isList(input)) return this.eager.list(input);
+    if (!('dataId' in input)) return this.eager.integer(input.int);
     const record = this.records.get(input.dataId);
-    if (record.values) {
-      const { values, shape, dtype } = record;
-      if (values instanceof Float32Array && shape.length === 0) return this.scalar(values);
-      record.id = this.create(shape, dtype, values);
+    const { values } = record;
+    if (values) {
+      if (values instanceof Float32Array && input.shape.length === 0) {
+        return this.eager.scalar(values[0]!);
+      }
+      record.id = this.eager.create(input.shape, record.dtype, values);
+      record.shape = [...input.shape];
       record.values = undefined;
     }
-    return record.id;
+    return sameShape(input.shape, record.shape) ? record.id! : this.viewOf(record, input.shape);
   }
 
-  /** The same factors come back every step; a device would wait for each to be copied. */
-  private scalar(values: Float32Array): number {
-    return this.constant(`f${Object.is(values[0], -0) ? '-0' : values[0]!}`, values);
-  }
-
-  private constant(key: string, values: Values | readonly number[]): number {
-    const known = this.constants.get(key);
+  private viewOf(record: TensorRecord, shape: readonly number[]): number {
+    const key = shape.join();
+    const known = record.views.get(key);
     if (known !== undefined) return known;
-    const id =
-      values instanceof Float32Array
-        ? this.create([], 'float32', values)
-        : this.create(key.startsWith('s') ? [] : [values.length], 'int32', Int32Array.from(values));
-    this.constants.set(key, id);
+    const id = this.eager.reshape(record.id!, shape);
+    record.views.set(key, id);
     return id;
   }
-
-  private dropConstants(): void {
-    for (const id of this.constants.values()) this.binding.deleteTensor(id);
-    this.constants.clear();
-  }
-
-  private create(shape: readonly number[], dtype: tf.DataType, values: Values): number {
-    try {
-      return this.binding.createTensor(shape, this.typeOf(dtype), values);
-    } catch (error) {
-      throw opFailed('copying to TensorFlow', error, this.inUse);
-    }
-  }
-
-  private attribute(name: string, value: Attributes[string]): OpAttribute {
-    const { TF_ATTR_BOOL, TF_ATTR_INT, TF_ATTR_STRING, TF_ATTR_TYPE } = this.binding;
-    if (typeof value === 'boolean') return { name, type: TF_ATTR_BOOL, value };
-    if (typeof value === 'string') return { name, type: TF_ATTR_STRING, value };
-    if (typeof value === 'number' || 'length' in value) return { name, type: TF_ATTR_INT, value };
-    return { name, type: TF_ATTR_TYPE, value: this.typeOf(value.type) };
-  }
-
-  private typeOf(dtype: tf.DataType): number {
-    switch (dtype) {
-      case 'float32':
-        return this.binding.TF_FLOAT;
-      case 'int32':
-        return this.binding.TF_INT32;
-      case 'bool':
-        return this.binding.TF_BOOL;
-      case 'complex64':
-      case 'string':
-        throw new Error(`the tensorflow engine has no tensors of ${dtype}`);
-    }
-  }
-
-  private dtypeOf(type: number): tf.DataType {
-    const { TF_FLOAT, TF_INT32, TF_BOOL } = this.binding;
-    if (type === TF_FLOAT) return 'float32';
-    if (type === TF_INT32) return 'int32';
-    if (type === TF_BOOL) return 'bool';
-    throw new Error(`TensorFlow made a tensor of type ${type}`);
-  }
 }
-
-/** An input of an op: a tensor; a list of int32; one float32, or one int32. */
-export type Operand = tf.TensorInfo | readonly number[] | number | { readonly int: number };
 
 const isList = (input: Operand): input is readonly number[] => Array.isArray(input);
 
-function bytesOf(shape: readonly number[], dtype: tf.DataType): number {
-  return tf.util.sizeFromShape([...shape]) * tf.util.bytesPerElement(dtype);
-}
+const sameShape = (a: readonly number[], b: readonly number[]): boolean =>
+  a.length === b.length && a.every((size, axis) => size === b[axis]);
 
-function copied(values: tf.BackendValues, dtype: tf.DataType): Values {
-  switch (dtype) {
-    case 'float32':
-      return new Float32Array(values as Float32Array);
-    case 'int32':
-      return new Int32Array(values as Int32Array);
-    case 'bool':
-      return new Uint8Array(values as Uint8Array);
-    case 'complex64':
-    case 'string':
-      throw new Error(`the tensorflow engine has no tensors of ${dtype}`);
-  }
-}
+const bytesOf = (shape: readonly number[], dtype: tf.DataType): number =>
+  tf.util.sizeFromShape([...shape]) * tf.util.bytesPerElement(dtype);

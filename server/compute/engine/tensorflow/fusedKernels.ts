@@ -13,10 +13,11 @@ import {
 import { CROSS_ENTROPY, CROSS_ENTROPY_GRAD, FIRST_OF_LARGEST } from '../kernels/crossEntropy';
 import { EMBEDDING, EMBEDDING_GRAD } from '../kernels/embedding';
 import { rowsOf, widthOf } from '../kernels/fused';
+import { requireIds } from '../kernels/ids';
 import { COLUMN_SUM, LINEAR, LINEAR_GRAD_INPUT, LINEAR_GRAD_WEIGHT } from '../kernels/linear';
 import { LAYER_NORM, LAYER_NORM_GRAD, RMS_NORM, RMS_NORM_GRAD } from '../kernels/norms';
 import type { Operand, TensorflowBackend } from './backend';
-import { matMul, register } from './standardKernels';
+import { matMul, register, type Call } from './standardKernels';
 
 type Info = tf.TensorInfo;
 
@@ -165,10 +166,20 @@ function registerActivations(): void {
   });
 }
 
+/**
+ * Looks at ids that still wait for an op, as a batch's do when a kernel uses them first; those with TensorFlow it looks at
+ * itself on a processor.
+ */
+function checkIds(backend: TensorflowBackend, ids: Info, rows: number, ignored?: number): void {
+  requireIds(backend.waitingValues(ids.dataId) ?? [], rows, ignored);
+}
+
 function registerTokens(): void {
-  register(EMBEDDING, ({ inputs, backend }) =>
-    backend.run('GatherV2', [inputs['table']!, inputs['ids']!, { int: 0 }]),
-  );
+  register(EMBEDDING, ({ inputs, backend }) => {
+    const { table, ids } = inputs as { table: Info; ids: Info };
+    checkIds(backend, ids, table.shape[0]!);
+    return backend.run('GatherV2', [table, ids, { int: 0 }]);
+  });
   register(EMBEDDING_GRAD, ({ inputs, attrs, backend }) => {
     const { dy, ids } = inputs as { dy: Info; ids: Info };
     const rows = { int: attrs['rows'] as number };
@@ -178,33 +189,43 @@ function registerTokens(): void {
     // Eigen's and CUDA's reductions keep the smaller place among equals.
     backend.run('ArgMax', [inputs['x']!, { int: -1 }], { output_type: { type: 'int32' } }),
   );
-  /** −loss of each row and its gradient; rows that are not scored have loss 0. */
-  const scoreRows = (ops: Ops, logits: Info, targets: Info, ignore: number) => {
-    const { backend } = ops;
-    const scored = backend.run('NotEqual', [targets, { int: ignore }]); // [r]
-    const ids = backend.run('SelectV2', [scored, targets, { int: 0 }]);
-    const [each, slopes] = backend.runMany(
-      'SparseSoftmaxCrossEntropyWithLogits',
-      [logits, ids],
-      {},
-      2,
-    ) as [Info, Info]; // [r], [r, V]
-    return { scored, each, slopes };
-  };
-  register(CROSS_ENTROPY, ({ inputs, attrs, backend }) => {
+  registerCrossEntropy();
+}
+
+/** Not TensorFlow's own op: on a GPU its kernel refuses to run where the same bits are asked for. */
+function registerCrossEntropy(): void {
+  /** Which rows are scored [r], and each row's target [r]: 0 where it is not scored. */
+  const targetsOf = ({ inputs, attrs, backend }: Call) => {
     const { logits, targets } = inputs as { logits: Info; targets: Info };
+    const ignore = attrs['ignore'] as number;
+    checkIds(backend, targets, widthOf(logits), ignore);
+    const scored = backend.run('NotEqual', [targets, { int: ignore }]);
+    return { logits, scored, ids: backend.run('SelectV2', [scored, targets, { int: 0 }]) };
+  };
+  register(CROSS_ENTROPY, (call) => {
+    const { backend } = call;
     const ops = new Ops(backend);
-    const { scored, each } = scoreRows(ops, logits, targets, attrs['ignore'] as number);
+    const { logits, scored, ids } = targetsOf(call);
+    const rows = ids.shape[0]!;
+    const column = backend.reshape(ids, [rows, 1]);
+    const scores = backend.run('GatherV2', [ops.of('LogSoftmax', logits), column, { int: 1 }], {
+      batch_dims: 1,
+    }); // [r, 1]
+    const each = backend.reshape(ops.of('Neg', scores), [rows]);
     const losses = backend.run('SelectV2', [scored, each, 0]);
     // The backward pass computes the rows again: nothing of their size is kept.
     const nothing = backend.tensor(new Float32Array(0), [0]);
     return [backend.run('Sum', [losses, [0]], { keep_dims: false }), nothing];
   });
-  register(CROSS_ENTROPY_GRAD, ({ inputs, attrs, backend }) => {
-    const { dy, logits, targets } = inputs as { dy: Info; logits: Info; targets: Info };
-    const ops = new Ops(backend);
-    const { scored, slopes } = scoreRows(ops, logits, targets, attrs['ignore'] as number);
+  register(CROSS_ENTROPY_GRAD, (call) => {
+    const { inputs, backend } = call;
+    const { of, sub, mul } = new Ops(backend);
+    const { logits, scored, ids } = targetsOf(call);
+    const slopes = backend.scope(() => {
+      const hot = backend.run('OneHot', [ids, { int: widthOf(logits) }, 1, 0]);
+      return sub(of('Softmax', logits), hot);
+    }); // [r, V]
     const column = backend.reshape(scored, [logits.shape[0]!, 1]);
-    return backend.run('SelectV2', [column, ops.mul(slopes, dy), 0]);
+    return backend.run('SelectV2', [column, mul(slopes, inputs['dy']!), 0]);
   });
 }

@@ -11,7 +11,6 @@ import { adamw } from '../wasm/updateKernels';
 import type { Tier } from '../wasm/tiers';
 import type { AdamwEntry, AdamwOptions } from '../update';
 import type { TensorflowBackend } from './backend';
-import type { Updated } from './updateKernels';
 
 type Info = tf.TensorInfo;
 
@@ -30,36 +29,22 @@ export class HostKernels {
     return this.byCopy(backend, inputs, scanGrad);
   }
 
-  adamw(
-    backend: TensorflowBackend,
-    entries: readonly AdamwEntry[],
-    options: AdamwOptions,
-  ): Updated[] {
-    const copies = entries.map(({ value, grad, m, v, step, decay }) => {
-      const [own, gradient, first, second] = [value, grad, m, v].map((x) => this.copy(backend, x));
-      return { value: own!, grad: gradient!, m: first!, v: second!, step, decay };
-    });
+  /** What the entries become: value, first and second moment of each in turn. */
+  adamw(backend: TensorflowBackend, entries: readonly AdamwEntry[], options: AdamwOptions): Info[] {
+    const copies: Info[] = [];
+    const copy = (x: Info): Info => this.copy(backend, x, copies);
     try {
-      adamw(this.wasm, copies, options);
-      return copies.map(({ value, m, v }) => ({
-        value: this.taken(backend, value),
-        m: this.taken(backend, m),
-        v: this.taken(backend, v),
+      const placed = entries.map(({ value, grad, m, v, step, decay }) => ({
+        ...{ value: copy(value), grad: copy(grad), m: copy(m), v: copy(v) },
+        ...{ step, decay },
       }));
+      adamw(this.wasm, placed, options);
+      return backend.scope(() =>
+        placed.flatMap(({ value, m, v }) => [value, m, v].map((x) => this.taken(backend, x))),
+      );
     } finally {
-      for (const { value, grad, m, v } of copies) {
-        for (const { dataId } of [value, grad, m, v]) this.wasm.disposeData(dataId);
-      }
+      this.free(copies);
     }
-  }
-
-  private copy(backend: TensorflowBackend, x: Info): Info {
-    const { dataId, shape, dtype } = x;
-    return { dataId: this.wasm.write(backend.readSync(dataId), shape, dtype), shape, dtype };
-  }
-
-  private taken(backend: TensorflowBackend, { dataId, shape }: Info): Info {
-    return backend.tensor(this.wasm.readSync(dataId) as Float32Array, shape);
   }
 
   private byCopy(
@@ -67,16 +52,35 @@ export class HostKernels {
     inputs: readonly Info[],
     kernel: (call: FusedCall) => Info[],
   ): Info[] {
-    const { wasm } = this;
-    const given = inputs.map((input) => this.copy(backend, input));
-    const made: Info[] = [];
+    const copies: Info[] = [];
     try {
-      const call = { inputs: Object.fromEntries(given.entries()), attrs: {}, backend: wasm };
-      made.push(...kernel(call));
+      const given = inputs.map((input) => this.copy(backend, input, copies));
+      const call = { inputs: Object.fromEntries(given.entries()), attrs: {}, backend: this.wasm };
+      const made = kernel(call);
+      copies.push(...made);
       return made.map((info) => this.taken(backend, info));
     } finally {
-      for (const { dataId } of [...given, ...made]) wasm.disposeData(dataId);
+      this.free(copies);
     }
+  }
+
+  /** A copy on the wasm backend, put on the list of what is to be freed there. */
+  private copy(backend: TensorflowBackend, { dataId, shape, dtype }: Info, copies: Info[]): Info {
+    const copied = {
+      dataId: this.wasm.write(backend.readSync(dataId), shape, dtype),
+      shape,
+      dtype,
+    };
+    copies.push(copied);
+    return copied;
+  }
+
+  private taken(backend: TensorflowBackend, { dataId, shape }: Info): Info {
+    return backend.tensor(this.wasm.readSync(dataId) as Float32Array, shape);
+  }
+
+  private free(copies: readonly Info[]): void {
+    for (const { dataId } of copies) this.wasm.disposeData(dataId);
   }
 
   dispose(): void {

@@ -27,6 +27,9 @@ function settings(threads: number | undefined): Record<string, string> {
     // Ops run one after the other here: threads beside an op's own have nothing to do.
     TF_NUM_INTEROP_THREADS: '1',
     ...(threads === undefined ? {} : { TF_NUM_INTRAOP_THREADS: String(threads) }),
+    // Sums in a fixed order: a run that is resumed goes on with the same bits. Ops that have no such order on a GPU refuse to
+    // run there (TensorFlow's util/determinism.h); none is used.
+    TF_DETERMINISTIC_OPS: '1',
     // Other programs need the GPU as well.
     TF_FORCE_GPU_ALLOW_GROWTH: 'true',
     // Products of 19 bits: too coarse for the self-check, and not what the other engines compute.
@@ -37,25 +40,30 @@ function settings(threads: number | undefined): Record<string, string> {
 /** The threads that it was loaded with; they can't be changed afterwards. */
 let loadedThreads: number | undefined;
 
+export interface TensorflowOptions extends EngineOptions {
+  /** Also without a GPU what is computed where there is one: for tests. */
+  readonly asOnGpu?: boolean;
+}
+
 /** @throws EngineError `not-available` with the reason of each place that it could stand in */
-export async function openTensorflow(options: EngineOptions = {}): Promise<Engine> {
+export async function openTensorflow(options: TensorflowOptions = {}): Promise<Engine> {
   for (const [name, value] of Object.entries(settings(options.threads)))
     process.env[name] ??= value;
   const binding = loadBinding();
   loadedThreads ??= threadsInUse();
-  const host = binding.isUsingGpuDevice() ? undefined : await hostKernels(options);
+  const gpu = binding.isUsingGpuDevice();
+  const host = gpu || options.asOnGpu === true ? undefined : await hostKernels(options);
   const backend = new TensorflowBackend(binding, options.memoryLimitBytes, host);
   if (tf.getKernelsForBackend(BACKEND_NAME).length === 0) {
     registerStandardKernels();
     registerFusedKernels();
     registerAttentionKernels();
-    registerSequenceKernels(host !== undefined);
+    registerSequenceKernels();
   }
   if (tf.findBackend(BACKEND_NAME) as tf.KernelBackend | null) tf.removeBackend(BACKEND_NAME);
   tf.registerBackend(BACKEND_NAME, () => backend);
   await tf.setBackend(BACKEND_NAME);
   registerUpdateKernels(BACKEND_NAME, updateKernels(backend));
-  const gpu = backend.isGpu;
   return {
     name: 'tensorflow',
     device: gpu ? 'GPU (CUDA)' : (cpus()[0]?.model.trim() ?? process.arch),

@@ -3,43 +3,38 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { CAUSAL_CONV, CAUSAL_CONV_GRAD } from '../kernels/causalConv';
 import { SELECTIVE_SCAN, SELECTIVE_SCAN_GRAD } from '../kernels/selectiveScan';
 import type { TensorflowBackend } from './backend';
+import { chunkedScan, chunkedScanGrad } from './chunkedScan';
 import { Ops } from './fusedKernels';
 import { register, type Call } from './standardKernels';
 
 type Info = tf.TensorInfo;
 
-/** @param byHost whether backends have our own kernels on this machine's processor; else the scan is its composite */
-export function registerSequenceKernels(byHost: boolean): void {
+/** On a processor the scan is our own kernel; where tensors lie on a GPU it is made of ops there. */
+export function registerSequenceKernels(): void {
   register(CAUSAL_CONV, causalConv);
   register(CAUSAL_CONV_GRAD, causalConvGrad);
-  if (!byHost) return;
-  register(SELECTIVE_SCAN, ({ inputs, backend }) =>
-    backend.host!.scan(backend, Object.values(inputs)),
-  );
-  register(SELECTIVE_SCAN_GRAD, ({ inputs, backend }) =>
-    backend.host!.scanGrad(backend, Object.values(inputs)),
-  );
+  register(SELECTIVE_SCAN, ({ inputs, backend }) => {
+    const all = Object.values(inputs);
+    return backend.host?.scan(backend, all) ?? chunkedScan(backend, all);
+  });
+  register(SELECTIVE_SCAN_GRAD, ({ inputs, backend }) => {
+    const all = Object.values(inputs);
+    return backend.host?.scanGrad(backend, all) ?? chunkedScanGrad(backend, all);
+  });
 }
 
-/** Images of one row: [b, 1, k − 1 + l, c], and the taps as [1, k, c, 1]. */
-function asImages(backend: TensorflowBackend, x: Info, w: Info): { images: Info; taps: Info } {
+/** Before the SiLU, on images of one row: [b, l, c]. */
+function convolve(ops: Ops, x: Info, w: Info, bias: Info | undefined): Info {
+  const { backend } = ops;
   const [b, l, c] = x.shape as [number, number, number];
   const k = w.shape[2]!;
   const padded = backend.run('Pad', [x, padding(backend, [k - 1, 0])]); // [b, k − 1 + l, c]
   const taps = backend.run('Transpose', [backend.reshape(w, [c, k]), [1, 0]]); // [k, c]
-  return {
-    images: backend.reshape(padded, [b, 1, k - 1 + l, c]),
-    taps: backend.reshape(taps, [1, k, c, 1]),
-  };
-}
-
-const convolution = { strides: [1, 1, 1, 1], padding: 'VALID' } as const;
-
-/** Before the SiLU: [b, l, c]. */
-function convolve(ops: Ops, x: Info, w: Info, bias: Info | undefined): Info {
-  const { backend } = ops;
-  const { images, taps } = asImages(backend, x, w);
-  const y = backend.run('DepthwiseConv2dNative', [images, taps], convolution);
+  const y = backend.run(
+    'DepthwiseConv2dNative',
+    [backend.reshape(padded, [b, 1, k - 1 + l, c]), backend.reshape(taps, [1, k, c, 1])],
+    { strides: [1, 1, 1, 1], padding: 'VALID' },
+  );
   const flat = backend.reshape(y, x.shape);
   return bias ? ops.add(flat, bias) : flat;
 }
@@ -60,19 +55,9 @@ function causalConvGrad({ inputs, attrs, backend }: Call): Info[] {
   if (isEmpty(x)) {
     return [x, w, ...(bias ? [bias] : [])].map((input) => ops.of('ZerosLike', input));
   }
-  const [b, l, c] = x.shape as [number, number, number];
-  const k = w.shape[2]!;
   const before = attrs['silu'] === true ? siluGrad(ops, dy, convolve(ops, x, w, bias)) : dy;
   const dx = convGradInput(ops, before, w);
-  const g = backend.reshape(before, [b, 1, l, c]);
-  const { images } = asImages(backend, x, w);
-  const dTaps = backend.run(
-    'DepthwiseConv2dNativeBackpropFilter',
-    [images, [1, k, c, 1], g],
-    convolution,
-  );
-  const turned = backend.run('Transpose', [backend.reshape(dTaps, [k, c]), [1, 0]]);
-  const grads = [dx, backend.reshape(turned, w.shape)];
+  const grads = [dx, convGradTaps(ops, before, x, w)];
   return bias ? [...grads, ops.columnSums(before)] : grads;
 }
 
@@ -93,6 +78,24 @@ function convGradInput({ add, mul, backend }: Ops, g: Info, w: Info): Info {
     return [backend.run('Pad', [mul(rest, tap), padding(backend, [0, shift])])];
   });
   return terms.reduce((sum, term) => add(sum, term));
+}
+
+/**
+ * dw[j] = Σ_{b,t} x[t − (k − 1 − j)] · g[t], tap by tap: TensorFlow's own kernel for this adds in any order on a GPU, and
+ * refuses to where the same bits are asked for.
+ */
+function convGradTaps({ mul, columnSums, backend }: Ops, g: Info, x: Info, w: Info): Info {
+  const [b, l, c] = x.shape as [number, number, number];
+  const k = w.shape[2]!;
+  const columns = Array.from({ length: k }, (_, j) => {
+    const shift = k - 1 - j;
+    if (shift >= l) return backend.run('Fill', [[c], 0]);
+    const part = (of: Info, from: number): Info =>
+      shift === 0 ? of : backend.run('Slice', [of, [0, from, 0], [b, l - shift, c]]);
+    return backend.scope(() => columnSums(mul(part(x, 0), part(g, shift)))); // [c]
+  });
+  const taps = backend.run('Pack', columns, { N: k, T: { type: 'float32' }, axis: 1 }); // [c, k]
+  return backend.reshape(taps, w.shape);
 }
 
 /** Zeros before and after the middle axis of three. */

@@ -95,8 +95,7 @@ export function cast(backend: TensorflowBackend, x: Info, dtype: tf.DataType): I
 
 /** Another handle on the same values. */
 function same(backend: TensorflowBackend, x: Info): Info {
-  backend.incRef(x.dataId);
-  return { dataId: x.dataId, shape: x.shape, dtype: x.dtype };
+  return backend.reshape(x, x.shape);
 }
 
 function registerElementwise(): void {
@@ -180,8 +179,8 @@ function registerShapes(): void {
   });
   register('Fill', ({ attrs, backend }) => {
     const { shape, value, dtype } = attrs as { shape: number[]; value: number; dtype: tf.DataType };
-    const filled = backend.run('Fill', [shape, value]);
-    return dtype === 'float32' ? filled : cast(backend, filled, dtype);
+    const filled = backend.run('Fill', [shape, dtype === 'int32' ? { int: value } : value]);
+    return dtype === 'bool' ? cast(backend, filled, dtype) : filled;
   });
   register('Range', ({ attrs, backend }) => {
     const { start, stop, step, dtype } = attrs as Record<'start' | 'stop' | 'step', number> & {

@@ -14,7 +14,8 @@ export function updateKernels(backend: TensorflowBackend): UpdateKernels {
   return {
     accumulate: (a, b) => tf.add(a, b),
     squaredNorm: async (tensors) => {
-      const halves = tensors.map((tensor) => asTensor(backend.run('L2Loss', [tensor])));
+      const made = backend.scope(() => tensors.map((tensor) => backend.run('L2Loss', [tensor])));
+      const halves = made.map(asTensor);
       try {
         return (await readScalars(halves)).reduce((total, half) => total + 2 * half, 0);
       } finally {
@@ -27,7 +28,7 @@ export function updateKernels(backend: TensorflowBackend): UpdateKernels {
         if (backend.host && bytes <= MOST_COPIED) {
           assign(batch, backend.host.adamw(backend, batch, options));
         } else {
-          for (const entry of batch) assign([entry], [onDevice(backend, entry, options)]);
+          for (const entry of batch) assign([entry], onDevice(backend, entry, options));
         }
       }
     },
@@ -52,34 +53,31 @@ function batches(entries: readonly AdamwEntry[]): AdamwEntry[][] {
   return all;
 }
 
-/** What an entry becomes. */
-export interface Updated {
-  readonly value: Info;
-  readonly m: Info;
-  readonly v: Info;
-}
-
 /** A variable takes over the values that it is assigned and lets its own go. */
-function assign(entries: readonly AdamwEntry[], updated: readonly Updated[]): void {
-  entries.forEach((entry, i) => {
+function assign(entries: readonly AdamwEntry[], updated: readonly Info[]): void {
+  const fresh = updated.values();
+  for (const entry of entries) {
     for (const part of ['value', 'm', 'v'] as const) {
-      const fresh = asTensor(updated[i]![part]);
-      entry[part].assign(fresh);
-      fresh.dispose();
+      const tensor = asTensor(fresh.next().value!);
+      entry[part].assign(tensor);
+      tensor.dispose();
     }
-  });
+  }
 }
 
-/** The equation of `adamwStep` with as few ops as it can be written in; what is constant goes into factors. */
+/**
+ * The equation of `adamwStep` with as few ops as it can be written in; what is constant goes into factors.
+ * @returns value, first and second moment
+ */
 function onDevice(
   backend: TensorflowBackend,
   { value, grad, m, v, step, decay }: AdamwEntry,
   { learningRate, beta1, beta2, epsilon, gradScale }: AdamwOptions,
-): Updated {
+): Info[] {
   const { add, sub, mul, of } = new Ops(backend);
   const secondScale = Math.sqrt(1 - beta2 ** step);
   const stepSize = (learningRate / (1 - beta1 ** step)) * secondScale;
-  const made = backend.scope(() => {
+  return backend.scope(() => {
     const first = add(mul(m, beta1), mul(grad, (1 - beta1) * gradScale));
     const squares = mul(of('Square', grad), (1 - beta2) * gradScale ** 2);
     const second = add(mul(v, beta2), squares);
@@ -87,5 +85,4 @@ function onDevice(
     const change = backend.run('RealDiv', [mul(first, stepSize), denominator]);
     return [sub(mul(value, 1 - learningRate * decay), change), first, second];
   });
-  return { value: made[0]!, m: made[1]!, v: made[2]! };
 }

@@ -2,8 +2,8 @@
  * The same numbers give the same bits where an engine promises it: a run that is resumed goes on as if it had not been cut.
  *
  * wasm promises it: each reduction has one order whatever the number of threads (threads.test.ts), in every tier, each with
- * bits of its own. So does webgpu on one device and driver: no sum of a step depends on the moment. tensorflow promises
- * nothing: its threads share out a sum as they come.
+ * bits of its own. So does webgpu on one device and driver: no sum of a step depends on the moment. So does tensorflow on as
+ * many threads of one processor; on a GPU by TensorFlow's own promise (TF_DETERMINISTIC_OPS), which no test here can hold it to.
  */
 import assert from 'node:assert/strict';
 import { onEachEngine } from './engines';

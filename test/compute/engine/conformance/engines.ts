@@ -3,6 +3,7 @@ import { openEngine, type Engine } from '../../../../server/compute/engine/engin
 import { EngineError } from '../../../../server/compute/engine/errors';
 import { availableTiers } from '../../../../server/compute/engine/wasm/tiers';
 import { openWasm } from '../../../../server/compute/engine/wasm/openWasm';
+import { openTensorflow } from '../../../../server/compute/engine/tensorflow/openTensorflow';
 import type { EngineName } from '../../../../server/contract/engine';
 
 export interface EngineUnderTest {
@@ -28,25 +29,34 @@ const tiers: readonly EngineUnderTest[] = availableTiers().map((tier) => ({
 const fastest: EngineUnderTest = { title: 'wasm', name: 'wasm', open: () => openEngine('wasm') };
 
 /** Opened once while the tests are loaded, so that the report tells which are missing and why. */
-async function optional(name: 'webgpu' | 'tensorflow'): Promise<EngineUnderTest> {
-  const open = () => openEngine(name);
+async function optional(
+  name: 'webgpu' | 'tensorflow',
+  open: () => Promise<Engine> = () => openEngine(name),
+  title: string = name,
+): Promise<EngineUnderTest> {
   try {
     const engine = await open();
     engine.dispose();
-    return { title: name, name, open };
+    return { title, name, open };
   } catch (error) {
     if (!(error instanceof EngineError)) throw error;
-    return { title: name, name, open, missing: error.message };
+    return { title, name, open, missing: error.message };
   }
 }
 
 const [webgpu, tensorflow] = [await optional('webgpu'), await optional('tensorflow')];
+/** What it computes where tensors lie on a GPU, on its ops alone. */
+const onItsOps = await optional(
+  'tensorflow',
+  () => openTensorflow({ asOnGpu: true }),
+  'tensorflow, as on a GPU',
+);
 const devices = [webgpu, tensorflow];
 
 /** Which engines a test body is for. */
 const groups = {
   /** All but the oracle: what is compared with it. */
-  compared: [...tiers, ...devices],
+  compared: [...tiers, ...devices, onItsOps],
   /** All, the oracle too. */
   all: [oracle, ...tiers, ...devices],
   /** All, with the fastest tier alone: what tests models rather than kernels. */
@@ -54,7 +64,7 @@ const groups = {
   /** Those that people train on, with the fastest tier alone. */
   trained: [fastest, ...devices],
   /** Those that promise the same bits for the same numbers. */
-  sameBits: [...tiers, webgpu],
+  sameBits: [...tiers, ...devices, onItsOps],
   /** Those of them that a test of models needs. */
   embedded: [oracle, fastest],
 } as const;

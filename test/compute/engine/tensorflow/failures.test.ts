@@ -33,9 +33,10 @@ describe('what TensorFlow says', () => {
 });
 
 describe('the memory of the tensorflow engine', () => {
-  /** Each op gives ten float32; a reshape gives what it is asked for. */
+  /** Each op gives ten float32, as often as it is asked for outputs. */
   function standIn() {
     const live = new Set<number>();
+    const calls: string[] = [];
     let next = 0;
     const made = () => {
       live.add(next);
@@ -47,9 +48,13 @@ describe('the memory of the tensorflow engine', () => {
       deleteTensor: (id) => {
         assert.ok(live.delete(id), 'a tensor is freed once');
       },
-      executeOp: (name) => [{ id: made(), shape: name === 'Reshape' ? [5, 2] : [10], dtype: 1 }],
+      executeOp: (name, _attributes, _inputs, outputs) => {
+        calls.push(name);
+        const dtype = name === 'Odd' ? 99 : 1;
+        return Array.from({ length: outputs }, () => ({ id: made(), shape: [10], dtype }));
+      },
     };
-    return { live, binding: binding as TensorflowBinding };
+    return { live, calls, binding: binding as TensorflowBinding };
   }
 
   it('counts what a reshape shares once, keeps the limit, and leaves nothing', () => {
@@ -79,5 +84,48 @@ describe('the memory of the tensorflow engine', () => {
     assert.deepEqual([backend.inUse, backend.peak], [0, 80]);
     backend.dispose();
     assert.equal(live.size, 0);
+  });
+
+  it('keeps none of the outputs of an op that goes beyond the limit, or of a type that it does not have', () => {
+    const { live, binding } = standIn();
+    const backend = new TensorflowBackend(binding, 100);
+    assert.throws(() => backend.runMany('Unpack', [[1]], {}, 3), { code: 'out-of-memory' });
+    assert.throws(() => backend.runMany('Odd', [[1]], {}, 2), /Odd: .*type 99/);
+    assert.deepEqual([backend.inUse, live.size], [0, 1], 'the constant alone');
+    backend.dispose();
+    assert.equal(live.size, 0);
+  });
+
+  it('asks TensorFlow for another shape once, and only where an op takes it', () => {
+    const { calls, binding } = standIn();
+    const backend = new TensorflowBackend(binding);
+    const x = backend.run('Exp', [1]);
+    const there = backend.reshape(x, [5, 2]);
+    const back = backend.reshape(there, [10]);
+    backend.run('Exp', [back]);
+    assert.deepEqual(calls, ['Exp', 'Exp']);
+    backend.run('Exp', [there]);
+    backend.run('Exp', [there]);
+    assert.deepEqual(calls.slice(2), ['Reshape', 'Exp', 'Exp']);
+    assert.equal(backend.refCount(x.dataId), 3);
+  });
+
+  it('counts tables, and keeps none beside nothing else', () => {
+    const { live, binding } = standIn();
+    const backend = new TensorflowBackend(binding);
+    const x = backend.run('Exp', [1]);
+    const table = () =>
+      backend.cached('mask', () => ({ values: new Uint8Array(7), shape: [7], dtype: 'bool' }));
+    assert.equal(table(), table());
+    backend.run('Exp', [table()]);
+    assert.equal(backend.inUse, 87);
+    backend.dispose();
+    assert.equal(live.size, 0);
+    const other = new TensorflowBackend(binding);
+    const y = other.run('Exp', [1]);
+    other.cached('mask', () => ({ values: new Uint8Array(7), shape: [7], dtype: 'bool' }));
+    other.disposeData(y.dataId);
+    assert.equal(other.inUse, 0);
+    assert.ok(x);
   });
 });
