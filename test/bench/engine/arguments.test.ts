@@ -23,7 +23,7 @@ describe('bench: options', () => {
       ],
     );
     assert.deepEqual([turns, threads, besides, json, profile], [7, 2, true, false, 'none']);
-    assert.deepEqual(scans, ['loop', 'mambapy']);
+    assert.deepEqual(scans, ['mambapy', 'loop']);
   });
 
   it('keeps the order of the rows, whatever theirs on the command line', () => {

@@ -111,6 +111,27 @@ describe('bench: turns', () => {
     assert.equal(checked, 6);
   });
 
+  it('asks a peer for no second step whose first shows that it is the slower one', async () => {
+    const { contestants, checked } = await measure(
+      [
+        standIn('ours', 'ours'),
+        standIn('peer-mambapy', 'peer'),
+        standIn('peer-loop', 'peer', { checkMilliseconds: 600 }),
+      ],
+      { trialTurn: false, checkedSteps: 2 },
+    );
+    assert.deepEqual(
+      contestants.map(({ name, finished, turns }) => [name, finished, turns.length]),
+      [
+        ['ours', true, 3],
+        ['peer-mambapy', true, 3],
+        ['peer-loop', false, 1],
+      ],
+    );
+    assert.equal((await log()).filter((line) => line === 'peer-loop check').length, 1);
+    assert.equal(checked, 4);
+  });
+
   it('gives a build without joined vectors every second turn', async () => {
     const { contestants } = await measure([standIn('ours', 'ours'), standIn('relaxed', 'plainer')]);
     assert.deepEqual(

@@ -11,6 +11,9 @@ export const AGREEMENT = 1e-4;
 /** Every how many turns the builds without joined vectors take one: they stand beside, and are the slowest. */
 const PLAINER_EVERY = 2;
 
+/** A peer whose first step takes so many times the other's second one is not asked for another. */
+const HOPELESS = 4;
+
 export interface RowMeasurement {
   readonly contestants: readonly ContestantResult[];
   /** Numbers that all agreed on, and by how much they differed at most. */
@@ -21,7 +24,7 @@ export interface RowMeasurement {
 export interface RowSettings {
   readonly folder: string;
   readonly turns: number;
-  /** Steps that must agree; at least two, of which the second shows which of PyTorch's scans is faster. */
+  /** Steps that must agree; at least two, of which the second, or a hopeless first, shows which of PyTorch's scans is faster. */
   readonly checkedSteps: number;
   /** Tells the scans apart by a whole turn instead. */
   readonly trialTurn: boolean;
@@ -44,8 +47,11 @@ export async function measureRow(
       say(`${contestant.name}: first steps`);
       const taker = await Taker.start(contestant, folder);
       takers.push(taker);
-      await taker.check(1);
-      seconds.set(taker, await secondsOf(() => taker.check(1)));
+      const first = await secondsOf(() => taker.check(1));
+      const isHopeless = [...seconds].some(
+        ([other, its]) => isPeer(other) && isPeer(taker) && first > HOPELESS * its,
+      );
+      seconds.set(taker, isHopeless ? first : await secondsOf(() => taker.check(1)));
     }
     const early = agreement(takers);
     const slower = await slowerPeer(takers, seconds, settings.trialTurn);
@@ -86,7 +92,10 @@ function agreement(takers: readonly Taker[]): { checked: number; difference: num
   const [first, ...others] = takers as [Taker, ...Taker[]];
   let largest = 0;
   for (const other of others) {
-    const difference = largestDifference(other.values, first.values);
+    // One that is about to drop out may have fewer.
+    const count = Math.min(other.values.length, first.values.length);
+    const [values, expected] = [other, first].map((taker) => taker.values.slice(0, count));
+    const difference = count === 0 ? Infinity : largestDifference(values!, expected!);
     largest = Math.max(largest, difference);
     if (difference <= AGREEMENT) continue;
     throw new Error(
@@ -103,13 +112,15 @@ async function secondsOf(run: () => Promise<void>): Promise<number> {
   return (performance.now() - begun) / 1000;
 }
 
+const isPeer = ({ contestant }: Taker): boolean => contestant.side === 'peer';
+
 /** The peer that took longer for its second step, or for a trial turn, where there are two. */
 async function slowerPeer(
   takers: readonly Taker[],
   seconds: Map<Taker, number>,
   trialTurn: boolean,
 ): Promise<Taker | undefined> {
-  const peers = takers.filter(({ contestant }) => contestant.side === 'peer');
+  const peers = takers.filter(isPeer);
   if (peers.length < 2) return undefined;
   for (const peer of trialTurn ? peers : []) {
     await peer.turn();
