@@ -1,6 +1,7 @@
 /**
- * Which tier this machine takes, found once and kept in the user's cache: a file for each machine, Node version and build of
- * the kernels. A file that is damaged, or says something else than it should, counts as none.
+ * Which tier this machine takes, kept in the user's cache: a file for each machine, Node version and build of the kernels.
+ * A busy moment can make the wrong one look the fastest, so a choice holds for a day, until another day's measurement says the
+ * same; then it holds for good. A file that is damaged, or says something else than it should, counts as none.
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
@@ -38,10 +39,20 @@ export function keyOfThisMachine(): TierKey {
   };
 }
 
-interface TierFile {
-  readonly format: 1;
-  readonly key: TierKey;
+/** Milliseconds that a choice holds which was measured in one moment alone. */
+const UNCONFIRMED_HOLDS = 24 * 60 * 60 * 1000;
+
+export interface KnownTier {
   readonly tier: Tier;
+  /** When it was measured last, milliseconds since 1970. */
+  readonly at: number;
+  /** Whether measurements a day apart agree. */
+  readonly confirmed: boolean;
+}
+
+interface TierFile extends KnownTier {
+  readonly format: 2;
+  readonly key: TierKey;
   /** For whoever asks why. */
   readonly measures: readonly TierMeasure[];
 }
@@ -59,21 +70,27 @@ export interface TierChoice {
   /** Measures even if a choice is known, and replaces it. */
   readonly anew: boolean;
   readonly measure: () => Promise<TierMeasure[]>;
+  /** Milliseconds since 1970. */
+  readonly now?: number;
 }
 
 /** @throws EngineError `self-check-failed` when no tier computes right */
-export async function chooseTier({ cacheFolder, key, anew, measure }: TierChoice): Promise<Tier> {
+export async function chooseTier(choice: TierChoice): Promise<Tier> {
+  const { cacheFolder, key, anew, measure, now = Date.now() } = choice;
   const file = tierFile(cacheFolder, key);
-  const known = anew ? undefined : readTier(file, key);
-  if (known) return known;
+  const known = readTier(file, key);
+  // A clock that was set back counts as another day as well.
+  const isOld = known !== undefined && Math.abs(now - known.at) >= UNCONFIRMED_HOLDS;
+  if (known !== undefined && !anew && (known.confirmed || !isOld)) return known.tier;
   const measures = await measure();
   const tier = fastestRight(measures);
-  await writeTier(file, { format: 1, key, tier, measures });
+  const confirmed = known?.tier === tier && (known.confirmed || isOld);
+  await writeTier(file, { format: 2, key, tier, at: now, confirmed, measures });
   return tier;
 }
 
 /** `undefined` unless the file is whole, made for this key, and names a tier that this Node runs. */
-export function readTier(file: string, key: TierKey): Tier | undefined {
+export function readTier(file: string, key: TierKey): KnownTier | undefined {
   let content: unknown;
   try {
     if (statSync(file).size > LARGEST_FILE) return undefined;
@@ -82,9 +99,12 @@ export function readTier(file: string, key: TierKey): Tier | undefined {
     return undefined; // None there, or not JSON: it is measured.
   }
   if (typeof content !== 'object' || content === null) return undefined;
-  const { format, key: own, tier } = content as Partial<TierFile>;
-  if (format !== 1 || JSON.stringify(own) !== JSON.stringify(key)) return undefined;
-  return availableTiers().find((one) => one === tier);
+  const { format, key: own, tier: kept, at, confirmed } = content as Partial<TierFile>;
+  if (format !== 2 || JSON.stringify(own) !== JSON.stringify(key)) return undefined;
+  const tier = availableTiers().find((one) => one === kept);
+  if (tier === undefined || typeof at !== 'number' || typeof confirmed !== 'boolean')
+    return undefined;
+  return { tier, at, confirmed };
 }
 
 async function writeTier(file: string, content: TierFile): Promise<void> {
