@@ -29,7 +29,9 @@ function planOf({ algorithm, gate, hybrid, pinned }: Case, checkpointing: boolea
 }
 
 describe('a checkpointed training step', () => {
-  onEachEngine('embedded', () => {
+  onEachEngine('embedded', (_, { name: engine }) => {
+    // The tape is one for all engines: the oracle, which takes ten times as long, meets each setting once.
+    const isOracle = engine === 'cpu';
     const mixtures: readonly (readonly [string, Omit<Case, 'algorithm' | 'gate'>])[] = [
       ['all searched', {}],
       [
@@ -38,9 +40,10 @@ describe('a checkpointed training step', () => {
       ],
       ['pruned', { hybrid: { prune: { 0: [1], 1: [0, 2], 2: [2] } } }],
     ];
-    for (const algorithm of ['darts', 'gaea', 'dash'] as const) {
-      for (const gate of ['paper', 'transition', 'none'] as const) {
-        for (const [name, mixture] of mixtures) {
+    for (const [a, algorithm] of (['darts', 'gaea', 'dash'] as const).entries()) {
+      for (const [g, gate] of (['paper', 'transition', 'none'] as const).entries()) {
+        for (const [m, [name, mixture]] of mixtures.entries()) {
+          if (isOracle && (a !== g || a !== m)) continue;
           it(`${algorithm}, gate ${gate}, ${name}: the same bits`, async () => {
             const found = await trainHybrid(planOf({ algorithm, gate, ...mixture }, true), 6);
             const expected = await trainHybrid(planOf({ algorithm, gate, ...mixture }, false), 6);
@@ -51,6 +54,7 @@ describe('a checkpointed training step', () => {
       }
     }
 
+    if (isOracle) return;
     for (const hybrid of [
       { blocks: 1 },
       { head: 'first' },
