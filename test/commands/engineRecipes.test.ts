@@ -1,12 +1,14 @@
 /** The parts that installing TensorFlow is made of. */
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { requireSpace } from '../../server/commands/engineRecipes/diskSpace';
 import { filesOfTar } from '../../server/commands/engineRecipes/tar';
 import { waysFor } from '../../server/commands/engineRecipes/tensorflow';
+import { compile } from '../../server/commands/engineRecipes/tfjsBinding';
 import { readRequirements } from '../../server/commands/engineRecipes/wheelRequirements';
+import { program } from './standIns';
 
 describe('the ways to a TensorFlow', () => {
   const current = { version: 535.18 };
@@ -97,7 +99,68 @@ describe('a tar archive', () => {
     });
   });
 
+  it('gives a record to the entry after it alone, be that a folder', () => {
+    const archive = Buffer.concat([
+      block('header', '19 path=package/a\n', 'x'),
+      block('package', '', '5'),
+      block('package/one.h', 'one'),
+      end,
+    ]);
+    assert.deepEqual(read(archive), { 'package/one.h': 'one' });
+  });
+
   it('that is cut off is refused', () => {
     assert.throws(() => read(block('package/one.h', 'x'.repeat(600)).subarray(0, 700)), /cut off/);
+  });
+});
+
+describe('compiling the part that joins TensorFlow to Node', function () {
+  if (process.platform === 'win32') return;
+  let folder: string;
+  before(async () => (folder = await mkdtemp(path.join(tmpdir(), 'compile-'))));
+  after(() => rm(folder, { recursive: true }));
+
+  /** With a compiler that does this. */
+  async function compileWith(source: string): Promise<void> {
+    const compiler = await program(folder, 'c++', source);
+    const options = {
+      aside: folder,
+      onLine: () => undefined,
+      signal: new AbortController().signal,
+    };
+    await compile(compiler, { code: '/code', headers: ['/headers'] }, folder, ['lib.so'], options);
+  }
+
+  it('that fails is told with the first error, and what compiler is needed', async () => {
+    const said =
+      'In file included from x:\n/code/tfjs_backend.cc:1:10: fatal error: c_api.h: No such file\nerror: more';
+    await assert.rejects(
+      compileWith(`console.error(${JSON.stringify(said)}); process.exitCode = 1;`),
+      {
+        code: 'engine-build-failed',
+        message:
+          /tfjs-node could not be compiled: \/code\/tfjs_backend\.cc:1:10: fatal error: c_api\.h/,
+        hint: /c\+\+ works .*GCC 8 .*Or use the wasm engine/,
+      },
+    );
+  });
+
+  it('by a compiler that says nothing is told with how it ended', async () => {
+    await assert.rejects(compileWith('process.exitCode = 4;'), {
+      code: 'engine-build-failed',
+      message: /could not be compiled: it ended with 4$/,
+    });
+  });
+
+  it('names the sources, the libraries, and a place beside them to look for these in', async () => {
+    const kept = path.join(folder, 'args.json');
+    await compileWith(
+      `require('node:fs').writeFileSync(${JSON.stringify(kept)}, JSON.stringify(process.argv));`,
+    );
+    const args = JSON.parse(await readFile(kept, 'utf8')) as string[];
+    for (const wanted of ['/code/tfjs_binding.cc', '/headers', path.join(folder, 'lib.so')]) {
+      assert.ok(args.includes(wanted), wanted);
+    }
+    assert.ok(args.some((arg) => /^-Wl,-rpath,(\$ORIGIN|@loader_path)$/.test(arg)));
   });
 });

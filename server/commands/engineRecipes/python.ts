@@ -103,6 +103,8 @@ export async function unpackWheel(
   options: InstallOptions & { readonly aside: string },
 ): Promise<string[]> {
   const folder = path.join(options.aside, 'wheel');
+  // A way that failed before may have left another wheel there.
+  await rm(folder, { recursive: true, force: true, maxRetries: 3 });
   await mkdir(folder, { recursive: true });
   options.onLine(`Fetching ${wanted}.`);
   const fixed = ['--no-deps', '--no-cache-dir', '--no-input', '--progress-bar', 'off'];

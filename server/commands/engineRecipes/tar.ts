@@ -26,8 +26,9 @@ export function* filesOfTar(archive: Uint8Array): Generator<TarFile> {
     if (kind === 'x') longName = /(?:^|\n)\d+ path=([^\n]+)\n/.exec(text(start, size))?.[1];
     if (kind === '' || kind === '0') {
       yield { name: longName ?? (prefix === '' ? own : `${prefix}/${own}`), content };
-      longName = undefined;
     }
+    // It is that of the entry after it, whatever kind that is.
+    if (kind !== 'x' && kind !== 'g') longName = undefined;
     at = start + Math.ceil(size / BLOCK) * BLOCK;
   }
 }

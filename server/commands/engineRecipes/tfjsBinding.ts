@@ -76,9 +76,23 @@ export async function buildBinding(
   const code = await fetchSources(binding, context);
   const nodeHeaders = await fetchSources(headers, context);
   context.onLine(`Compiling ${binding.name} ${binding.version} with ${compiler}: half a minute.`);
+  await compile(compiler, { code, headers: [nodeHeaders, include] }, folder, libraries, context);
+}
+
+/**
+ * @param code the folder of the module's sources
+ * @throws CommandError `engine-build-failed` with the compiler's first error, `engine-tools-missing`
+ */
+export async function compile(
+  compiler: string,
+  { code, headers }: { readonly code: string; readonly headers: readonly string[] },
+  folder: string,
+  libraries: readonly string[],
+  context: Pick<RecipeContext, 'aside' | 'signal' | 'onLine'>,
+): Promise<void> {
   const args = [
     ...['-shared', '-fPIC', '-O2', '-std=c++17', '-w', '-DNAPI_VERSION=8'],
-    ...['-I', nodeHeaders, '-I', include],
+    ...headers.flatMap((header) => ['-I', header]),
     ...['tfjs_backend.cc', 'tfjs_binding.cc'].map((file) => path.join(code, file)),
     ...['-o', path.join(folder, BINDING)],
     ...libraries.map((library) => path.join(folder, library)),
@@ -87,13 +101,12 @@ export async function buildBinding(
       : ['-Wl,-rpath,$ORIGIN']),
   ];
   const result = await run(compiler, args, context);
-  if (result.code !== 0) {
-    throw new CommandError(
-      'engine-build-failed',
-      `${binding.name} could not be compiled: ${firstError(result)}`,
-      `Look whether ${compiler} works (it must know C++17: GCC 8 or newer, Clang 7 or newer), then try again. Or use the wasm engine.`,
-    );
-  }
+  if (result.code === 0) return;
+  throw new CommandError(
+    'engine-build-failed',
+    `${sources[0].name} could not be compiled: ${firstError(result)}`,
+    `Look whether ${compiler} works (it must know C++17: GCC 8 or newer, Clang 7 or newer), then try again. Or use the wasm engine.`,
+  );
 }
 
 const run = (
