@@ -210,8 +210,8 @@ const METHOD = ({ turns, threads }: BenchReport): string =>
   `\`darts\`, \`simultaneous\`: every step updates weights and α. Gradients are clipped; AdamW decays matrices alone.
 - PyTorch’s side is \`transformers\`’ own modules (\`GPTNeoXForCausalLM\` with its fused attention, \`MambaForCausalLM\`), ` +
   `eager, with \`torch.optim.AdamW(fused=True)\`. Mamba’s scan is \`transformers\`’ loop or \`mambapy\`’s parallel scan, ` +
-  `whichever is faster in the row (by its second step; the scan alone by a turn); what the other took stands above. The hybrid is written of the same modules ` +
-  `(\`test/bench/engine/peer/hybrid.py\`). Texts are decoded with its caches in inference mode.
+  `whichever is faster in the row: by its second step, the scan alone by a turn, or by the first step where that takes four times ` +
+  `the other’s; what the other took stands above. The hybrid is written of the same modules (\`test/bench/engine/peer/hybrid.py\`). Texts are decoded with its caches in inference mode.
 - Peak memory is measured alike on both sides: the most bytes resident (\`VmHWM\`, reset before the first step) during the ` +
   `first steps, less what the process held once its libraries were loaded and before a model or an engine was. It counts ` +
   `weights, gradients, moments, activations and what the allocators keep; ours counts the engine, its threads, its compiled ` +

@@ -129,7 +129,9 @@ export const BENCH_ROWS: readonly BenchRow[] = [
     unit: 'ms a step',
     targets: { time: 0.8, memory: 0.8 },
     models: [neox(8192, 512, 8, 8), mamba(8192, 384, 16)],
-    ...{ vocabulary: 8192, blocks: 4, batch: 4, context: 256, perTurn: 1, checkedSteps: 3 },
+    // Not three: Adam's first updates are the signs of the gradients, here of many that are no more than rounding. Any two
+    // implementations, two builds of our own kernels among them, lie 4e-5 apart after one update and 4e-4 after two.
+    ...{ vocabulary: 8192, blocks: 4, batch: 4, context: 256, perTurn: 1, checkedSteps: 2 },
   },
   {
     ...{ kind: 'generation', name: 'generation', title: 'Generation, hybrid' },

@@ -11,7 +11,7 @@ export const AGREEMENT = 1e-4;
 /** Every how many turns the builds without joined vectors take one: they stand beside, and are the slowest. */
 const PLAINER_EVERY = 2;
 
-/** A peer whose first step takes so many times the other's second one is not asked for another. */
+/** A peer whose first step takes so many times the other's second one is asked for no other, and for no turn. */
 const HOPELESS = 4;
 
 export interface RowMeasurement {
@@ -43,18 +43,18 @@ export async function measureRow(
   const dropped: ContestantResult[] = [];
   try {
     const seconds = new Map<Taker, number>();
+    const hopeless = new Set<Taker>();
     for (const contestant of contestants) {
       say(`${contestant.name}: first steps`);
       const taker = await Taker.start(contestant, folder);
       takers.push(taker);
       const first = await secondsOf(() => taker.check(1));
-      const isHopeless = [...seconds].some(
-        ([other, its]) => isPeer(other) && isPeer(taker) && first > HOPELESS * its,
-      );
-      seconds.set(taker, isHopeless ? first : await secondsOf(() => taker.check(1)));
+      const others = [...seconds].filter(([other]) => isPeer(other) && isPeer(taker));
+      if (others.some(([, its]) => first > HOPELESS * its)) hopeless.add(taker);
+      seconds.set(taker, hopeless.has(taker) ? first : await secondsOf(() => taker.check(1)));
     }
     const early = agreement(takers);
-    const slower = await slowerPeer(takers, seconds, settings.trialTurn);
+    const slower = await slowerPeer(takers, seconds, hopeless, settings.trialTurn);
     if (slower) {
       takers.splice(takers.indexOf(slower), 1);
       dropped.push(slower.result(false));
@@ -114,15 +114,19 @@ async function secondsOf(run: () => Promise<void>): Promise<number> {
 
 const isPeer = ({ contestant }: Taker): boolean => contestant.side === 'peer';
 
-/** The peer that took longer for its second step, or for a trial turn, where there are two. */
+/**
+ * The peer that took longer for its second step, or for a trial turn, where there are two; without either the one whose
+ * first step has said enough.
+ */
 async function slowerPeer(
   takers: readonly Taker[],
   seconds: Map<Taker, number>,
+  hopeless: ReadonlySet<Taker>,
   trialTurn: boolean,
 ): Promise<Taker | undefined> {
   const peers = takers.filter(isPeer);
   if (peers.length < 2) return undefined;
-  for (const peer of trialTurn ? peers : []) {
+  for (const peer of trialTurn && hopeless.size === 0 ? peers : []) {
     await peer.turn();
     seconds.set(
       peer,
@@ -132,7 +136,7 @@ async function slowerPeer(
   const slowest = peers.reduce((worst, peer) =>
     seconds.get(peer)! > seconds.get(worst)! ? peer : worst,
   );
-  // A trial is no turn of the one that stays; the one that goes keeps it, or its second step, as what it took.
+  // A trial is no turn of the one that stays; the one that goes keeps it, or its step, as what it took.
   for (const peer of peers) if (peer !== slowest) peer.turns.length = 0;
   if (!trialTurn) slowest.turns.push([1000 * seconds.get(slowest)!]);
   return slowest;
