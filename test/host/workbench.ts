@@ -136,8 +136,19 @@ export class Workbench {
   /** Runs a command of a file's menu in the explorer. */
   async runFromExplorer(name: string, title: string): Promise<void> {
     const file = this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
-    await file.first().click({ button: 'right' });
-    await this.page.locator('.monaco-menu .action-label', { hasText: exactly(title) }).click();
+    const item = this.page.locator('.monaco-menu .action-label', { hasText: exactly(title) });
+    // What extensions add to the menu comes with the next one that is opened.
+    await eventually(`${title} in the menu of ${name}`, async () => {
+      await file.first().click({ button: 'right' });
+      try {
+        await item.click({ timeout: 5_000 });
+        return true;
+      } catch (error) {
+        if (!(error instanceof errors.TimeoutError)) throw error;
+        await this.page.keyboard.press('Escape');
+        return undefined;
+      }
+    });
   }
 
   async chooseTheme(label: string): Promise<void> {
