@@ -39,7 +39,7 @@ async function savedConfig(uri: Uri): Promise<TextDocument | undefined> {
     const target = await workspace.save(document.uri);
     if (target === undefined) return undefined;
     document = await workspace.openTextDocument(target);
-  } else if (document.isDirty && !(await document.save())) {
+  } else if (!(await isSaved(document))) {
     await window.showErrorMessage(
       'The config could not be saved, so it was not run. Check that its file can be written, or save it elsewhere.',
     );
@@ -52,6 +52,11 @@ async function savedConfig(uri: Uri): Promise<TextDocument | undefined> {
     return undefined;
   }
   return document;
+}
+
+/** Saves it where that is due. `save` also answers no where auto save came first: then nothing is left to save. */
+async function isSaved(document: TextDocument): Promise<boolean> {
+  return !document.isDirty || (await document.save()) || !document.isDirty;
 }
 
 async function openDocument(uri: Uri): Promise<TextDocument | undefined> {
