@@ -54,9 +54,24 @@ async function savedConfig(uri: Uri): Promise<TextDocument | undefined> {
   return document;
 }
 
-/** Saves it where that is due. `save` also answers no where auto save came first: then nothing is left to save. */
+/** How long auto save may take to end what it has begun, in milliseconds. */
+const AUTO_SAVE_ENDS = 2_000;
+
+/** Saves it where that is due. `save` answers no as well where auto save is at it: then that is waited for. */
 async function isSaved(document: TextDocument): Promise<boolean> {
-  return !document.isDirty || (await document.save()) || !document.isDirty;
+  const isClean = (): boolean => !document.isDirty;
+  if (isClean() || (await document.save()) || isClean()) return true;
+  return new Promise((resolve) => {
+    const end = (): void => {
+      listener.dispose();
+      clearTimeout(timer);
+      resolve(isClean());
+    };
+    const timer = setTimeout(end, AUTO_SAVE_ENDS);
+    const listener = workspace.onDidSaveTextDocument((saved) => {
+      if (saved === document) end();
+    });
+  });
 }
 
 async function openDocument(uri: Uri): Promise<TextDocument | undefined> {
