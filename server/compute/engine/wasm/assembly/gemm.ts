@@ -11,7 +11,7 @@ import { madd, sumLanes } from './vector';
 const K_BLOCK: i32 = 256;
 const N_BLOCK: i32 = 512;
 const M_BLOCK: i32 = 384;
-/** Offsets into a thread's scratch: packed B (512 KiB), packed A (384 KiB), one tile. */
+/** Offsets into a thread's scratch: packed B (516 KiB at most), packed A (388 KiB), one tile. */
 const PACK_A: usize = 528 * 1024;
 const TILE: usize = 960 * 1024;
 
