@@ -51,6 +51,8 @@ export interface OptimiserSettings {
   /** Share of the steps in which the rate rises. */
   readonly warmup: number;
   readonly decay: 'linear' | 'cosine' | 'none';
+  /** What the decay falls towards; at most `learningRate`. */
+  readonly finalLearningRate: number;
   readonly evalEvery: number;
   readonly checkpointEvery: number;
 }

@@ -1,5 +1,5 @@
 /** Checks of a config that need no file: what contradicts itself, or has no effect. */
-import type { ResolvedConfig } from '../contract/config';
+import type { OptimiserSettings, ResolvedConfig } from '../contract/config';
 import type { TextSpan } from '../contract/problem';
 import type { Report } from './report';
 import type { Config } from './schema';
@@ -174,7 +174,26 @@ function checkSearch(report: Report, written: Config, config: ResolvedConfig): v
   if (search.schedule !== 'bilevel') {
     noEffect(report, ['search', 'heldOut'], 'it belongs to `schedule: bilevel`');
   }
+  checkFinalRate(report, 'search', search);
   checkFree(report, config);
+}
+
+/** What a fine-tuning takes over from the search is said at what it writes itself. */
+function checkFinalRate(
+  report: Report,
+  stage: 'search' | 'finetune',
+  { decay, learningRate, finalLearningRate }: OptimiserSettings,
+): void {
+  const at = [stage, 'finalLearningRate'];
+  if (decay === 'none') noEffect(report, at, '`decay: none` keeps the rate at its peak');
+  if (decay === 'none' || finalLearningRate <= learningRate) return;
+  const own = ['finalLearningRate', 'learningRate'].find((key) => report.isWritten([stage, key]));
+  if (stage === 'finetune' && own === undefined) return;
+  report.add([stage, own ?? 'finalLearningRate'], {
+    code: 'final-rate-above-peak',
+    message: `The rate would rise from ${learningRate} to \`finalLearningRate: ${finalLearningRate}\`, and a decay falls: take at most ${learningRate}.`,
+    ...report.replacing(at, `Change to ${learningRate}`, String(learningRate)),
+  });
 }
 
 /** Blocks of which the search has anything to choose; `fixed` wants none, the others some. */
@@ -217,6 +236,7 @@ function checkFree(report: Report, config: ResolvedConfig): void {
 function checkStages(report: Report, config: ResolvedConfig): void {
   const count = Object.keys(config.components).length;
   const { finetune, baselines, engine } = config;
+  if (finetune) checkFinalRate(report, 'finetune', finetune);
   if (finetune && typeof finetune.alphas === 'object' && finetune.alphas.threshold > 1 / count) {
     report.add(['finetune', 'alphas', 'threshold'], {
       code: 'threshold-high',

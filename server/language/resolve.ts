@@ -96,11 +96,13 @@ function resolveFinetune(
   written: Exclude<Config['finetune'], false>,
   search: OptimiserSettings,
 ): FinetuneSettings {
-  const { batch, accumulate, learningRate, weightDecay, clip, warmup, decay } = search;
+  const { batch, accumulate, learningRate, weightDecay, clip } = search;
+  const { warmup, decay, finalLearningRate } = search;
   const { steps, alphas, weights } = written;
   return {
     steps,
-    ...filledIn(written, { batch, accumulate, learningRate, weightDecay, clip, warmup, decay }),
+    ...filledIn(written, { batch, accumulate, learningRate, weightDecay, clip }),
+    ...filledIn(written, { warmup, decay, finalLearningRate }),
     ...everyTenth(written),
     alphas,
     weights,

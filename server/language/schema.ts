@@ -139,6 +139,11 @@ const optimiser = {
     .enum(['linear', 'cosine', 'none'])
     .default('linear')
     .describe('How the rate falls after the warm-up.'),
+  finalLearningRate: z
+    .number()
+    .min(0)
+    .default(0)
+    .describe('The rate that the decay falls towards, at most the peak.'),
   evalEvery: count.optional().describe('Steps between evaluations; default a tenth of the steps.'),
   checkpointEvery: count
     .optional()
@@ -206,6 +211,11 @@ const finetuneSchema = z.strictObject({
     .enum(['linear', 'cosine', 'none'])
     .optional()
     .describe("How the rate falls; default the search's."),
+  finalLearningRate: z
+    .number()
+    .min(0)
+    .optional()
+    .describe("The rate that the decay falls towards; default the search's."),
   evalEvery: optimiser.evalEvery,
   checkpointEvery: optimiser.checkpointEvery,
   alphas: z

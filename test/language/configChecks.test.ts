@@ -53,6 +53,28 @@ describe('components', () => {
   });
 });
 
+describe('the final learning rate', () => {
+  it('is at most the peak, the search’s or the fine-tuning’s own', async () => {
+    const search = '  steps: 30\n  learningRate: 1e-3\n  finalLearningRate: |2e-3|';
+    const problem = await expectProblem(quickConfig({ search }), 'final-rate-above-peak');
+    assert.deepEqual(await problemsOf(fixed(quickConfig({ search }), problem)), []);
+    await expectProblem(
+      quickConfig({
+        search: '  steps: 30\n  learningRate: 1e-3\n  finalLearningRate: 1e-4',
+        rest: 'finetune: { steps: 4, learningRate: |1e-5| }',
+      }),
+      'final-rate-above-peak',
+    );
+  });
+
+  it('says nothing where the rate stays at its peak', async () => {
+    await expectProblem(
+      quickConfig({ search: '  steps: 30\n  decay: none\n  |finalLearningRate|: 1e-6' }),
+      'no-effect',
+    );
+  });
+});
+
 describe('the mixture', () => {
   it('a pin that sums to 1 is silent, and within 1e-6', async () => {
     assert.deepEqual(await problemsOf(mixture('    1: { pin: { neox: 0.7, mamba: 0.3 } }')), []);

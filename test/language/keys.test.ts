@@ -46,6 +46,7 @@ const known = [
     'clip',
     'warmup',
     'decay',
+    'finalLearningRate',
     'heldOut',
     'checkpointing',
     'evalEvery',
@@ -62,6 +63,7 @@ const known = [
     'clip',
     'warmup',
     'decay',
+    'finalLearningRate',
     'evalEvery',
     'checkpointEvery',
     'alphas',
@@ -152,6 +154,7 @@ describe('the table of keys', () => {
       clip: 1,
       warmup: 0.05,
       decay: 'linear',
+      finalLearningRate: 0,
       heldOut: 0.1,
       checkpointing: 'auto',
     });

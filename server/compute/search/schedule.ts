@@ -36,14 +36,14 @@ export function weightsOnly(): StepPlan {
 
 /**
  * The weights' learning rate at `step` (from 1) of `steps`: rises linearly to the peak at the end of the warm-up, then
- * falls towards 0, which it would reach one step after the last.
+ * falls towards the final rate, which it would reach one step after the last.
  */
 export function learningRateAt(
-  settings: Pick<OptimiserSettings, 'learningRate' | 'warmup' | 'decay'>,
+  settings: Pick<OptimiserSettings, 'learningRate' | 'warmup' | 'decay' | 'finalLearningRate'>,
   step: number,
   steps: number,
 ): number {
-  const peak = settings.learningRate;
+  const { learningRate: peak, finalLearningRate: last } = settings;
   const warm = Math.round(settings.warmup * steps);
   if (step < warm) return (peak * step) / warm;
   const top = Math.max(warm, 1);
@@ -52,8 +52,8 @@ export function learningRateAt(
     case 'none':
       return peak;
     case 'linear':
-      return peak * (1 - progress);
+      return last + (peak - last) * (1 - progress);
     case 'cosine':
-      return peak * 0.5 * (1 + Math.cos(Math.PI * progress));
+      return last + (peak - last) * 0.5 * (1 + Math.cos(Math.PI * progress));
   }
 }

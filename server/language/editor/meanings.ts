@@ -5,8 +5,8 @@ import { fits } from './entries';
 type Meanings = Readonly<Record<string, string>>;
 
 const decay: Meanings = {
-  linear: 'a straight line to 0',
-  cosine: 'half a cosine to 0',
+  linear: 'a straight line to `finalLearningRate`',
+  cosine: 'half a cosine to `finalLearningRate`',
   none: 'stays at its peak',
 };
 

@@ -33,6 +33,7 @@ const optimiser: OptimiserSettings = {
   clip: 1,
   warmup: 0.2,
   decay: 'linear',
+  finalLearningRate: 0,
   evalEvery: 3,
   checkpointEvery: 2,
 };

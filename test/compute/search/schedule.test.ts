@@ -21,6 +21,7 @@ const OPTIMISER = {
   clip: 0,
   warmup: 0.2,
   decay: 'linear',
+  finalLearningRate: 0,
   evalEvery: 1,
   checkpointEvery: 1,
 } as const;
@@ -72,9 +73,9 @@ describe('schedules', () => {
 });
 
 describe('learning rate', () => {
-  const rates = (decay: 'linear' | 'cosine' | 'none', warmup: number) =>
+  const rates = (decay: 'linear' | 'cosine' | 'none', warmup: number, finalLearningRate = 0) =>
     Array.from({ length: 5 }, (_, s) =>
-      learningRateAt({ learningRate: 1, warmup, decay }, s + 1, 5),
+      learningRateAt({ learningRate: 1, warmup, decay, finalLearningRate }, s + 1, 5),
     );
 
   it('rises to the peak at the end of the warm-up, then falls', () => {
@@ -88,16 +89,25 @@ describe('learning rate', () => {
     assert.deepEqual(rates('linear', 0), [1, 0.8, 0.6, 0.4, 0.19999999999999996]);
   });
 
-  it('is positive and at most the peak at every step', () => {
+  it('falls towards the final rate', () => {
+    assert.deepEqual(rates('linear', 0.4, 0.2), [0.5, 1, 0.8, 0.6, 0.4]);
+    const cosine = [0, 0.2, 0.4, 0.6, 0.8].map((p) => 0.2 + 0.4 * (1 + Math.cos(Math.PI * p)));
+    rates('cosine', 0, 0.2).forEach((rate, s) => assert.ok(Math.abs(rate - cosine[s]!) < 1e-12));
+  });
+
+  it('lies between the final rate and the peak at every step after the warm-up', () => {
     fc.assert(
       fc.property(
         fc.integer({ min: 1, max: 500 }),
         fc.double({ min: 0, max: 1, noNaN: true }),
         fc.constantFrom('linear' as const, 'cosine' as const, 'none' as const),
-        (steps, warmup, decay) => {
+        fc.double({ min: 0, max: 2, noNaN: true }),
+        (steps, warmup, decay, finalLearningRate) => {
+          const settings = { learningRate: 2, warmup, decay, finalLearningRate };
           for (let step = 1; step <= steps; step++) {
-            const rate = learningRateAt({ learningRate: 2, warmup, decay }, step, steps);
+            const rate = learningRateAt(settings, step, steps);
             assert.ok(rate > 0 && rate <= 2);
+            if (step >= warmup * steps) assert.ok(rate >= finalLearningRate - 1e-12);
           }
         },
       ),
