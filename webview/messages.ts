@@ -158,6 +158,7 @@ const plan = z.object({
     .array(z.object({ live: list(count), pinned: z.optional(weights), initial: weights }))
     .check(z.maxLength(maximumBlocks)),
   jobs: list(z.object({ ...whereFields, steps: count })),
+  task: z.optional(label),
 });
 
 const snapshot = z.object({

@@ -11,7 +11,7 @@ export interface Score extends Omit<RunResult, 'seed' | 'seconds'> {
   readonly range: readonly [number, number];
 }
 
-/** The test text first, within a text the order of the run. The perplexity is that of the mean loss. */
+/** The test split first, within a split the order of the run. The perplexity is that of the mean loss. */
 export function meanScores(results: readonly RunResult[]): readonly Score[] {
   const groups = new Map<string, RunResult[]>();
   for (const result of results) {
@@ -43,20 +43,27 @@ function meanOf(group: readonly RunResult[]): Score {
   };
 }
 
-/** @param known whether the run names its components */
-export function makeScores(results: readonly RunResult[], known: boolean): readonly HTMLElement[] {
+/**
+ * @param known whether the run names its components
+ * @param ofTask whether answers are right or wrong: accuracy comes first then, and perplexity says nothing
+ */
+export function makeScores(
+  results: readonly RunResult[],
+  known: boolean,
+  ofTask: boolean,
+): readonly HTMLElement[] {
   if (results.length === 0) return [];
   const caption = known ? 'Scores of the hybrid and its baselines' : 'Scores';
   const seeds = new Set(results.map(({ seed }) => seed)).size;
-  if (seeds === 1) return [makeScoreTable(caption, meanScores(results), 'none')];
+  if (seeds === 1) return [makeScoreTable(caption, meanScores(results), 'none', ofTask)];
   const single = results.map((result) => ({ ...meanOf([result]), seed: result.seed }));
   return [
-    makeScoreTable(`${caption}, mean over ${seeds} seeds`, meanScores(results), 'range'),
+    makeScoreTable(`${caption}, mean over ${seeds} seeds`, meanScores(results), 'range', ofTask),
     make(
       'details',
       { class: 'seeds' },
       make('summary', {}, 'Each seed'),
-      makeScoreTable(`${caption}, each seed`, single, 'seed'),
+      makeScoreTable(`${caption}, each seed`, single, 'seed', ofTask),
     ),
   ];
 }
@@ -67,6 +74,7 @@ function makeScoreTable(
   caption: string,
   scores: readonly (Score & { readonly seed?: number })[],
   shows: 'none' | 'seed' | 'range',
+  ofTask: boolean,
 ): HTMLElement {
   const accurate = scores.some(({ accuracy }) => accuracy !== undefined);
   const rows = scores.map((score) => [
@@ -74,10 +82,11 @@ function makeScoreTable(
     stageTitle(score),
     ...(shows === 'seed' ? [String(score.seed)] : []),
     score.split,
+    ...(accurate && ofTask ? [formatShare(score.accuracy)] : []),
     formatLoss(score.loss),
     ...(shows === 'range' ? [score.range.map(formatLoss).join(' – ')] : []),
-    formatPerplexity(score.perplexity),
-    ...(accurate ? [formatShare(score.accuracy)] : []),
+    ...(ofTask ? [] : [formatPerplexity(score.perplexity)]),
+    ...(accurate && !ofTask ? [formatShare(score.accuracy)] : []),
     formatShort(score.parameters),
     formatShort(score.flopsPerToken),
     formatCount(score.updates),
@@ -90,12 +99,15 @@ function makeScoreTable(
       { head: 'Stage', words: true },
       ...(shows === 'seed' ? [{ head: 'Seed' }] : []),
       { head: 'Split', words: true },
+      ...(accurate && ofTask
+        ? [{ head: 'Accuracy', title: 'Share of the scored positions that are right' }]
+        : []),
       { head: 'Loss', title: 'Nats a token' },
       ...(shows === 'range'
         ? [{ head: 'Lowest – highest', title: 'Loss of the best and the worst seed' }]
         : []),
-      { head: 'Perplexity' },
-      ...(accurate ? [{ head: 'Accuracy' }] : []),
+      ...(ofTask ? [] : [{ head: 'Perplexity' }]),
+      ...(accurate && !ofTask ? [{ head: 'Accuracy' }] : []),
       { head: 'Parameters' },
       { head: 'FLOPs/token', title: 'Forward pass' },
       { head: 'Updates', title: 'Updates of the weights' },

@@ -103,6 +103,6 @@ export function makeResults(run: RunData): HTMLElement | undefined {
         : ` (${rest.map(([name, a]) => `${name} ${formatAlpha(a)}`).join(', ')})`,
       seeds > 1 ? `, over ${seeds} seeds.` : '.',
     ),
-    ...makeScores(results, componentsOf(run).length > 0),
+    ...makeScores(results, componentsOf(run).length > 0, run.plan?.task !== undefined),
   );
 }

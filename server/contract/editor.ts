@@ -116,6 +116,8 @@ export interface RunSnapshot extends RunRef {
           readonly initial: readonly number[];
         }[];
         readonly jobs: readonly (Where & { readonly steps: number })[];
+        /** The synthetic task that is learnt: answers are right or wrong there, and perplexity says nothing. */
+        readonly task?: string | undefined;
       }
     | undefined;
   /** Every event that counts, in the log's order, but `step` events. */

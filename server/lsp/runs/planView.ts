@@ -46,6 +46,9 @@ const schema = z
         }),
       )
       .max(10_000),
+    config: z
+      .object({ data: z.object({ train: z.object({ kind: z.string(), task: name.optional() }) }) })
+      .optional(),
   })
   .refine(({ components, blocks }) => {
     const fits = (values: readonly unknown[] | undefined): boolean =>
@@ -77,16 +80,20 @@ export interface PlanView {
     readonly tokens: number;
     readonly flopsPerToken: number;
   })[];
+  /** The synthetic task that is learnt. */
+  readonly task?: string | undefined;
 }
 
 export function planViewOf(plan: unknown): PlanView | undefined {
   const parsed = schema.safeParse(plan);
   if (!parsed.success) return undefined;
   const { components, blocks, jobs } = parsed.data;
+  const train = parsed.data.config?.data.train;
   return {
     components,
     blocks: blocks.map(({ live, pinned, initial }) => ({ live, pinned, initial })),
     jobs,
+    task: train?.kind === 'mad' ? train.task : undefined,
   };
 }
 

@@ -50,11 +50,12 @@ export async function snapshotOf(
   };
 }
 
-function shown({ components, blocks, jobs }: PlanView): NonNullable<RunSnapshot['plan']> {
+function shown({ components, blocks, jobs, task }: PlanView): NonNullable<RunSnapshot['plan']> {
   return {
     components,
     blocks,
     jobs: jobs.map(({ stage, subject, seed, steps }) => ({ stage, subject, seed, steps })),
+    task,
   };
 }
 
