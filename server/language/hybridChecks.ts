@@ -93,7 +93,8 @@ function warnOfPrunedPositions(
       .tensors(architecture, 1)
       .some((tensor) => tensor.place.kind === 'positions');
     if (index < 0 || !isElsewhere || !hasTable) continue;
-    report.add(['hybrid', 'mixture', '1', 'prune', String(index)], {
+    const key = report.isWritten(['hybrid', 'mixture', '1']) ? '1' : 'all';
+    report.add(['hybrid', 'mixture', key, 'prune', String(index)], {
       code: 'positions-pruned',
       severity: 'warning',
       message: `\`${headers.name}\` adds its positions in block 1: without that, its later groups of layers don’t know the order of the tokens. Prune it from them too, or keep it here.`,

@@ -5,25 +5,53 @@ import type { Report } from './report';
 /** How far a sum of weights may be from 1. */
 const SUM_TOLERANCE = 1e-6;
 
+/** The key that stands for every block without an entry of its own. */
+const ALL = 'all';
+
 type Weights = Readonly<Record<string, number>>;
 
 export function checkMixture(report: Report, config: ResolvedConfig): void {
   const names = Object.keys(config.components);
-  for (const [block, mixture] of Object.entries(config.hybrid.mixture)) {
+  const { blocks, mixture } = config.hybrid;
+  const written = Object.keys(report.parsed.value?.hybrid.mixture ?? {});
+  for (const block of written) {
     const path = ['hybrid', 'mixture', block];
-    if (Number(block) > config.hybrid.blocks) {
+    const others = written.filter((other) => other !== ALL && Number(other) <= blocks);
+    if (block === ALL && others.length >= blocks) {
+      report.add(path, {
+        code: 'no-effect',
+        severity: 'warning',
+        message: '`all` has no effect here: every block has an entry of its own.',
+        part: 'key',
+      });
+    }
+    if (Number(block) > blocks) {
       report.add(path, {
         code: 'block-above-count',
-        message: `There is no block ${block}: \`hybrid.blocks\` is ${config.hybrid.blocks}. Delete this entry, or raise \`blocks\`.`,
+        message: `There is no block ${block}: \`hybrid.blocks\` is ${blocks}. Delete this entry, or raise \`blocks\`.`,
         part: 'key',
       });
       continue;
     }
-    checkPrune(report, block, mixture, names);
-    if (mixture.pin) checkPin(report, block, mixture, names);
-    if (mixture.init) checkInit(report, block, mixture, names);
+    // What `all` says is checked once, as some block has it; where no block does, it has been said to have no effect.
+    const of = block === ALL ? blockOfAll(others, blocks) : block;
+    const settings = mixture[of];
+    if (!settings) continue;
+    checkPrune(report, block, settings, names);
+    if (settings.pin) checkPin(report, block, settings, names);
+    if (settings.init) checkInit(report, block, settings, names);
   }
 }
+
+/** The first block without an entry of its own. */
+function blockOfAll(written: readonly string[], blocks: number): string {
+  const numbers = Array.from({ length: blocks }, (_, index) => String(index + 1));
+  return numbers.find((block) => !written.includes(block)) ?? ALL;
+}
+
+/** A block as the middle of a sentence has it. */
+const inWords = (block: string): string => (block === ALL ? 'every block' : `block ${block}`);
+const atStart = (block: string): string => (block === ALL ? 'Every block' : `Block ${block}`);
 
 function checkPrune(
   report: Report,
@@ -36,14 +64,14 @@ function checkPrune(
     const item = [...path, String(index)];
     if (!report.checkComponent(item, 'value', name, names)) return;
     if (mixture.prune.indexOf(name) < index) {
-      const message = `\`${name}\` is pruned from block ${block} already: delete this one.`;
+      const message = `\`${name}\` is pruned from ${inWords(block)} already: delete this one.`;
       report.add(item, { code: 'pruned-twice', severity: 'warning', message });
     }
   });
   if (names.length > 0 && names.every((name) => mixture.prune.includes(name))) {
     report.add(path, {
       code: 'last-component',
-      message: `This prunes every component of block ${block}, and nothing would be left to compute it: keep at least one.`,
+      message: `This prunes every component of ${inWords(block)}, and nothing would be left to compute it: keep at least one.`,
     });
   }
 }
@@ -62,7 +90,7 @@ function checkPin(
     if (!mixture.prune.includes(name) || weights[name] === 0) continue;
     report.add(named ? path : [...path, name], {
       code: 'pinned-and-pruned',
-      message: `Block ${block} pins \`${name}\` and prunes it: do one or the other.`,
+      message: `${atStart(block)} pins \`${name}\` and prunes it: do one or the other.`,
       part: named ? 'value' : 'key',
     });
   }
@@ -71,7 +99,7 @@ function checkPin(
     report.add(['hybrid', 'mixture', block, 'init'], {
       code: 'no-effect',
       severity: 'warning',
-      message: `Block ${block} is pinned, so \`init\` has no effect: delete one of the two.`,
+      message: `${atStart(block)} is pinned, so \`init\` has no effect: delete one of the two.`,
       part: 'key',
     });
   }
@@ -92,14 +120,14 @@ function checkInit(
     if (pruned && weight > 0) {
       report.add([...path, name], {
         code: 'pinned-and-pruned',
-        message: `Block ${block} prunes \`${name}\`, so it can’t begin with a weight: give it 0 or don’t prune it.`,
+        message: `${atStart(block)} prunes \`${name}\`, so it can’t begin with a weight: give it 0 or don’t prune it.`,
         part: 'key',
       });
     }
     if (!pruned && weight === 0) {
       report.add(Object.hasOwn(weights, name) ? [...path, name] : path, {
         code: 'init-zero',
-        message: `\`${name}\` begins at 0 in block ${block}, and a search never leaves 0: give it a small weight, or prune it.`,
+        message: `\`${name}\` begins at 0 in ${inWords(block)}, and a search never leaves 0: give it a small weight, or prune it.`,
       });
     }
   }

@@ -26,7 +26,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
       ...config.hybrid,
       tokenizer: config.hybrid.tokenizer ?? names[0] ?? '',
       projectors: { ...config.hybrid.projectors, from: config.hybrid.projectors.from },
-      mixture: mapValues(config.hybrid.mixture, resolveMixture),
+      mixture: resolveMixtures(config.hybrid),
     },
     data: resolveData(config.data),
     search,
@@ -46,6 +46,18 @@ function resolveComponent(written: Config['components'][string]): ComponentSetti
       ? { family, config }
       : undefined;
   return { source, scratch, tokenizer };
+}
+
+/** `all` as an entry of each block that has none of its own. */
+function resolveMixtures({
+  blocks,
+  mixture: { all, ...own },
+}: Config['hybrid']): Record<string, MixtureSettings> {
+  const shared = all && resolveMixture(all);
+  const others = shared
+    ? Array.from({ length: blocks }, (_, index) => [String(index + 1), shared] as const)
+    : [];
+  return { ...Object.fromEntries(others), ...mapValues(own, resolveMixture) };
 }
 
 function resolveMixture(written: Config['hybrid']['mixture'][string]): MixtureSettings {

@@ -85,9 +85,11 @@ const hybridSchema = z.strictObject({
     .prefault({})
     .describe('The translators between components.'),
   mixture: z
-    .record(z.string().regex(/^[1-9]\d*$/), mixtureSchema)
+    .record(z.string().regex(/^([1-9]\d*|all)$/), mixtureSchema)
     .default({})
-    .describe('Pins and prunings by block, from 1.'),
+    .describe(
+      'Pins and prunings by block, from 1; `all` is for every block without an entry of its own.',
+    ),
 });
 
 const dataSourceSchema = z.strictObject({

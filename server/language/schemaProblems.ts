@@ -104,7 +104,7 @@ function badName(document: ConfigDocument, path: Path): SchemaFinding {
   return finding(document, path, 'key', {
     code: ofBlock ? 'bad-block' : 'bad-name',
     message: ofBlock
-      ? `\`${name}\` is no block: write its number, from 1.`
+      ? `\`${name}\` is no block: write its number, from 1, or \`all\` for every block without an entry of its own.`
       : `\`${name}\` can’t name a component: begin with a letter, go on with letters, digits, \`_\` or \`-\`.`,
   });
 }

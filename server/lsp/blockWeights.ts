@@ -2,6 +2,7 @@
 import type { BlockWeights, ServerNotifications } from '../contract/editor';
 import { blockAnchors, blockCount } from '../language/editor/blocks';
 import { componentNames, dataAt } from '../language/editor/entries';
+import { blockEntry } from '../language/editor/mixtureState';
 import type { RunWeights } from '../language/editor/runWeights';
 import type { CheckedConfig } from '../language/checkConfig';
 
@@ -58,8 +59,8 @@ function ofRun(weights: RunWeights, names: readonly string[], block: number): Sa
 
 /** Before a run: what the text pins and prunes. */
 function ofConfig({ document }: CheckedConfig, names: readonly string[], block: number): Said {
-  const at = ['hybrid', 'mixture', String(block)];
-  const prune = dataAt(document.data, [...at, 'prune']);
+  const entry = blockEntry(document.data, block);
+  const prune = dataAt(entry, ['prune']);
   const pruned: readonly unknown[] = Array.isArray(prune) ? prune : [];
   return {
     components: names.map((name) => ({
@@ -68,6 +69,6 @@ function ofConfig({ document }: CheckedConfig, names: readonly string[], block: 
       trend: undefined,
       pruned: pruned.includes(name),
     })),
-    pinned: dataAt(document.data, [...at, 'pin']) != null,
+    pinned: dataAt(entry, ['pin']) != null,
   };
 }

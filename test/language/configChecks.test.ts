@@ -114,6 +114,31 @@ describe('the mixture', () => {
     );
   });
 
+  it('`all` is checked once, and said to be without effect where every block has an entry', async () => {
+    const problem = await expectProblem(
+      mixture('    2: {}\n    all: { pin: |{ neox: 2, mamba: 1 }| }'),
+      'pin-sum',
+    );
+    assert.match(problem.message, /sum to 3/);
+    const marked = mixture('    2: { pin: neox }\n    all: { prune: |[neox, mamba]| }');
+    assert.match((await expectProblem(marked, 'last-component')).message, /of every block/);
+    await expectProblem(
+      mixture('    1: { pin: neox }\n    2: {}\n    |all|: { pin: mamba }'),
+      'no-effect',
+    );
+  });
+
+  it('`all` gives `fixed` the α of the blocks without an entry of their own', async () => {
+    const hybrid = (mix: string) => `  blocks: 3\n  mixture: ${mix}`;
+    const search = '  steps: 30\n  algorithm: fixed';
+    const config = (mix: string) => quickConfig({ hybrid: hybrid(mix), search });
+    assert.deepEqual(await problemsOf(config('{ 2: { pin: mamba }, all: { pin: neox } }')), []);
+    await expectProblem(
+      config('{ 2: {}, all: { pin: neox } }').replace(' fixed', ' |fixed|'),
+      'fixed-without-alphas',
+    );
+  });
+
   it('a block above N', async () => {
     await expectProblem(mixture('    |3|: { pin: neox }'), 'block-above-count');
   });

@@ -118,7 +118,9 @@ function blockNumbers(scene: CompletionScene): readonly Completion[] {
   const free = Array.from({ length: last }, (_, index) => String(index + 1)).filter(
     (block) => !written.has(block),
   );
-  return free.slice(0, MAX_BLOCKS_OFFERED).flatMap((block, index) => {
+  return [...free.slice(0, MAX_BLOCKS_OFFERED).flatMap(offer), ...allBlocks(scene)];
+
+  function offer(block: string, index: number): readonly Completion[] {
     const sortText = `1${String(index).padStart(4, '0')}`;
     const key = {
       label: block,
@@ -138,7 +140,23 @@ function blockNumbers(scene: CompletionScene): readonly Completion[] {
       snippet(scene, `mix block ${block}`, 'in fixed parts', weights, `${sortText}b`),
       snippet(scene, `prune block ${block}`, 'leaves a component out', prune, `${sortText}c`),
     ];
-  });
+  }
+}
+
+/** The entry that stands for every block without one of its own. */
+function allBlocks(scene: CompletionScene): readonly Completion[] {
+  const { caret } = scene;
+  if (caret.siblings.includes('all')) return [];
+  return [
+    {
+      label: 'all',
+      kind: 'block',
+      detail: 'every block without an entry of its own',
+      ...replacing(scene, caret.hasColon ? 'all' : 'all: { $0 }', !caret.hasColon),
+      sortText: '2',
+      again: !caret.hasColon,
+    },
+  ];
 }
 
 /** Names of components as keys of weights. */

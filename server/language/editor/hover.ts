@@ -62,6 +62,9 @@ function keyText(
   path: Path,
   weights: RunWeights | undefined,
 ): string | undefined {
+  if (fits(path, ['hybrid', 'mixture', 'all'])) {
+    return '**all**\n\nFor every block without an entry of its own.';
+  }
   if (fits(path, ['hybrid', 'mixture', '*'])) return blockText(checked, Number(path[2]), weights);
   const documentation = keyDocumentation(path);
   if (documentation === undefined) return undefined;

@@ -140,7 +140,7 @@ class MixtureWriter {
       const entry = parts[index];
       if (!entry) {
         added.push({ block, text: entryText(state) });
-      } else if (isEmpty(state) && this.hasNothingElse(entry)) {
+      } else if (isEmpty(state) && this.hasNothingElse(entry) && !this.hasAll) {
         removed.add(index);
       } else {
         const edits = this.editBlock(entry, state);
@@ -152,6 +152,11 @@ class MixtureWriter {
     return outer && [...inner, ...outer];
   }
 
+  /** Then a block without an entry of its own isn't one of which nothing is said. */
+  private get hasAll(): boolean {
+    return keysOf(this.document.data, MIXTURE).includes('all');
+  }
+
   private hasNothingElse({ path, node }: Entry): boolean {
     if (isAlias(node)) return false;
     return keysOf(this.document.data, path).every((key) => key === 'pin' || key === 'prune');
@@ -160,6 +165,9 @@ class MixtureWriter {
   private editBlock(entry: Entry, state: BlockState): readonly TextEdit[] | undefined {
     const { node, path } = entry;
     if (isAlias(node)) return undefined;
+    if (isEmpty(state) && this.hasNothingElse(entry)) {
+      return this.mixture.replaceValue(entry, entryText(state));
+    }
     if (!isMap(node) || node.items.length === 0)
       return this.mixture.replaceValue(entry, entryText(state));
     const parts = this.mixture.partsOf(path);
@@ -264,7 +272,7 @@ function withoutAliases(document: ConfigDocument): ConfigDocument | undefined {
 }
 
 /** Plain data on one line. */
-function flowText(value: unknown): string {
+export function flowText(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(flowText).join(', ')}]`;
   if (typeof value === 'object' && value !== null) {
     const entries = Object.entries(value).map(
@@ -285,11 +293,13 @@ function rewritten(document: ConfigDocument, wanted: Wanted): readonly TextEdit[
   const blocks = new Set([...keysOf(document.data, MIXTURE), ...[...wanted.keys()].map(String)]);
   const entries = [...blocks].flatMap((block) => {
     const written = dataAt(document.data, [...MIXTURE, block]);
-    const state = wanted.get(Number(block)) ?? writtenState(document, Number(block));
+    const place = block === 'all' ? block : Number(block);
+    const state =
+      (place === 'all' ? undefined : wanted.get(place)) ?? writtenState(document, place);
     const rest = Object.entries(typeof written === 'object' && written !== null ? written : {})
       .filter(([key]) => key !== 'pin' && key !== 'prune')
       .map(([key, value]): string => `${keyText(key)}: ${flowText(value)}`);
-    if (isEmpty(state) && rest.length === 0) return [];
+    if (isEmpty(state) && rest.length === 0 && !blocks.has('all')) return [];
     return [`${keyText(block)}: ${entryText(state, rest)}`];
   });
   return [{ span: mixture.value, text: entries.length === 0 ? '{}' : `{ ${entries.join(', ')} }` }];

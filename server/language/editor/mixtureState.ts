@@ -2,7 +2,7 @@
 import { isMap } from 'yaml';
 import type { CheckedConfig } from '../checkConfig';
 import { shown, type ConfigDocument } from '../configDocument';
-import { componentNames, dataAt, entryAt } from './entries';
+import { componentNames, dataAt, entryAt, keysOf } from './entries';
 import { readsAsOther } from './names';
 
 export interface BlockState {
@@ -14,15 +14,25 @@ export interface BlockState {
 /** Weights nearer to each other than this are the same: half a unit in the last place of a 32-bit α. */
 const SAME = 3.1e-8;
 
-/** What the text says of a block, as far as it can be understood. @param block from 1 */
-export function writtenState({ data }: ConfigDocument, block: number): BlockState {
-  const entry = dataAt(data, ['hybrid', 'mixture', String(block)]);
+/**
+ * What the text says of a block, as far as it can be understood: in an entry of its own, or in that for all.
+ * @param block from 1
+ */
+export function writtenState({ data }: ConfigDocument, block: number | 'all'): BlockState {
+  const entry = blockEntry(data, block);
   const pin = dataAt(entry, ['pin']);
   const prune = dataAt(entry, ['prune']);
   return {
     pin: typeof pin === 'string' ? Object.fromEntries([[pin, 1]]) : weightsOf(pin),
     prune: Array.isArray(prune) ? prune.filter((name) => typeof name === 'string') : [],
   };
+}
+
+/** The written entry that holds for a block; `undefined` where there is none. */
+export function blockEntry(data: unknown, block: number | 'all'): unknown {
+  const mixture = dataAt(data, ['hybrid', 'mixture']);
+  const own = keysOf(mixture, []).includes(String(block));
+  return dataAt(mixture, [own ? String(block) : 'all']);
 }
 
 function weightsOf(value: unknown): Readonly<Record<string, number>> | undefined {

@@ -3,7 +3,8 @@ import type { TextSpan } from '../../contract/problem';
 import type { CheckedConfig } from '../checkConfig';
 import { blockCount } from './blocks';
 import type { Refactoring } from './codeActions';
-import { entryAt, keysOf } from './entries';
+import { dataAt, entryAt, keysOf } from './entries';
+import { flowText } from './mixtureEdit';
 import { MIXTURE, mixtureTextOf } from './mixtureText';
 import { merged } from './textEdits';
 
@@ -21,7 +22,9 @@ export function writeOutBlocks(checked: CheckedConfig, span: TextSpan): Refactor
   const missing = Array.from({ length: count }, (_, index) => index + 1).filter(
     (block) => !written.has(String(block)),
   );
-  const added = missing.map((block) => ({ block, text: '{}' }));
+  const shared = dataAt(document.data, [...MIXTURE, 'all']);
+  const text = shared == null ? '{}' : flowText(shared);
+  const added = missing.map((block) => ({ block, text }));
   const edits = mixtureTextOf(document).editBlocks(new Set(), added);
   return edits && edits.length > 0
     ? { title: 'Write out every block', edits: merged(edits) }

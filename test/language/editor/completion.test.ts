@@ -148,7 +148,7 @@ describe('completion of keys', () => {
   it('offers numbers of blocks that are not written', async () => {
     const text = (line: string) =>
       quickConfig({ hybrid: `  blocks: 4\n  mixture:\n    2: { pin: neox }\n${line}` });
-    assert.deepEqual(await labels(text('    |')), ['1', '3', '4']);
+    assert.deepEqual(await labels(text('    |')), ['1', '3', '4', 'all']);
     assert.equal(
       await taken(text('    |'), 'pin block 1'),
       text('    1: { pin: ${1|neox,mamba|} }').replace('|', '|'),

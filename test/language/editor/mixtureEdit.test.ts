@@ -40,6 +40,20 @@ describe('write to config', () => {
     assert.equal(await written('  blocks: 3\n  mixture:', state), filled);
   });
 
+  it('knows what `all` says of a block, and gives one that differs an entry of its own', async () => {
+    const text = '  blocks: 3\n  mixture:\n    2: { pin: mamba }\n    all: { pin: neox }';
+    const neox = pin({ neox: 1 });
+    assert.equal(await written(text, [neox, pin({ mamba: 1 }), neox]), text);
+    assert.equal(
+      await written(text, [neox, free, prune('mamba')]),
+      '  blocks: 3\n  mixture:\n    2: {}\n    3: { prune: [mamba] }\n    all: { pin: neox }',
+    );
+    assert.equal(
+      await written('  blocks: 2\n  mixture: { all: { prune: [mamba] } }', [free, prune('mamba')]),
+      '  blocks: 2\n  mixture: { 1: {}, all: { prune: [mamba] } }',
+    );
+  });
+
   it('changes what is written and leaves the rest', async () => {
     const text = [
       '  blocks: 4',
