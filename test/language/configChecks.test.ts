@@ -120,7 +120,7 @@ describe('the mixture', () => {
       'pin-sum',
     );
     assert.match(problem.message, /sum to 3/);
-    const marked = mixture('    2: { pin: neox }\n    all: { prune: |[neox, mamba]| }');
+    const marked = mixture('    2: {}\n    all: { prune: |[neox, mamba]| }');
     assert.match((await expectProblem(marked, 'last-component')).message, /of every block/);
     await expectProblem(
       mixture('    1: { pin: neox }\n    2: {}\n    |all|: { pin: mamba }'),
