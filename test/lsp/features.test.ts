@@ -19,6 +19,7 @@ import type {
   TextEdit,
   WorkspaceEdit,
 } from 'vscode-languageserver-protocol';
+import type { EditedDocument } from './editedDocument';
 import { markdownOf } from './markdownOf';
 import { quickstart, sceneFor } from './scene';
 
@@ -27,11 +28,19 @@ describe('lsp: features', () => {
 
   const open = (marked: string) => scene.session.open(marked);
 
+  /** As an editor asks: again while the list says that it isn't whole. */
+  async function completeList(document: EditedDocument): Promise<readonly CompletionItem[]> {
+    for (;;) {
+      const list = await document.request<CompletionList>('textDocument/completion');
+      if (!list.isIncomplete) return list.items;
+    }
+  }
+
   async function completions(marked: string): Promise<readonly CompletionItem[]> {
     const document = await open(marked);
-    const list = await document.request<CompletionList>('textDocument/completion');
+    const items = await completeList(document);
     await document.close();
-    return list.items;
+    return items;
   }
 
   const labels = (items: readonly CompletionItem[]) => items.map(({ label }) => label);
@@ -39,7 +48,7 @@ describe('lsp: features', () => {
   /** The text after taking the completion with this label. */
   async function completed(marked: string, label: string): Promise<string> {
     const document = await open(marked);
-    const { items } = await document.request<CompletionList>('textDocument/completion');
+    const items = await completeList(document);
     const item = items.find((candidate) => candidate.label === label);
     assert.ok(item?.textEdit && 'range' in item.textEdit, `${label} in ${labels(items).join()}`);
     await document.close();
