@@ -47,7 +47,10 @@ function marksAfter(run: RunData, job: Job, step: number): BlockMarks[] {
   const names = componentsOf(run).map(({ name }) => name);
   for (const event of run.events) {
     if (event.type !== 'control' || event.seed !== job.seed) continue;
-    const later = sameWhere(event, job) ? event.step > step : job.stage === 'search';
+    // A search and a pretraining of the projectors begin with what the config says.
+    const own = sameWhere(event, job);
+    const begins = job.stage === 'search' || job.stage === 'projectors';
+    const later = own ? event.step > step : begins || event.stage === 'projectors';
     const i = (event.block ?? 0) - 1;
     const block = marks[i];
     if (later || !block) continue;

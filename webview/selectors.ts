@@ -54,6 +54,8 @@ export const jobsWithAlphas = (run: RunData): readonly Job[] =>
 /** The newest search, since later stages keep what it found; else the newest job with α. */
 function newestJob(run: RunData): Job | undefined {
   const jobs = jobsWithAlphas(run);
+  // The next seed's projectors are what goes on then.
+  if (jobs.at(-1)?.stage === 'projectors') return jobs.at(-1);
   return jobs.findLast(({ stage }) => stage === 'search') ?? jobs.at(-1);
 }
 
@@ -115,7 +117,8 @@ function chosenJob(
 }
 
 function jobScene(model: PanelModel, run: RunData, job: Job, shape: [number, number]): Scene {
-  const initial = job.stage === 'search' ? initialAlphas(run) : undefined;
+  const starts = job.stage === 'search' || job.stage === 'projectors';
+  const initial = starts ? initialAlphas(run) : undefined;
   const firstStep = initial ? 0 : job.frameSteps[0]!;
   const lastStep = job.frameSteps.at(-1)!;
   const asked = model.step ?? lastStep;
@@ -192,7 +195,7 @@ export function controlRefusal(run: RunData): string | undefined {
       return 'The run isn’t going on. Resume it first.';
   }
   const stage = progressOf(run)?.where.stage;
-  if (stage !== undefined && stage !== 'search') {
+  if (stage !== undefined && stage !== 'search' && stage !== 'projectors') {
     return `α is frozen in ${stageName(stage)}: pin and prune belong to the search.`;
   }
   return undefined;

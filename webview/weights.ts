@@ -162,7 +162,7 @@ export class WeightsSection {
 export const whereOf = ({ stage, subject, seed }: Where): Where => ({ stage, subject, seed });
 
 function newestMarks(run: RunData, block: number): BlockMarks {
-  const job = run.jobs.findLast(({ stage }) => stage === 'search');
+  const job = run.jobs.findLast(({ stage }) => stage === 'search' || stage === 'projectors');
   const all = marksOf(
     run,
     job

@@ -57,6 +57,7 @@ export interface OptimiserSettings {
   readonly checkpointEvery: number;
 }
 
+/** `steps` 0: no search, for a run that only pretrains projectors. */
 export interface SearchSettings extends OptimiserSettings {
   readonly algorithm: 'darts' | 'gaea' | 'dash' | 'fixed';
   readonly schedule: 'simultaneous' | 'alternating' | 'bilevel';
@@ -90,10 +91,21 @@ export interface ComponentSettings {
   readonly tokenizer: string | undefined;
 }
 
+/** The stage before the search: components frozen, projectors trained on general text. */
+export interface PretrainSettings extends OptimiserSettings {
+  readonly data: DataSource;
+  /** Whether α learns too, as the search's algorithm says. */
+  readonly alphas: boolean;
+  /** Whether embeddings learn too, and heads that are made anew for the vocabulary. */
+  readonly embeddings: boolean;
+}
+
 export interface ProjectorSettings {
   readonly kind: 'linear' | 'linear-skip' | 'mlp' | 'mlp-skip' | 'none';
   readonly init: 'identity' | 'default';
   readonly from: string | undefined;
+  /** `undefined` also where there are no projectors to train. */
+  readonly pretrain: PretrainSettings | undefined;
 }
 
 /** One entry of `hybrid.mixture`. */

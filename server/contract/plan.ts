@@ -70,7 +70,7 @@ export interface PlanTensor {
 /** Consecutive steps under the same optimiser settings. */
 export interface PlanPhase {
   /** Whose settings in `plan.config` these steps obey. */
-  readonly settings: 'search' | 'finetune';
+  readonly settings: 'pretrain' | 'search' | 'finetune';
   readonly steps: number;
   /** Training tokens that θ sees. */
   readonly tokens: number;

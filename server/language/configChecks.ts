@@ -5,6 +5,8 @@ import type { Report } from './report';
 import type { Config } from './schema';
 import { checkMad, MAD_PATH } from './madChecks';
 import { checkMixture } from './mixtureChecks';
+import { checkPretraining, PRETRAIN } from './pretrainChecks';
+import { checkSource } from './sourceChecks';
 
 export function checkConfigAlone(report: Report, written: Config, config: ResolvedConfig): void {
   checkComponents(report, written);
@@ -13,6 +15,7 @@ export function checkConfigAlone(report: Report, written: Config, config: Resolv
   checkData(report, written, config);
   checkSearch(report, written, config);
   checkStages(report, config);
+  checkPretraining(report, written, config);
 }
 
 function checkComponents(report: Report, written: Config): void {
@@ -91,24 +94,19 @@ function checkHybrid(report: Report, config: ResolvedConfig): void {
   const unused = hybrid.gate === 'none' ? '`gate: none` uses no projectors' : undefined;
   const kindless = hybrid.projectors.kind === 'none' ? '`kind: none` has no weights' : undefined;
   if (unused && hybrid.projectors.kind !== 'none' && report.isWritten(['hybrid', 'projectors'])) {
-    noEffect(report, ['hybrid', 'projectors'], unused);
+    report.noEffect(['hybrid', 'projectors'], unused);
   }
   if (!unused && kindless) {
-    for (const key of ['init', 'from']) noEffect(report, ['hybrid', 'projectors', key], kindless);
+    for (const key of ['init', 'from', 'pretrain'])
+      report.noEffect(['hybrid', 'projectors', key], kindless);
   }
-}
-
-function noEffect(report: Report, path: readonly string[], reason: string): void {
-  if (!report.isWritten(path)) return;
-  const message = `\`${path.at(-1)!}\` has no effect here: ${reason}.`;
-  report.add(path, { code: 'no-effect', severity: 'warning', message, part: 'key' });
 }
 
 function checkData(report: Report, written: Config, config: ResolvedConfig): void {
   const ofTask = config.data.train.kind === 'mad' ? config.data.train : undefined;
   if (ofTask) {
     checkMad(report, written, config, ofTask);
-    noEffect(report, ['data', 'train', 'field'], 'a synthetic task has no fields');
+    report.noEffect(['data', 'train', 'field'], 'a synthetic task has no fields');
     return;
   }
   if (written.data.context === undefined && !report.isBroken && !report.isLeftOut(MAD_PATH)) {
@@ -121,19 +119,7 @@ function checkData(report: Report, written: Config, config: ResolvedConfig): voi
   for (const split of ['train', 'validation', 'test'] as const) {
     const source = written.data[split];
     if (typeof source !== 'object') continue;
-    const path = ['data', split];
-    if ((source.text === undefined) === (source.jsonl === undefined)) {
-      const both = source.text !== undefined;
-      report.add(both ? [...path, 'jsonl'] : path, {
-        code: 'data-source',
-        message: both
-          ? `\`${split}\` has \`text\` and \`jsonl\`: keep one.`
-          : `\`${split}\` needs \`text: <file>\` or \`jsonl: <file>\`${split === 'train' ? ', or `mad: <task>`' : ''}.`,
-        part: 'key',
-      });
-    } else if (source.text !== undefined) {
-      noEffect(report, [...path, 'field'], 'plain text has no fields');
-    }
+    checkSource(report, ['data', split], source);
   }
   const { train, validation, test } = config.data;
   for (const [split, source] of Object.entries({ validation, test })) {
@@ -165,31 +151,31 @@ function checkSearch(report: Report, written: Config, config: ResolvedConfig): v
   });
   if (search.algorithm === 'fixed') {
     for (const key of ['alphaLearningRate', 'schedule']) {
-      noEffect(report, ['search', key], '`algorithm: fixed` searches no α');
+      report.noEffect(['search', key], '`algorithm: fixed` searches no α');
     }
   }
   if (search.algorithm !== 'dash') {
-    noEffect(report, ['search', 'temperature'], 'it belongs to `algorithm: dash`');
+    report.noEffect(['search', 'temperature'], 'it belongs to `algorithm: dash`');
   }
   if (search.schedule !== 'bilevel') {
-    noEffect(report, ['search', 'heldOut'], 'it belongs to `schedule: bilevel`');
+    report.noEffect(['search', 'heldOut'], 'it belongs to `schedule: bilevel`');
   }
-  checkFinalRate(report, 'search', search);
+  checkFinalRate(report, ['search'], search);
   checkFree(report, config);
 }
 
 /** What a fine-tuning takes over from the search is said at what it writes itself. */
 function checkFinalRate(
   report: Report,
-  stage: 'search' | 'finetune',
+  stage: readonly string[],
   { decay, learningRate, finalLearningRate }: OptimiserSettings,
 ): void {
-  const at = [stage, 'finalLearningRate'];
-  if (decay === 'none') noEffect(report, at, '`decay: none` keeps the rate at its peak');
+  const at = [...stage, 'finalLearningRate'];
+  if (decay === 'none') report.noEffect(at, '`decay: none` keeps the rate at its peak');
   if (decay === 'none' || finalLearningRate <= learningRate) return;
-  const own = ['finalLearningRate', 'learningRate'].find((key) => report.isWritten([stage, key]));
-  if (stage === 'finetune' && own === undefined) return;
-  report.add([stage, own ?? 'finalLearningRate'], {
+  const own = ['finalLearningRate', 'learningRate'].find((key) => report.isWritten([...stage, key]));
+  if (stage[0] === 'finetune' && own === undefined) return;
+  report.add([...stage, own ?? 'finalLearningRate'], {
     code: 'final-rate-above-peak',
     message: `The rate would rise from ${learningRate} to \`finalLearningRate: ${finalLearningRate}\`, and a decay falls: take at most ${learningRate}.`,
     ...report.replacing(at, `Change to ${learningRate}`, String(learningRate)),
@@ -236,7 +222,9 @@ function checkFree(report: Report, config: ResolvedConfig): void {
 function checkStages(report: Report, config: ResolvedConfig): void {
   const count = Object.keys(config.components).length;
   const { finetune, baselines, engine } = config;
-  if (finetune) checkFinalRate(report, 'finetune', finetune);
+  if (finetune) checkFinalRate(report, ['finetune'], finetune);
+  const { pretrain } = config.hybrid.projectors;
+  if (pretrain) checkFinalRate(report, PRETRAIN, pretrain);
   if (finetune && typeof finetune.alphas === 'object' && finetune.alphas.threshold > 1 / count) {
     report.add(['finetune', 'alphas', 'threshold'], {
       code: 'threshold-high',
@@ -251,7 +239,7 @@ function checkStages(report: Report, config: ResolvedConfig): void {
       part: 'key',
     });
   } else if (baselines && !baselines.components && !baselines.uniform) {
-    noEffect(report, ['baselines'], 'neither `components` nor `uniform` is asked for');
+    report.noEffect(['baselines'], 'neither `components` nor `uniform` is asked for');
   }
   if (engine.memoryLimit !== undefined && engine.memoryLimit < 1 << 20) {
     report.add(['engine', 'memoryLimit'], {

@@ -8,6 +8,7 @@ import { shown } from './configDocument';
 import type { ComponentHeaders, DataSplit, Headers } from './headers';
 import { readable } from './headers';
 import type { Finding, Report } from './report';
+import { PRETRAIN_DATA } from './pretrainChecks';
 import { laterFamilies } from './schema';
 import { nearestName } from './suggestion';
 import { checkTensors } from './tensorChecks';
@@ -206,11 +207,13 @@ function checkDataFile(
   headers: Headers,
   split: DataSplit,
 ): void {
-  const source = config.data[split];
+  const { pretrain } = config.hybrid.projectors;
+  const source = split === 'pretrain' ? pretrain?.data : config.data[split];
   const file = headers.data.get(split);
   if (typeof source !== 'object' || source.kind === 'mad') return;
   if (!file || file.kind === 'pending') return;
-  const at = ['data', split, source.kind];
+  const place = split === 'pretrain' ? PRETRAIN_DATA : ['data', split];
+  const at = [...place, source.kind];
   if (file.kind !== 'file') {
     const message =
       file.kind === 'missing'

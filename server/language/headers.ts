@@ -25,7 +25,7 @@ export interface ComponentHeaders {
   readonly config: Readonly<Record<string, unknown>> | undefined;
 }
 
-export type DataSplit = 'train' | 'validation' | 'test';
+export type DataSplit = 'train' | 'validation' | 'test' | 'pretrain';
 
 export interface Headers {
   /** By position. */
@@ -56,6 +56,7 @@ export async function readHeaders(
     ['train', train],
     ['validation', validation],
     ['test', test],
+    ['pretrain', config.hybrid.projectors.pretrain?.data],
   ];
   const data = new Map<DataSplit, FileFinding>();
   for (const [split, source] of sources) {

@@ -12,7 +12,7 @@ import {
   SEARCHED,
   type HybridCostOptions,
 } from '../models/hybridCost';
-import { hybridTensors } from '../models/hybridTensors';
+import { hybridTensors, isPretrained } from '../models/hybridTensors';
 import { splitLayers } from '../models/split';
 import type { Headers, ReadableComponent } from './headers';
 import { readable } from './headers';
@@ -83,7 +83,14 @@ export function buildPlan(
   const parameters = tensorSum(tensors);
   const flopsPerToken = hybridFlops(options, alphas);
   const uniform = options.live.map((live) => uniformRow(live, names.length));
+  const { pretrain } = config.hybrid.projectors;
+  const trained = tensors.filter(
+    (tensor) => pretrain && isPretrained(tensor, planned[tensor.component]!.vocabulary, pretrain),
+  );
   const costs: JobCosts = {
+    ...(pretrain
+      ? { pretrained: { name: 'hybrid', parameters: tensorSum(trained), flopsPerToken } }
+      : {}),
     hybrid: { name: 'hybrid', parameters, flopsPerToken },
     discretised: discretisedCost(options, tensors, blockPlans, alphas),
     uniform: { name: 'uniform', parameters, flopsPerToken: hybridFlops(options, uniform) },
@@ -103,7 +110,7 @@ export function buildPlan(
     tensors,
     parameters,
     flopsPerToken,
-    memory: planMemory(config, options, tensors, alphas),
+    memory: planMemory(config, options, tensors, alphas, trained),
     jobs: planJobs(config, costs),
     config,
   });

@@ -1,4 +1,4 @@
-/** A run as a list of jobs: per seed the search, the fine-tuning, then the baselines under the same budget. */
+/** A run as a list of jobs: per seed the projectors' pretraining, the search, the fine-tuning, then the baselines under the same budget. */
 import type { BaselineSettings, OptimiserSettings, ResolvedConfig } from '../contract/config';
 import type { PlanJob, PlanPhase } from '../contract/plan';
 
@@ -11,6 +11,8 @@ export interface SubjectCost {
 }
 
 export interface JobCosts {
+  /** The hybrid whose components are frozen; absent without a pretraining of the projectors. */
+  readonly pretrained?: SubjectCost;
   /** α as the search leaves it: all live components. */
   readonly hybrid: SubjectCost;
   /** After `argmax`; an upper bound, since α isn't known yet. */
@@ -45,12 +47,27 @@ function seedJobs(config: ResolvedConfig, costs: JobCosts, seed: number): PlanJo
     phases: [{ ...phase(config, 'search', updates.weights), steps: search.steps }],
     alphaUpdates: updates.alphas,
   };
-  const jobs = [searched];
+  const jobs = [...pretrainJobs(config, costs, seed), ...(search.steps > 0 ? [searched] : [])];
   if (finetune) {
     jobs.push(job('finetune', 'hybrid', tuned, seed, [phase(config, 'finetune', finetune.steps)]));
   }
   if (baselines) jobs.push(...baselineJobs(config, baselines, costs, tuned, seed));
   return jobs;
+}
+
+/** Each seed pretrains projectors of its own, so that the spread over seeds holds what this stage adds to it. */
+function pretrainJobs(config: ResolvedConfig, costs: JobCosts, seed: number): PlanJob[] {
+  const { pretrain } = config.hybrid.projectors;
+  if (!pretrain || !costs.pretrained) return [];
+  const moves = pretrain.alphas && config.search.algorithm !== 'fixed';
+  return [
+    {
+      ...job('projectors', 'hybrid', costs.pretrained, seed, [
+        phase(config, 'pretrain', pretrain.steps),
+      ]),
+      alphaUpdates: moves ? pretrain.steps : 0,
+    },
+  ];
 }
 
 /** The phases whose updates the reported hybrid's weights saw, each with what a token of it cost. */
@@ -96,7 +113,8 @@ function equalFlops(updates: number, hybridFlops: number, subjectFlops: number):
 }
 
 function phase(config: ResolvedConfig, settings: PlanPhase['settings'], steps: number): PlanPhase {
-  const chosen = settings === 'finetune' && config.finetune ? config.finetune : config.search;
+  const { search, finetune, hybrid } = config;
+  const chosen = { search, finetune, pretrain: hybrid.projectors.pretrain }[settings] || search;
   return { settings, steps, tokens: steps * tokensPerStep(chosen, config.data.context) };
 }
 

@@ -1,5 +1,5 @@
 /** The largest predicted peak among a plan's jobs, and whether gradient checkpointing is to lower it. */
-import type { ResolvedConfig } from '../contract/config';
+import type { OptimiserSettings, ResolvedConfig } from '../contract/config';
 import type { PlanMemory, PlanTensor } from '../contract/plan';
 import {
   headRowOf,
@@ -17,11 +17,13 @@ export function planMemory(
   options: HybridCostOptions,
   tensors: readonly PlanTensor[],
   alphas: AlphaTable,
+  pretrained: readonly PlanTensor[],
 ): PlanMemory {
   const { search, finetune } = config;
+  const { pretrain } = config.hybrid.projectors;
   const isSame =
     !finetune || (finetune.batch === search.batch && finetune.accumulate === search.accumulate);
-  const stages = isSame ? [search] : [search, finetune];
+  const stages = search.steps === 0 && pretrain ? [] : isSame ? [search] : [search, finetune];
   const hybrid = trainingShape(options, alphas, tensors);
   const shapes = [hybrid];
   if (config.baselines && config.baselines.uniform) {
@@ -33,15 +35,17 @@ export function planMemory(
   if (config.baselines && config.baselines.components) {
     shapes.push(...options.components.map((_, component) => alone(options, component)));
   }
+  const jobs: { shape: ShapeOfStep; stage: OptimiserSettings }[] = shapes.flatMap((shape) =>
+    stages.map((stage) => ({ shape, stage })),
+  );
+  if (pretrain) {
+    const shape = trainingShape(options, alphas, tensors, new Set(pretrained));
+    jobs.push({ shape, stage: pretrain });
+  }
   const largest = (checkpointing: boolean) =>
-    shapes
-      .flatMap((shape) =>
-        stages.map(({ batch, accumulate }) =>
-          predictMemory(
-            { ...shape, tokens: batch * config.data.context, accumulate },
-            checkpointing,
-          ),
-        ),
+    jobs
+      .map(({ shape, stage: { batch, accumulate } }) =>
+        predictMemory({ ...shape, tokens: batch * config.data.context, accumulate }, checkpointing),
       )
       .reduce((most, next) => (next.peak > most.peak ? next : most));
   const [without, checkpointed] = [largest(false), largest(true)];
@@ -64,13 +68,16 @@ function trainingShape(
   options: HybridCostOptions,
   alphas: AlphaTable,
   tensors: readonly PlanTensor[],
+  /** The others are frozen: held, without gradients and moments. */
+  trained?: ReadonlySet<PlanTensor>,
 ): ShapeOfStep {
   const { components, width, vocabulary, projectors, autoEncoder = false } = options;
   const computed = (row: readonly number[]) =>
     components.flatMap((_, component) => (row[component] === 0 ? [] : [component]));
   const widths = (row: readonly number[]) =>
     computed(row).map((component) => components[component]!.architecture.width);
-  const isTrained = (tensor: PlanTensor) => isComputed(options, alphas, tensor);
+  const isTrained = (tensor: PlanTensor) =>
+    isComputed(options, alphas, tensor) && (trained?.has(tensor) ?? true);
   return {
     parameters: tensors.filter(isTrained).map((tensor) => ({
       numbers: numbersIn(tensor),

@@ -53,6 +53,13 @@ export class Report {
     return { fixes: [{ title, edits: [{ span: spans.value, text }] }] };
   }
 
+  /** Warns of a key that is written and does nothing. */
+  noEffect(path: Path, reason: string): void {
+    if (!this.isWritten(path)) return;
+    const message = `\`${path.at(-1)!}\` has no effect here: ${reason}.`;
+    this.add(path, { code: 'no-effect', severity: 'warning', message, part: 'key' });
+  }
+
   /** Reports `name` unless it is one of the components. */
   checkComponent(
     path: Path,

@@ -6,6 +6,7 @@ import type {
   MadSource,
   MixtureSettings,
   OptimiserSettings,
+  ProjectorSettings,
   ResolvedConfig,
   SearchSettings,
 } from '../contract/config';
@@ -25,7 +26,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     hybrid: {
       ...config.hybrid,
       tokenizer: config.hybrid.tokenizer ?? names[0] ?? '',
-      projectors: { ...config.hybrid.projectors, from: config.hybrid.projectors.from },
+      projectors: resolveProjectors(config),
       mixture: resolveMixtures(config.hybrid),
     },
     data: resolveData(config.data),
@@ -58,6 +59,20 @@ function resolveMixtures({
     ? Array.from({ length: blocks }, (_, index) => [String(index + 1), shared] as const)
     : [];
   return { ...Object.fromEntries(others), ...mapValues(own, resolveMixture) };
+}
+
+function resolveProjectors({ components, hybrid }: Config): ProjectorSettings {
+  const { kind, init, from, pretrain } = hybrid.projectors;
+  const hasNone = hybrid.gate === 'none' || kind === 'none' || Object.keys(components).length < 2;
+  return {
+    kind,
+    init,
+    from,
+    pretrain:
+      pretrain === undefined || hasNone
+        ? undefined
+        : { ...pretrain, ...everyTenth(pretrain), data: resolveSource(pretrain.data) },
+  };
 }
 
 function resolveMixture(written: Config['hybrid']['mixture'][string]): MixtureSettings {

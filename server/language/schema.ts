@@ -57,41 +57,6 @@ const mixtureSchema = z.strictObject({
   init: weights.optional().describe('α at the start of the search.'),
 });
 
-const hybridSchema = z.strictObject({
-  blocks: count.max(MAX_BLOCKS).describe('Number of Manticore blocks N.'),
-  tokenizer: component
-    .optional()
-    .describe('The component whose tokenizer the hybrid uses; default the first.'),
-  embeddings: z
-    .enum(['transplant', 'random'])
-    .default('transplant')
-    .describe(
-      'How embeddings and heads start. `transplant`: pretrained ones, made out of its own rows for a component with another tokenizer. `random`: those of every pretrained component at N(0, 0.02), heads tied to them, as in the research code; a baseline keeps its own.',
-    ),
-  head: z.enum(['last', 'first']).default('last').describe('The block whose α mixes the heads.'),
-  gate: z
-    .enum(['paper', 'transition', 'none'])
-    .default('paper')
-    .describe('How projected and unprojected streams mix.'),
-  projectors: z
-    .strictObject({
-      kind: z.enum(PROJECTOR_KINDS).default('linear').describe('Shape of the projectors.'),
-      init: z
-        .enum(['identity', 'default'])
-        .default('identity')
-        .describe('Initial weights of the projectors.'),
-      from: z.string().min(1).optional().describe('A run or a folder whose projectors are loaded.'),
-    })
-    .prefault({})
-    .describe('The translators between components.'),
-  mixture: z
-    .record(z.string().regex(/^([1-9]\d*|all)$/), mixtureSchema)
-    .default({})
-    .describe(
-      'Pins and prunings by block, from 1; `all` is for every block without an entry of its own.',
-    ),
-});
-
 const dataSourceSchema = z.strictObject({
   text: z.string().min(1).optional().describe('A UTF-8 text file.'),
   jsonl: z.string().min(1).optional().describe('A JSON Lines file.'),
@@ -152,6 +117,64 @@ const optimiser = {
     .describe('Steps between checkpoints; default a tenth of the steps.'),
 } as const;
 
+/** The stage before the search (Roberts et al., arXiv 2406.00894); the rate is the paper's. */
+const pretrainSchema = z.strictObject({
+  data: dataSourceSchema.describe('General text, as `{ text: <file> }` or `{ jsonl: <file> }`.'),
+  ...optimiser,
+  learningRate: rate.default(2e-4).describe('Peak learning rate of the projectors.'),
+  alphas: z.boolean().default(true).describe('Whether α learns too; the search starts it anew.'),
+  embeddings: z
+    .boolean()
+    .default(true)
+    .describe('Whether embeddings learn too, and heads that are made anew for the vocabulary.'),
+});
+
+const hybridSchema = z.strictObject({
+  blocks: count.max(MAX_BLOCKS).describe('Number of Manticore blocks N.'),
+  tokenizer: component
+    .optional()
+    .describe('The component whose tokenizer the hybrid uses; default the first.'),
+  embeddings: z
+    .enum(['transplant', 'random'])
+    .default('transplant')
+    .describe(
+      'How embeddings and heads start. `transplant`: pretrained ones, made out of its own rows for a component with another tokenizer. `random`: those of every pretrained component at N(0, 0.02), heads tied to them, as in the research code; a baseline keeps its own.',
+    ),
+  head: z.enum(['last', 'first']).default('last').describe('The block whose α mixes the heads.'),
+  gate: z
+    .enum(['paper', 'transition', 'none'])
+    .default('paper')
+    .describe('How projected and unprojected streams mix.'),
+  projectors: z
+    .strictObject({
+      kind: z.enum(PROJECTOR_KINDS).default('linear').describe('Shape of the projectors.'),
+      init: z
+        .enum(['identity', 'default'])
+        .default('identity')
+        .describe('Initial weights of the projectors.'),
+      from: z
+        .string()
+        .min(1)
+        .optional()
+        .describe(
+          'A run or a folder whose projectors, and embeddings, are loaded. Of a run that pretrained some: those.',
+        ),
+      pretrain: pretrainSchema
+        .optional()
+        .describe(
+          'Trains the projectors on general text before the search, the components frozen: at least its `data` and `steps`. `result/projectors` keeps them for other runs.',
+        ),
+    })
+    .prefault({})
+    .describe('The translators between components.'),
+  mixture: z
+    .record(z.string().regex(/^([1-9]\d*|all)$/), mixtureSchema)
+    .default({})
+    .describe(
+      'Pins and prunings by block, from 1; `all` is for every block without an entry of its own.',
+    ),
+});
+
 const searchSchema = z.strictObject({
   algorithm: z
     .enum(['darts', 'gaea', 'dash', 'fixed'])
@@ -162,6 +185,10 @@ const searchSchema = z.strictObject({
     .default('simultaneous')
     .describe('Which batch updates what.'),
   ...optimiser,
+  steps: z
+    .int()
+    .min(0)
+    .describe('Optimiser steps; 0 = no search, for a run that only pretrains projectors.'),
   alphaLearningRate: rate
     .optional()
     .describe('Rate of the architecture parameters; default 0.01, gaea 0.1.'),
@@ -291,7 +318,6 @@ export const laterKeys: readonly LaterKey[] = [
   { path: ['program'], purpose: 'programming a hybrid on synthetic tasks' },
   { path: ['sweep'], purpose: 'sweeps over settings' },
   { path: ['components', '*', 'stack'], purpose: 'components stacked from layers' },
-  { path: ['hybrid', 'projectors', 'pretrain'], purpose: 'pretraining the projectors' },
   { path: ['search', 'cost'], purpose: 'cost-aware search' },
   { path: ['baselines', 'stacks'], purpose: 'stacked baselines' },
   ...['train', 'validation', 'test'].flatMap((split) =>

@@ -4,7 +4,7 @@ import type { Plan } from '../contract/plan';
 import { isReadableDtype } from '../models/dtype';
 import { locateTensor, unknownTensors } from '../models/families';
 import { loanOf } from '../models/hybridTensors';
-import type { FoundModel, TensorHeader } from '../models/modelReader';
+import type { FoundModel, ProjectorManifest, TensorHeader } from '../models/modelReader';
 import { shown } from './configDocument';
 import type { Headers, ReadableComponent } from './headers';
 import type { Report } from './report';
@@ -105,6 +105,14 @@ export function checkProjectorSource(
     return;
   }
   if (!plan) return;
+  const others = source.manifest && differencesOf(source.manifest, plan);
+  if (others && others.length > 0) {
+    report.add(at, {
+      code: 'projectors-differ',
+      message: `The projectors in \`${name}\` were pretrained for another hybrid: ${others.slice(0, NAMED_TENSORS).join('; ')}. Take those of the same components, blocks and tokenizer, or pretrain them with \`hybrid.projectors.pretrain\`.`,
+    });
+    return;
+  }
   const found = new Map(source.tensors.map((tensor) => [tensor.name, tensor]));
   const missing: string[] = [];
   const misshapen: string[] = [];
@@ -139,16 +147,41 @@ export function checkProjectorSource(
   if (untyped.length > 0) report.add(at, untypedFinding(untyped));
   const chosen =
     plan.tokenizer === undefined ? undefined : headers.components[plan.tokenizer]?.tokenizer;
-  const own = source.tokenizer;
-  if (
-    takesRows &&
-    chosen?.kind === 'found' &&
-    own.kind === 'found' &&
-    own.summary.digest !== chosen.summary.digest
-  ) {
+  const own =
+    source.manifest?.tokenizer ??
+    (source.tokenizer.kind === 'found' ? source.tokenizer.summary.digest : undefined);
+  if (takesRows && chosen?.kind === 'found' && own !== undefined && own !== chosen.summary.digest) {
     report.add(at, {
       code: 'projectors-tokenizer',
       message: `The embeddings in \`${name}\` belong to another tokenizer than \`${config.hybrid.tokenizer}\`’s: take a run with the same tokenizer, or change \`hybrid.tokenizer\`.`,
     });
   }
+}
+
+/** Where the hybrid that projectors were pretrained for is not this one, each as a part of a sentence. */
+function differencesOf(manifest: ProjectorManifest, plan: Plan): string[] {
+  const names = ({ components }: Pick<ProjectorManifest, 'components'>) =>
+    components.map(({ name }) => `\`${shown(name)}\``);
+  const [theirs, ours] = [names(manifest), names(plan)];
+  if ([...theirs].sort().join() !== [...ours].sort().join()) {
+    return [`its components are ${theirs.join(', ')}, here they are ${ours.join(', ')}`];
+  }
+  const differences = plan.components.flatMap(({ name, family, layers, width }) => {
+    const other = manifest.components.find((component) => component.name === name)!;
+    const sizes = (size: { readonly layers: number; readonly width: number }) =>
+      `${size.layers} layers of width ${size.width}`;
+    if (other.family !== family) {
+      return [`\`${name}\` was a ${shown(other.family)}, here it is a ${family}`];
+    }
+    return other.layers === layers && other.width === width
+      ? []
+      : [`\`${name}\` had ${sizes(other)}, here it has ${sizes({ layers, width })}`];
+  });
+  const { blocks, kind } = manifest;
+  if (blocks !== plan.blocks.length) {
+    differences.push(`it has ${blocks} blocks, this one ${plan.blocks.length}`);
+  }
+  const own = plan.config.hybrid.projectors.kind;
+  if (kind !== own) differences.push(`its projectors are \`${kind}\`, here they are \`${own}\``);
+  return differences;
 }

@@ -133,3 +133,13 @@ export function loanOf(
   if (name.startsWith('projectors/')) return 'needed';
   return place === 'embedding' || (place === 'head' && vocabulary !== 'own') ? 'taken' : 'none';
 }
+
+/** What a pretraining of the projectors trains, which is what it lends: the rest of the hybrid is frozen. */
+export function isPretrained(
+  spec: Pick<PlanTensor, 'name' | 'place'>,
+  vocabulary: PlanComponent['vocabulary'],
+  { embeddings }: { readonly embeddings: boolean },
+): boolean {
+  const loan = loanOf(spec, vocabulary);
+  return loan === 'needed' || (loan === 'taken' && embeddings);
+}

@@ -4,6 +4,8 @@
  * can hold: every outcome is a value.
  */
 
+import type { ProjectorKind } from './projector';
+
 /** One tensor as a safetensors header describes it, under the file's own name. */
 export interface TensorHeader {
   readonly name: string;
@@ -76,12 +78,42 @@ export type FileFinding =
   /** A folder, a device, or a file outside what may be read. */
   | { readonly kind: 'refused'; readonly path: string; readonly message: string };
 
+/** What pretrained projectors belong to, and how they came about. */
+export interface ProjectorManifest {
+  readonly components: readonly {
+    readonly name: string;
+    readonly family: string;
+    readonly layers: number;
+    readonly width: number;
+  }[];
+  /** N. */
+  readonly blocks: number;
+  /** d. */
+  readonly width: number;
+  /** V. */
+  readonly vocabulary: number;
+  readonly kind: ProjectorKind;
+  /** Digest of the tokenizer; null where it couldn't be told. */
+  readonly tokenizer: string | null;
+  /** Whether embeddings were trained too: they are then among the tensors. */
+  readonly embeddings: boolean;
+  readonly seed: number;
+  /** Of general text. */
+  readonly tokens: number;
+  /** On the held-out part of that text, nats a token. */
+  readonly validationLoss: number;
+  /** α that they were trained with at the end, [N][K]: a search begins with its own. */
+  readonly alphas: readonly (readonly number[])[];
+}
+
 export type ResultFinding =
   | PendingFinding
   | {
       readonly kind: 'found';
       readonly tensors: readonly TensorHeader[];
       readonly tokenizer: TokenizerFinding;
+      /** Of pretrained projectors; absent: another hybrid. */
+      readonly manifest?: ProjectorManifest;
     }
   /** No such folder, or one without weights. */
   | { readonly kind: 'missing' }

@@ -130,7 +130,11 @@ function buildMarks(
   events: readonly RunEvent[],
   plan: ReportPlan | undefined,
   seeds: readonly number[],
+  shown: Stage | undefined,
 ): BlockMarks[] {
+  // A search begins with what the config says, whatever was done while projectors were pretrained.
+  const counts = ({ stage }: ControlEvent) =>
+    shown === undefined || (stage === 'projectors') === (shown === 'projectors');
   const K = shape.components.length;
   const perSeed = (seeds.length > 0 ? seeds : [0]).map((seed) => {
     const held = Array.from({ length: shape.blocks }, (_, i): Held => {
@@ -141,7 +145,7 @@ function buildMarks(
       return { pinned: block?.pinned !== undefined, pruned: new Set(dead) };
     });
     for (const event of events) {
-      if (event.type === 'control' && event.seed === seed) {
+      if (event.type === 'control' && event.seed === seed && counts(event)) {
         applyControl(held, event, shape.components);
       }
     }
@@ -204,15 +208,25 @@ export function buildAlphas(
           )
         : null,
     perSeed: found.perSeed,
-    marks: buildMarks(shape, events, plan, allSeeds),
+    marks: buildMarks(shape, events, plan, allSeeds, paths[0]?.stage),
     paths,
     meanPath: buildMeanPath(paths, seeds),
   };
 }
 
 /** Selection: the component with the largest mean α, and how far the seeds agree. */
-export function buildSelection(shape: Shape, alphas: ReportAlphas): ReportSelection | null {
-  if (alphas.perSeed.length === 0 || shape.blocks === 0 || shape.components.length < 2) {
+export function buildSelection(
+  shape: Shape,
+  alphas: ReportAlphas,
+  plan?: ReportPlan,
+): ReportSelection | null {
+  const searches = plan === undefined || plan.jobs.some(({ stage }) => stage !== 'projectors');
+  if (
+    !searches ||
+    alphas.perSeed.length === 0 ||
+    shape.blocks === 0 ||
+    shape.components.length < 2
+  ) {
     return null;
   }
   const perSeed = alphas.perSeed.map((entry) =>

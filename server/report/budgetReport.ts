@@ -1,6 +1,6 @@
 /** What each result cost in training, and how equal that was. */
 import { jobKey } from './curveReport';
-import type { BudgetRow, LossCurve, ReportModel, ResultSummary } from './modelTypes';
+import type { BudgetRow, LossCurve, ReportModel, ResultRow, ResultSummary } from './modelTypes';
 import { mean } from './statistics';
 import { formatCount, formatFixed, listInWords } from './text';
 import type { ReportPlan } from './wellFormed';
@@ -24,11 +24,13 @@ function searchRows(
   curves: readonly LossCurve[],
   plan: ReportPlan | undefined,
   have: ReadonlySet<string>,
+  pretrained: readonly ResultRow[],
 ): BudgetRow[] {
   const stages = ['search', 'program', 'projectors'] as const;
   return stages.flatMap((stage): BudgetRow[] => {
     const own = curves.filter((curve) => curve.stage === stage && curve.subject === 'hybrid');
     if (own.length === 0 || have.has(`${stage} hybrid`)) return [];
+    if (stage === 'projectors' && pretrained.length > 0) return [meanRow(pretrained)];
     const jobs = own.map((curve) => plan?.jobs.find((job) => jobKey(job) === jobKey(curve)));
     const share = own.map((curve) => (curve.steps > 0 ? curve.lastStep / curve.steps : 0));
     const known = jobs.every((job) => job !== undefined);
@@ -49,11 +51,26 @@ function searchRows(
   });
 }
 
+/** A stage's own results, mean over seeds: exact where frozen weights make a token cheaper. */
+function meanRow(rows: readonly ResultRow[]): BudgetRow {
+  const { subject, stage, flopsPerToken } = rows[0]!;
+  const of = (key: 'updates' | 'tokens' | 'trainingFlops' | 'seconds') =>
+    mean(rows.map((row) => row[key] ?? 0));
+  return {
+    ...{ subject, stage, flopsPerToken },
+    updates: of('updates'),
+    tokens: of('tokens'),
+    trainingFlops: of('trainingFlops'),
+    seconds: of('seconds'),
+  };
+}
+
 export function buildBudgets(
   summaries: readonly ResultSummary[],
   curves: readonly LossCurve[],
   plan: ReportPlan | undefined,
   components: readonly string[],
+  pretrained: readonly ResultRow[] = [],
 ): ReportModel['budgets'] {
   const passes = trainingPasses(plan);
   const rows: BudgetRow[] = [];
@@ -67,7 +84,7 @@ export function buildBudgets(
     const flops = summary.trainingFlops ?? trainingFlops(passes, flopsPerToken, tokens);
     rows.push({ subject, stage, updates, tokens, flopsPerToken, trainingFlops: flops, seconds });
   }
-  rows.push(...searchRows(curves, plan, have));
+  rows.push(...searchRows(curves, plan, have, pretrained));
   return { passes, rows, sentences: sentences(rows, components, plan) };
 }
 
@@ -99,6 +116,12 @@ function sentences(
       kept
         ? `${read}; they are among the hybrid's, and in the baselines' budget.`
         : `${read}; the baselines got nothing for them.`,
+    );
+  }
+  const projectors = find('projectors');
+  if (projectors?.tokens && baselines.length > 0) {
+    said.push(
+      `The projectors read ${formatCount(projectors.tokens)} tokens of general text before the search; the baselines got nothing for them.`,
     );
   }
   return said;

@@ -18,9 +18,10 @@ import {
 } from './text';
 
 /** Any text of a run, safe to stand in the page. */
-const show = (text: string, limit?: number): string => escapeMarkup(displayText(text, limit));
+export const show = (text: string, limit?: number): string =>
+  escapeMarkup(displayText(text, limit));
 
-const section = (title: string, lead: string, body: string): string =>
+export const section = (title: string, lead: string, body: string): string =>
   `<section><h2>${title}</h2>${lead ? `<p class="lead">${lead}</p>` : ''}${body}</section>`;
 
 const outcomes: Readonly<Record<ReportModel['headline']['outcome'], string>> = {
@@ -134,7 +135,7 @@ export function pathSection(model: ReportModel): string {
   });
   return section(
     'How the weights moved',
-    `α over the steps of the ${first.stage === 'search' ? 'search' : first.stage}.${seeds} A dotted line marks what was done by hand.${thinned}`,
+    `α over the steps of the ${first.stage === 'projectors' ? 'projectors’ pretraining' : first.stage}.${seeds} A dotted line marks what was done by hand.${thinned}`,
     `${componentKey(model)}<div class="grid">${figures.join('')}</div>`,
   );
 }

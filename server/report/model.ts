@@ -6,6 +6,7 @@ import { buildBudgets } from './budgetReport';
 import { buildCurves } from './curveReport';
 import { buildHeadline } from './headline';
 import type { ReportComponent, ReportControl, ReportModel, RunHeader } from './modelTypes';
+import { buildProjectors, pretrainedRows, projectorHeadline } from './projectorReport';
 import { buildRows, summarise } from './resultReport';
 import { byAccuracy, byLoss } from './measure';
 import { displayText, formatFixed, listInWords } from './text';
@@ -48,17 +49,15 @@ function assemble(
   const summary = summarise(rows, shape.components);
   const run = buildHeader(events, plan);
   const task = taskOf(plan);
+  const measure = task === null ? byLoss : byAccuracy;
+  const headline = buildHeadline(run, rows, summary, shape.components, measure);
+  const pretrained = pretrainedRows(events);
+  const projectors = buildProjectors(curves, pretrained, plan);
   return {
     format: 'manticore-report',
     version: 1,
     run,
-    headline: buildHeadline(
-      run,
-      rows,
-      summary,
-      shape.components,
-      task === null ? byLoss : byAccuracy,
-    ),
+    headline: projectorHeadline(headline, projectors, plan),
     components,
     blocks: shape.blocks,
     task,
@@ -67,8 +66,9 @@ function assemble(
     alphas,
     curves,
     results: { rows, summary },
-    selection: buildSelection(shape, alphas),
-    budgets: buildBudgets(summary, curves, plan, shape.components),
+    selection: buildSelection(shape, alphas, plan),
+    projectors,
+    budgets: buildBudgets(summary, curves, plan, shape.components, pretrained),
     controls: events
       .filter((event) => event.type === 'control')
       .map((event) => describeControl(event, shape.components)),

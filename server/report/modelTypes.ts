@@ -187,6 +187,26 @@ export interface ReportControl {
   readonly sentence: string;
 }
 
+/** The stage before the search; null numbers are not known. */
+export interface ReportProjectors {
+  readonly seeds: readonly number[];
+  readonly steps: number;
+  /** Path of the general text, as written. */
+  readonly text: string | null;
+  /** On the held-out part of that text, before the first step and after the last that was evaluated. */
+  readonly before: Estimate | null;
+  readonly after: Estimate | null;
+  /** Numbers that were trained, of `parameters`. */
+  readonly trained: number | null;
+  readonly parameters: number | null;
+  /** Means over seeds. */
+  readonly tokens: number | null;
+  readonly trainingFlops: number | null;
+  /** `projectors, embeddings and α`. */
+  readonly learns: string;
+  readonly sentence: string;
+}
+
 export interface ReportModel {
   readonly format: 'manticore-report';
   readonly version: 1;
@@ -212,6 +232,7 @@ export interface ReportModel {
     readonly summary: readonly ResultSummary[];
   };
   readonly selection: ReportSelection | null;
+  readonly projectors: ReportProjectors | null;
   readonly budgets: {
     /** Forward passes that a training token costs: 3, with gradient checkpointing 4. */
     readonly passes: 3 | 4;

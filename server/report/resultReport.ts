@@ -10,21 +10,23 @@ import type { ReportPlan } from './wellFormed';
 const stageOrder: readonly Stage[] = ['finetune', 'baseline', 'search', 'program', 'projectors'];
 const splitOrder: readonly Split[] = ['test', 'validation', 'train'];
 
-/** Results of the finished event; before there is one, the latest evaluation of each job. */
+/** Results of the finished event; before there is one, the latest evaluation of each job. Pretraining has a text of its own: not here. */
 export function buildRows(
   events: readonly RunEvent[],
   curves: readonly LossCurve[],
   plan: ReportPlan | undefined,
 ): ResultRow[] {
   const finished = events.findLast((event) => event.type === 'finished');
-  const rows = (finished?.results ?? []).map((result): ResultRow => ({
+  const reported = (finished?.results ?? []).filter(({ stage }) => stage !== 'projectors');
+  const rows = reported.map((result): ResultRow => ({
     ...result,
     accuracy: result.accuracy ?? null,
     trainingFlops: result.trainingFlops ?? null,
     final: true,
   }));
   const have = new Set(rows.map((row) => jobKey(row)));
-  return [...rows, ...curves.filter((c) => !have.has(jobKey(c))).flatMap((c) => latest(c, plan))];
+  const others = curves.filter((c) => c.stage !== 'projectors' && !have.has(jobKey(c)));
+  return [...rows, ...others.flatMap((c) => latest(c, plan))];
 }
 
 function latest(curve: LossCurve, plan: ReportPlan | undefined): ResultRow[] {

@@ -92,7 +92,23 @@ const plan = z.object({
     .max(maxBlocks),
   memory: z.object({ checkpointing: z.boolean().optional() }).optional(),
   config: z
-    .object({ data: z.object({ train: z.object({ kind: name, task: name.optional() }) }) })
+    .object({
+      data: z.object({ train: z.object({ kind: name, task: name.optional() }) }),
+      hybrid: z
+        .object({
+          projectors: z.object({
+            pretrain: z
+              .object({
+                data: z.object({ path: name.optional() }),
+                alphas: z.boolean(),
+                embeddings: z.boolean(),
+              })
+              .optional(),
+          }),
+        })
+        .optional()
+        .catch(undefined),
+    })
     .optional(),
   jobs: z.array(
     z.object({

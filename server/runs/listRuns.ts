@@ -73,14 +73,16 @@ export async function summarize(run: ListedRun): Promise<RunSummary> {
 
 /** Lowest validation loss of the hybrid (of any subject, where the hybrid has none), nats. */
 export function bestLoss(index: RunIndex): number | undefined {
-  const hybrids = index.wheres.filter((where) => where.subject === 'hybrid');
+  // Pretraining is evaluated on a text of its own.
+  const scored = index.wheres.filter((where) => where.stage !== 'projectors');
+  const hybrids = scored.filter((where) => where.subject === 'hybrid');
   const lossesOf = (wheres: typeof index.wheres): number[] =>
     wheres
       .flatMap((where) => index.evaluations(where))
       .filter((point) => point.split === 'validation' && !Number.isNaN(point.loss))
       .map((point) => point.loss);
   const own = lossesOf(hybrids);
-  const losses = own.length > 0 ? own : lossesOf(index.wheres);
+  const losses = own.length > 0 ? own : lossesOf(scored);
   return losses.length === 0 ? undefined : losses.reduce((a, b) => Math.min(a, b));
 }
 

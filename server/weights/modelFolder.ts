@@ -84,14 +84,24 @@ export async function listFolder(folder: string): Promise<readonly string[]> {
   }
 }
 
-/** Where a hybrid's weights are: of a run's folder in its `result`, else in the folder itself. */
-export async function resultFolder(folder: string): Promise<string> {
+/**
+ * Where `hybrid.projectors.from` finds projectors: in a run's folder those that it pretrained, else its result's; of any
+ * other folder in itself.
+ */
+export async function projectorFolder(folder: string): Promise<string> {
+  if (!(await isThere(path.join(folder, 'run.json')))) return folder;
+  const result = path.join(folder, 'result');
+  const pretrained = path.join(result, 'projectors');
+  return (await isThere(path.join(pretrained, WEIGHTS_FILE))) ? pretrained : result;
+}
+
+async function isThere(file: string): Promise<boolean> {
   try {
-    await access(path.join(folder, 'run.json'));
-    return path.join(folder, 'result');
+    await access(file);
+    return true;
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    return folder;
+    return false;
   }
 }
 

@@ -22,10 +22,11 @@ import {
   openModelWeights,
   pickleFiles,
   pickleSuggestion,
+  projectorFolder,
   readModelConfig,
-  resultFolder,
 } from './modelFolder';
 import { isInside, resolveInFolder } from './modelFiles';
+import { readProjectorManifest } from './projectorManifest';
 import { readTokenizerJson, TOKENIZER_FILE } from './tokenizer';
 
 export interface NodeModelReaderOptions {
@@ -201,14 +202,16 @@ class NodeModelReader {
 
   async readResult(folder: string, base: string): Promise<ResultFinding> {
     const named = await placeOf(path.resolve(base, folder));
-    const real = named === undefined ? undefined : await placeOf(await resultFolder(named));
+    const real = named === undefined ? undefined : await placeOf(await projectorFolder(named));
     if (real === undefined) return { kind: 'missing' };
     if (!(await this.isAllowed(real))) {
       return { kind: 'damaged', message: `${path.resolve(base, folder)} ${OUTSIDE}` };
     }
     try {
       const tensors = await this.readHeaders(real);
-      return { kind: 'found', tensors, tokenizer: await this.readTokenizerIn(real) };
+      const tokenizer = await this.readTokenizerIn(real);
+      const manifest = await readProjectorManifest(real);
+      return { kind: 'found', tensors, tokenizer, ...(manifest ? { manifest } : {}) };
     } catch (error) {
       if (!(error instanceof WeightsError)) throw error;
       return error.code === 'file-missing' || error.code === 'pickle-only'

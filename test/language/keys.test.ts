@@ -12,7 +12,10 @@ const known = [
   ...['blocks', 'tokenizer', 'embeddings', 'head', 'gate', 'projectors', 'mixture'].map(
     (key) => `hybrid.${key}`,
   ),
-  ...['kind', 'init', 'from'].map((key) => `hybrid.projectors.${key}`),
+  ...['kind', 'init', 'from', 'pretrain'].map((key) => `hybrid.projectors.${key}`),
+  ...['data', 'steps', 'learningRate', 'alphas', 'embeddings', 'checkpointEvery'].map(
+    (key) => `hybrid.projectors.pretrain.${key}`,
+  ),
   ...['pin', 'prune', 'init'].map((key) => `hybrid.mixture.2.${key}`),
   ...['train', 'validation', 'test'].flatMap((split) =>
     ['text', 'jsonl', 'field'].map((key) => `data.${split}.${key}`),
@@ -83,7 +86,6 @@ const later: readonly [key: string, text: string][] = [
       components: '  neox: { source: ./neox }\n  mamba: { source: ./mamba, stack: [] }',
     }),
   ],
-  ['pretrain', quickConfig({ hybrid: '  blocks: 2\n  projectors: { pretrain: { steps: 1 } }' })],
   ['cost', quickConfig({ search: '  steps: 3\n  cost: { kind: flops, weight: 1 }' })],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
   ...['parquet', 'chat', 'lra'].map((key): [string, string] => [

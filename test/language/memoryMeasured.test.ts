@@ -7,7 +7,7 @@ import { openWasm } from '../../server/compute/engine/wasm/openWasm';
 import { AlphaTensors } from '../../server/compute/search/alphaTensors';
 import { initialAlphaMoments } from '../../server/compute/search/alphaUpdate';
 import { initialArchitecture } from '../../server/compute/search/architecture';
-import { buildHybridModel } from '../../server/compute/search/hybridModel';
+import { buildHybridModel, pretrainedTensors } from '../../server/compute/search/hybridModel';
 import { disposeAdamw, initialAdamw } from '../../server/compute/search/optimiser';
 import { trainingStep } from '../../server/compute/search/trainingStep';
 import type { Plan } from '../../server/contract/plan';
@@ -41,7 +41,12 @@ const configs: Readonly<Record<string, HubConfig>> = {
   mamba: { model_type: 'mamba', hidden_size: 56, num_hidden_layers: 4, vocab_size },
 };
 
-async function planOf(names: readonly string[], hybrid: string, search: string): Promise<Plan> {
+async function planOf(
+  names: readonly string[],
+  hybrid: string,
+  search: string,
+  steps = 3,
+): Promise<Plan> {
   const models = Object.fromEntries(
     Object.entries(configs).map(([name, config]) => [
       `./${name}`,
@@ -52,7 +57,7 @@ async function planOf(names: readonly string[], hybrid: string, search: string):
     components: names.map((name) => `  ${name}: { source: ./${name} }`).join('\n'),
     hybrid: `  ${hybrid}`,
     data: `  train: { text: train.txt }\n  validation: { text: valid.txt }\n  context: ${context}`,
-    search: `  { steps: 3, ${search} }`,
+    search: `  { steps: ${steps}, ${search} }`,
   });
   const { plan, problems } = await checkConfig(text, {
     name: 'test',
@@ -93,8 +98,11 @@ function fromScratch(plan: Plan): Plan {
   };
 }
 
+/** Of a run of pretraining alone: its stage's. */
 async function measuredPeak(engine: Engine, plan: Plan): Promise<number> {
-  const { search } = plan.config;
+  const { pretrain } = plan.config.hybrid.projectors;
+  const search = { ...plan.config.search, ...pretrain };
+  const trained = new Set(pretrainedTensors(plan).map(({ name }) => name));
   const live = plan.blocks.map((block) => plan.components.map((_, m) => block.live.includes(m)));
   // What another test left on the engine isn't this run's.
   const foreign = engine.memoryBytes();
@@ -109,7 +117,11 @@ async function measuredPeak(engine: Engine, plan: Plan): Promise<number> {
   engine.resetPeak();
   for (let step = 1; step <= 2; step++) {
     await trainingStep({
-      model: hybrid,
+      model: {
+        lossSum: hybrid.lossSum,
+        parameters: () =>
+          hybrid.parameters().filter(({ name }) => pretrain === undefined || trained.has(name)),
+      },
       alphaTensors,
       adamw,
       architecture: initialArchitecture(search, plan.blocks),
@@ -197,6 +209,16 @@ describe('the predicted peak', () => {
   });
 
   for (const checkpointing of ['off', 'on']) {
+    it(`components frozen while projectors are pretrained, checkpointing ${checkpointing}`, async () => {
+      const stage = '{ data: { text: train.txt }, steps: 2, batch: 2, accumulate: 2 }';
+      const frozen = `{ blocks: 2, projectors: { pretrain: ${stage} } }`;
+      const plan = await planOf(['neox', 'mamba'], frozen, `checkpointing: ${checkpointing}`, 0);
+      const ratio = plan.memory.peak / (await measuredPeak(engine, plan));
+      assert.ok(ratio > 0.9 && ratio < 1.1, `predicted / measured = ${ratio}`);
+      const { moments, parameters } = plan.memory;
+      assert.ok(moments < parameters, 'most weights are frozen');
+    });
+
     it(`the compression task’s auto-encoder, checkpointing ${checkpointing}`, async () => {
       const plan = await compressionPlan(`batch: 8, checkpointing: ${checkpointing}`);
       const ratio = plan.memory.peak / (await measuredPeak(engine, plan));

@@ -77,13 +77,13 @@ describe('a config’s keys and values', () => {
   for (const [name, marked, code, sentence] of [
     [
       'text for a number',
-      quickConfig({ search: '  steps: |many|' }),
+      quickConfig({ search: '  steps: 3\n  batch: |many|' }),
       'wrong-type',
       /whole number, 1 or more/,
     ],
     [
       'a number out of range',
-      quickConfig({ search: '  steps: |0|' }),
+      quickConfig({ search: '  steps: 3\n  batch: |0|' }),
       'wrong-value',
       /this is `0`/,
     ],

@@ -22,10 +22,11 @@ import { asRunFailure } from '../failure';
 import { planCosts, type HybridModel } from '../search/hybridModel';
 import { runJobs, type RunOutcome } from '../search/runJobs';
 import { loadTaskData } from '../tasks/taskData';
+import { keepProjectors } from './keepProjectors';
 import { keepResult } from './keepResult';
 import { beginAgain, resumePoint } from './resumePoint';
 import { differences, openPlannedEngine, passedOver, summarizeEngine } from './runEngine';
-import { ComponentFiles } from './runServices';
+import { ComponentFiles, PRETRAINED } from './runServices';
 
 /**
  * Runs, or goes on with, the run in `dir` until it is done, stopped or failed; every outcome stands in the log.
@@ -125,7 +126,7 @@ class RunProcess {
       this.unsaid = [...from.warnings, ...differences(from.engine, summary)];
     }
     this.save({ state: 'running', engine: from?.engine ?? summary });
-    const files = new ComponentFiles(plan);
+    const files = new ComponentFiles(plan, this.dir);
     try {
       const data = await loadTaskData(plan.config, plan.base, async () => {
         const { encode, special } = await files.tokenizer();
@@ -136,7 +137,7 @@ class RunProcess {
           plan,
           data,
           weights: await files.digests(),
-          buildModel: (live, seed, alone) => files.build(live, seed, alone),
+          buildModel: (live, seed, start) => files.build(live, seed, start),
           costs: planCosts(plan),
           emit,
           nextSeq: () => log.nextSeq,
@@ -154,6 +155,7 @@ class RunProcess {
           // Every model of this run is made by `buildModel` above.
           keepResult: (model, alphas, job) =>
             keepResult(this.dir, plan, model as HybridModel, alphas, job, this.validationLoss),
+          keepProjectors: (pretrained) => keepProjectors(this.dir, plan, pretrained),
         },
         from,
       );
@@ -189,8 +191,10 @@ class RunProcess {
 
   private async end(status: 'done' | 'stopped'): Promise<void> {
     this.state = status;
-    if (status === 'done')
-      await rm(path.join(this.dir, 'parked'), { recursive: true, force: true });
+    if (status === 'done') {
+      for (const name of ['parked', PRETRAINED])
+        await rm(path.join(this.dir, name), { recursive: true, force: true });
+    }
     await releaseReserve(this.dir);
     await updateManifest(this.dir, { state: status });
   }

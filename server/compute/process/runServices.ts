@@ -2,20 +2,30 @@
 import path from 'node:path';
 import type { Plan, PlanComponent } from '../../contract/plan';
 import { loadTokenizer, type Tokenizer } from '../../weights/tokenizer';
-import { openModelWeights, resultFolder, type ModelWeights } from '../../weights/modelFolder';
+import { openModelWeights, projectorFolder, type ModelWeights } from '../../weights/modelFolder';
 import type { BuildOptions, ComponentSource, TensorSource } from '../hybrid/build';
 import { buildHybridModel, planAlone, type HybridModel } from '../search/hybridModel';
-import type { LiveTable } from '../search/model';
+import type { LiveTable, ModelStart } from '../search/model';
 
 /** No component's name: those have no dot. */
 const PROJECTORS_KEY = 'hybrid.projectors.from';
+
+/** Folder in a run's own that holds its pretrained projectors until it is done. */
+export const PRETRAINED = 'pretrained';
+
+export const pretrainedFolder = (run: string, seed: number): string =>
+  path.join(run, PRETRAINED, `seed-${seed}`);
 
 /** Files of a run that stay open while it needs them. */
 export class ComponentFiles {
   private readonly tokenizers = new Map<string, Promise<Tokenizer>>();
   private readonly weights = new Map<string, Promise<ModelWeights>>();
 
-  constructor(private readonly plan: Plan) {}
+  /** @param run folder of the run, where it has pretrained projectors */
+  constructor(
+    private readonly plan: Plan,
+    private readonly run?: string,
+  ) {}
 
   /** The hybrid's tokenizer. @throws Error where a synthetic task has none */
   async tokenizer(): Promise<Tokenizer> {
@@ -25,11 +35,16 @@ export class ComponentFiles {
   }
 
   /** Builds the plan's hybrid with the pairs of `live`, or a component `alone`. */
-  async build(live: LiveTable, seed: number, alone?: number): Promise<HybridModel> {
+  async build(
+    live: LiveTable,
+    seed: number,
+    { alone, pretrained = false }: ModelStart = {},
+  ): Promise<HybridModel> {
     const { plan } = this;
     const load = (component: number) => this.source(plan.components[component]!);
     if (alone !== undefined) return buildHybridModel(planAlone(plan, alone), live, seed, load);
-    return buildHybridModel(plan, live, seed, load, await this.projectors());
+    const projectors = pretrained ? await this.ownProjectors(seed) : await this.projectors();
+    return buildHybridModel(plan, live, seed, load, projectors);
   }
 
   /**
@@ -45,7 +60,7 @@ export class ComponentFiles {
     }
     const { from } = this.plan.config.hybrid.projectors;
     if (from === undefined) return digests;
-    const folder = await resultFolder(path.resolve(this.plan.base, from));
+    const folder = await projectorFolder(path.resolve(this.plan.base, from));
     digests[PROJECTORS_KEY] = await (await this.filesAt(folder)).digest();
     return digests;
   }
@@ -68,8 +83,15 @@ export class ComponentFiles {
   private async projectors(): Promise<BuildOptions> {
     const { from } = this.plan.config.hybrid.projectors;
     if (from === undefined) return {};
-    const folder = await resultFolder(path.resolve(this.plan.base, from));
+    const folder = await projectorFolder(path.resolve(this.plan.base, from));
     return { projectors: { name: from, tensors: await this.weightsAt(folder) } };
+  }
+
+  /** What this run's own pretraining left for a seed. */
+  private async ownProjectors(seed: number): Promise<BuildOptions> {
+    if (this.run === undefined) throw new Error('pretrained projectors belong to a run');
+    const folder = pretrainedFolder(this.run, seed);
+    return { projectors: { name: folder, tensors: await this.weightsAt(folder) } };
   }
 
   private tokenizerAt(folder: string): Promise<Tokenizer> {

@@ -8,7 +8,7 @@ import type { PendingControl } from './controlQueue';
 import { asRunFailure } from '../failure';
 import type { JobDesign } from './jobPlan';
 import { parkComponent, restoreComponent } from './parking';
-import { jobLabel } from './jobPlan';
+import { hasFreeAlphas, jobLabel } from './jobPlan';
 import { applyChange } from './pinPrune';
 import type { BlockChange, Refusal } from './pinPrune';
 import type { RunServices } from './services';
@@ -147,7 +147,7 @@ export class Boundary {
   }
 
   private refusalOf(job: TrainingJob, change: BlockChange): Refusal | undefined {
-    if (job.design.stage !== 'search') {
+    if (!hasFreeAlphas(job.design.stage)) {
       return {
         code: 'alphas-frozen',
         message: `α is frozen in the ${job.design.stage}: pin and prune belong to the search.`,

@@ -1,9 +1,9 @@
 /** The hybrid as the search sees it: a loss over batches, parameters by name, parts that can be parked. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { Plan } from '../../contract/plan';
+import type { Plan, PlanTensor } from '../../contract/plan';
 import { hybridFlops } from '../../models/hybridCost';
 import type { HybridCostOptions } from '../../models/hybridCost';
-import { hybridTensors } from '../../models/hybridTensors';
+import { hybridTensors, isPretrained } from '../../models/hybridTensors';
 import { countCorrect, crossEntropy } from '../engine/kernels/crossEntropy';
 import { readScalars } from '../engine/read';
 import { architectureOf, buildHybrid, designOf } from '../hybrid/build';
@@ -56,6 +56,7 @@ export function planCosts(plan: Plan): CostTable {
     live: alphas.map((row) => row.flatMap((alpha, m) => (alpha > 0 ? [m] : []))),
   });
   return {
+    savedByFreezing: (alphas) => savedByFreezing(plan, alphas),
     flopsPerToken: (alphas) => hybridFlops(optionsAt(alphas), alphas),
     parameters: (alphas, alone) =>
       hybridTensors(optionsAt(alphas, alone)).reduce(
@@ -74,6 +75,35 @@ export function planAlone(plan: Plan, component: number): Plan {
     m === component ? { ...each, ...each.alone } : each,
   );
   return { ...plan, components };
+}
+
+/** What the plan's pretraining of the projectors trains; the other tensors are frozen in it. */
+export function pretrainedTensors(plan: Plan): PlanTensor[] {
+  const { pretrain } = plan.config.hybrid.projectors;
+  return plan.tensors.filter(
+    (tensor) =>
+      pretrain && isPretrained(tensor, plan.components[tensor.component]!.vocabulary, pretrain),
+  );
+}
+
+/**
+ * FLOPs a token that a backward pass saves because the frozen matrices need no gradients of their own: two for each of
+ * their numbers. An embedding table counts where it is the head too.
+ */
+function savedByFreezing(plan: Plan, alphas: readonly (readonly number[])[]): number {
+  const trained = new Set(pretrainedTensors(plan));
+  const { components, head } = designOf(plan, plan.components.map(architectureOf));
+  const inHead = (m: number) => alphas[head === 'first' ? 0 : alphas.length - 1]![m]! > 0;
+  return plan.tensors.reduce((sum, tensor) => {
+    const { component: m, place, decay, shape } = tensor;
+    if (trained.has(tensor) || !decay) return sum;
+    const { tiedHead } = components[m]!.architecture;
+    const isUsed =
+      typeof place === 'number'
+        ? alphas[place]![m]! > 0
+        : inHead(m) && (place === 'head' || tiedHead);
+    return isUsed ? sum + 2 * shape.reduce((size, extent) => size * extent, 1) : sum;
+  }, 0);
 }
 
 function planWith(plan: Plan, live: LiveTable): Plan {

@@ -1,6 +1,6 @@
 /** What one job does, step by step: its phases with their settings, splits and data streams. Pure. */
 import type { OptimiserSettings, ResolvedConfig } from '../../contract/config';
-import type { PlanJob } from '../../contract/plan';
+import type { PlanJob, PlanPhase } from '../../contract/plan';
 import type { Split } from '../tasks/batches';
 import type { TaskData } from '../tasks/taskData';
 import { stepPlan, weightsOnly } from './schedule';
@@ -10,7 +10,7 @@ export interface JobPhase {
   readonly settings: OptimiserSettings;
   readonly steps: number;
   /** Named by the settings: a baseline's phase sees its hybrid's data in the same order. */
-  readonly name: 'search' | 'finetune';
+  readonly name: PlanPhase['settings'];
 }
 
 export interface JobDesign {
@@ -26,11 +26,13 @@ export interface JobDesign {
 export function designJob(
   index: number,
   job: PlanJob,
-  config: Pick<ResolvedConfig, 'search' | 'finetune'>,
+  config: Pick<ResolvedConfig, 'search' | 'finetune' | 'hybrid'>,
 ): JobDesign {
+  const { search, finetune, hybrid } = config;
+  const all = { search, finetune, pretrain: hybrid.projectors.pretrain };
   const phases = job.phases.map(({ settings, steps }): JobPhase => {
-    const found = settings === 'search' ? config.search : config.finetune;
-    if (found === false) throw new Error(`job ${index} fine-tunes without settings for it`);
+    const found = all[settings];
+    if (!found) throw new Error(`job ${index} has no settings for its ${settings}`);
     return { settings: found, steps, name: settings };
   });
   return withPhases({ index, stage: job.stage, subject: job.subject, seed: job.seed }, phases);
@@ -64,14 +66,23 @@ export function phaseAt(
   throw new RangeError(`step ${step} is behind the job's end`);
 }
 
-/** What `step` updates: as the search's schedule says in a search, θ alone elsewhere. */
+/**
+ * What `step` updates: as the search's schedule says in a search; all that learns at once in a pretraining of the
+ * projectors; θ alone elsewhere.
+ */
 export function planOfStep(
   design: JobDesign,
-  search: ResolvedConfig['search'],
+  { search, hybrid }: Pick<ResolvedConfig, 'search' | 'hybrid'>,
   step: number,
 ): StepPlan {
-  return design.stage === 'search' ? stepPlan(search, step) : weightsOnly();
+  if (design.stage === 'search') return stepPlan(search, step);
+  if (design.stage !== 'projectors' || !hybrid.projectors.pretrain?.alphas) return weightsOnly();
+  return stepPlan({ ...search, schedule: 'simultaneous' }, step);
 }
+
+/** Stages whose α can be pinned and pruned: the others take it as it was found. */
+export const hasFreeAlphas = (stage: JobDesign['stage']): boolean =>
+  stage === 'search' || stage === 'projectors';
 
 /** Data of a split in a phase. @throws Error for a held-out split that no schedule asked for */
 export function splitFor(data: TaskData, phase: JobPhase, split: StepPlan['split']): Split {
@@ -79,7 +90,15 @@ export function splitFor(data: TaskData, phase: JobPhase, split: StepPlan['split
     if (data.heldOut === undefined) throw new Error('no held-out split was cut');
     return data.heldOut;
   }
-  return phase.name === 'search' ? data.searchTrain : data.train;
+  switch (phase.name) {
+    case 'search':
+      return data.searchTrain;
+    case 'finetune':
+      return data.train;
+    case 'pretrain':
+      if (data.pretrain === undefined) throw new Error('no text to pretrain on was read');
+      return data.pretrain.train;
+  }
 }
 
 /** Name of the data stream of a split in a phase. */

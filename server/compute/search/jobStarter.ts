@@ -7,12 +7,13 @@ import { componentAlphas, discretise, uniformAlphas } from './discretise';
 import { checkpointDamaged } from '../failure';
 import { designJob, withPhases } from './jobPlan';
 import type { JobDesign } from './jobPlan';
-import type { LiveTable, TrainableModel } from './model';
+import { pretrainedTensors } from './hybridModel';
+import type { LiveTable, ModelStart, TrainableModel } from './model';
 import { initialAdamw } from './optimiser';
 import { componentOf, findSearch, seenByHybrid } from './results';
 import type { RunServices } from './services';
 import type { FinishedJob, RunSnapshot } from './snapshot';
-import { architectureOf, TrainingJob } from './trainingJob';
+import { architectureOf, TrainingJob, type JobParts } from './trainingJob';
 
 export interface StartFrom {
   readonly folder: string;
@@ -27,9 +28,12 @@ interface CarriedModel {
 export class JobStarter {
   private carried: CarriedModel | undefined;
   private readonly planned: LiveTable;
+  /** What every job behind the projectors' pretraining starts from. */
+  private readonly base: ModelStart;
 
   constructor(private readonly services: RunServices) {
-    const { blocks, components } = services.plan;
+    const { blocks, components, config } = services.plan;
+    this.base = config.hybrid.projectors.pretrain === undefined ? {} : { pretrained: true };
     this.planned = blocks.map(({ live }) => components.map((_, m) => live.includes(m)));
   }
 
@@ -49,6 +53,7 @@ export class JobStarter {
       case 'baseline':
         return this.startBaseline(design, finished);
       case 'projectors':
+        return this.startProjectors(design, from);
       case 'program':
         throw new Error(`no plan has a job of stage ${design.stage}`);
     }
@@ -76,13 +81,39 @@ export class JobStarter {
     this.carried = undefined;
   }
 
+  /** α begin as the config says: those of a pretraining were found on another text. */
   private async startSearch(design: JobDesign, from: StartFrom | undefined): Promise<TrainingJob> {
     const { plan } = this.services;
-    const running = from?.snapshot.running;
-    const model = running
-      ? await this.rebuild(architectureOf(running), design.seed)
-      : await this.services.buildModel(this.planned, design.seed);
+    const model = await this.asPlanned(design.seed, from, this.base);
     return this.job(design, model, initialArchitecture(plan.config.search, plan.blocks));
+  }
+
+  private async startProjectors(
+    design: JobDesign,
+    from: StartFrom | undefined,
+  ): Promise<TrainingJob> {
+    const { plan } = this.services;
+    const { pretrain } = plan.config.hybrid.projectors;
+    if (pretrain === undefined) throw new Error('no settings to pretrain projectors');
+    const model = await this.asPlanned(design.seed, from, {});
+    const { algorithm, temperature } = plan.config.search;
+    const settings = { algorithm: pretrain.alphas ? algorithm : ('fixed' as const), temperature };
+    const trained = new Set(pretrainedTensors(plan).map(({ name }) => name));
+    return this.job(design, model, initialArchitecture(settings, plan.blocks), ({ name }) =>
+      trained.has(name),
+    );
+  }
+
+  /** The plan's hybrid; without what was pruned in the run, where it goes on. */
+  private async asPlanned(
+    seed: number,
+    from: StartFrom | undefined,
+    start: ModelStart,
+  ): Promise<TrainableModel> {
+    const running = from?.snapshot.running;
+    return running
+      ? this.rebuild(architectureOf(running), seed, start)
+      : this.services.buildModel(this.planned, seed, start);
   }
 
   private async startFinetune(
@@ -127,7 +158,8 @@ export class JobStarter {
     alone?: number,
   ): Promise<TrainingJob> {
     const live = alphas.map((row) => row.map((alpha) => alpha > 0));
-    const model = await this.services.buildModel(live, design.seed, alone);
+    const start = alone === undefined ? this.base : { alone };
+    const model = await this.services.buildModel(live, design.seed, start);
     return this.job(design, model, fixedArchitecture(alphas));
   }
 
@@ -142,7 +174,7 @@ export class JobStarter {
       this.carried = undefined;
       return model;
     }
-    const model = await this.rebuild(architecture, seed);
+    const model = await this.rebuild(architecture, seed, this.base);
     if (from?.snapshot.carried) {
       await readTensors(from.folder, { model, adamw: initialAdamw() }, {});
     } else if (!from?.snapshot.running) {
@@ -153,8 +185,12 @@ export class JobStarter {
   }
 
   /** As planned, then without what was pruned in the run. Values are still the pretrained ones. */
-  private async rebuild(architecture: ArchitectureState, seed: number): Promise<TrainableModel> {
-    const model = await this.services.buildModel(this.planned, seed);
+  private async rebuild(
+    architecture: ArchitectureState,
+    seed: number,
+    start: ModelStart,
+  ): Promise<TrainableModel> {
+    const model = await this.services.buildModel(this.planned, seed, start);
     const { blocks } = architecture;
     await this.park(model, (block, m) => !blocks[block]!.live[m] && this.planned[block]![m]!);
     return model;
@@ -181,8 +217,10 @@ export class JobStarter {
     design: JobDesign,
     model: TrainableModel,
     architecture: ArchitectureState,
+    trains?: JobParts['trains'],
   ): TrainingJob {
     const { data, costs, now, plan } = this.services;
-    return new TrainingJob({ design, config: plan.config, data, costs, now, model, architecture });
+    const parts = { design, config: plan.config, data, costs, now, model, architecture };
+    return new TrainingJob({ ...parts, ...(trains ? { trains } : {}) });
   }
 }

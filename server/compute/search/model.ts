@@ -47,12 +47,20 @@ export interface TrainableModel {
 /** Which (block, component) pairs a model is to hold: [N][K]. */
 export type LiveTable = readonly (readonly boolean[])[];
 
+/** What a model starts from beside its components' weights. */
+export interface ModelStart {
+  /** Position of a component that is to be itself, with nothing of the hybrid's around it (a baseline). */
+  readonly alone?: number;
+  /** Whether projectors (and embeddings) are those that this run's own pretraining left for the seed. */
+  readonly pretrained?: boolean;
+}
+
 /**
- * Makes the model with its weights as they are before any training of this run: pretrained, or freshly drawn from `seed`.
- * `alone`: the position of a component that is to be itself, with nothing of the hybrid's around it (a baseline).
+ * Makes the model with its weights as they are before any other training of this run: pretrained, or freshly drawn from
+ * `seed`.
  */
 export type ModelBuilder = (
   live: LiveTable,
   seed: number,
-  alone?: number,
+  start?: ModelStart,
 ) => Promise<TrainableModel>;

@@ -7,6 +7,7 @@ import path from 'node:path';
 import { openSafetensors } from '../../weights/safetensors';
 import { writeSafetensors } from '../../weights/writeSafetensors';
 import type { TensorToWrite } from '../../weights/writeSafetensors';
+import type { PlanTensor } from '../../contract/plan';
 import { checkpointDamaged } from '../failure';
 import type { TrainableModel, TrainableParameter } from './model';
 import { dropMoments, readMoments, restoreMoments } from './optimiser';
@@ -54,6 +55,26 @@ export async function parkComponent(
   }
   await writeSafetensors(path.join(place.folder, file), tensors);
   return next;
+}
+
+/** Those of `specs` that are parked, with the values that they had when they were. */
+export async function parkedValues(
+  specs: readonly Pick<PlanTensor, 'name' | 'shape'>[],
+  folder: string,
+  table: ParkedTensors,
+): Promise<TensorToWrite[]> {
+  const tensors: TensorToWrite[] = [];
+  for (const { name, shape } of specs) {
+    const place = Object.hasOwn(table, name) ? table[name] : undefined;
+    if (place === undefined) continue;
+    const opened = await openSafetensors(folder, place.file);
+    try {
+      tensors.push({ name, dtype: 'F32', shape, data: (await opened.read(VALUE + name)).data });
+    } finally {
+      await opened.close();
+    }
+  }
+  return tensors;
 }
 
 /** Undoes `parkComponent`. @throws WeightsError when a parked file is missing or damaged */

@@ -1,5 +1,5 @@
 /** What a run reports: results of jobs, the `finished` event, and what the hybrid's weights saw. Pure. */
-import type { Alphas, NewRunEvent, RunResult } from '../../contract/events';
+import type { Alphas, NewRunEvent, RunResult, Stage } from '../../contract/events';
 import type { Plan } from '../../contract/plan';
 import { trainingPasses } from '../../report/budgetReport';
 import { alphasOf, initialArchitecture } from './architecture';
@@ -24,7 +24,7 @@ export function findSearch(
 function findJob(
   plan: Plan,
   finished: readonly FinishedJob[],
-  stage: 'search' | 'finetune',
+  stage: Stage,
   seed: number,
 ): FinishedJob | undefined {
   return finished.find(({ job }) => {
@@ -80,6 +80,8 @@ export function resultOf(
   const { alphas } = job;
   const sum = (of: (progress: JobProgress) => number) =>
     seen.reduce((total, progress) => total + of(progress), 0);
+  const saved =
+    stage === 'projectors' ? costs.savedByFreezing(alphas) * sum(({ tokens }) => tokens) : 0;
   return {
     subject,
     stage,
@@ -90,7 +92,7 @@ export function resultOf(
     flopsPerToken: costs.flopsPerToken(alphas),
     updates: sum(({ weightUpdates }) => weightUpdates),
     tokens: sum(({ tokens }) => tokens),
-    trainingFlops: trainingPasses(plan) * sum(({ flops }) => flops),
+    trainingFlops: trainingPasses(plan) * sum(({ flops }) => flops) - saved,
     seconds: sum(({ seconds }) => seconds),
   };
 }
@@ -109,10 +111,12 @@ export function finishedEvent(
   running: TrainingJob | undefined,
 ): NewRunEvent {
   const components = plan.components.map(({ name }) => name);
+  // A run without a search has what its projectors were pretrained with.
+  const stage = plan.config.search.steps > 0 ? 'search' : 'projectors';
   const perSeed = plan.config.search.seeds.flatMap((seed): Alphas[] => {
-    const search = findSearch(plan, finished, seed);
-    if (search !== undefined) return [alphasOf(architectureOf(search))];
-    const current = running?.design.stage === 'search' && running.design.seed === seed;
+    const found = findJob(plan, finished, stage, seed);
+    if (found !== undefined) return [alphasOf(architectureOf(found))];
+    const current = running?.design.stage === stage && running.design.seed === seed;
     return current ? [running.alphas] : [];
   });
   const known =

@@ -14,7 +14,9 @@ import { evaluate } from './evaluate';
 import { asRunFailure } from '../failure';
 import type { RunFailure } from '../failure';
 import { finishedEvent, reportedRuns, resultOf } from './results';
+import { pretrainedTensors } from './hybridModel';
 import { JobStarter } from './jobStarter';
+import { parkedValues } from './parking';
 import { phaseAt } from './jobPlan';
 import type { ResumeFrom, RunServices } from './services';
 import { changesSince } from './changes';
@@ -104,6 +106,7 @@ class Run {
     // What the job before took, evaluations included, is not this one's.
     this.services.memoryBytes();
     for (;;) {
+      if (stage === 'projectors' && job.progress.step === 0) await this.evaluate(job, 'validation');
       const stop = await this.boundary.pass(job);
       if (stop || job.progress.step >= steps) return stop;
       const before = job.progress.seconds;
@@ -135,8 +138,9 @@ class Run {
     const { plan } = this.services;
     const results: RunResult[] = [];
     const seen = reportedRuns(plan, job, this.finished);
+    const { stage, subject } = job.design;
     const splits =
-      this.services.data.test === undefined
+      this.services.data.test === undefined || stage === 'projectors'
         ? (['validation'] as const)
         : (['validation', 'test'] as const);
     for (const split of splits) {
@@ -144,14 +148,36 @@ class Run {
     }
     const { progress, architecture } = job.snapshot();
     this.finished.push({ job: job.design.index, progress, architecture, results });
-    const hybrid = job.design.subject === 'hybrid';
-    const last = job.design.stage === 'finetune' || plan.config.finetune === false;
-    if (hybrid && last) await this.services.keepResult(job.model, job.alphas, job.design);
+    const last = stage === (plan.config.finetune === false ? 'search' : 'finetune');
+    if (stage === 'projectors') await this.keepProjectors(job, results[0]!.loss);
+    else if (subject === 'hybrid' && last) {
+      await this.services.keepResult(job.model, job.alphas, job.design);
+    }
     this.tick += 1;
     const carry = this.starter.carriesInto(job.design.index + 1, job.design);
     await this.checkpointAfter(job, carry);
     if (carry) this.starter.carry(job);
     job.dispose(carry);
+  }
+
+  private async keepProjectors(job: TrainingJob, validationLoss: number): Promise<void> {
+    const { seed } = job.design;
+    const { tokens } = job.progress;
+    const held = job.parameters().map(({ name, variable }) => ({
+      name,
+      dtype: 'F32' as const,
+      shape: variable.shape,
+      data: () => variable.data<'float32'>(),
+    }));
+    const parked = await parkedValues(
+      pretrainedTensors(this.services.plan),
+      this.services.parkedFolder,
+      job.parked,
+    );
+    await this.services.keepProjectors({
+      ...{ seed, tokens, validationLoss, alphas: job.alphas },
+      tensors: [...held, ...parked],
+    });
   }
 
   private async stop(job: TrainingJob, { checkpoint, reply }: StopRequest): Promise<'stopped'> {
@@ -169,10 +195,11 @@ class Run {
 
   private async evaluate(job: TrainingJob, split: 'validation' | 'test') {
     const { data, plan } = this.services;
-    const own = split === 'test' ? data.test! : data.validation;
+    const { stage, subject, seed } = job.design;
+    const validation = stage === 'projectors' ? data.pretrain!.validation : data.validation;
+    const own = split === 'test' ? data.test! : validation;
     const batches = new EvaluationBatches(own, plan.context, plan.config.search.batch, split);
     const evaluation = await evaluate(job.model, batches, job.alphas);
-    const { stage, subject, seed } = job.design;
     const { step } = job.progress;
     this.emit({ type: 'evaluation', stage, subject, seed, step, split, ...evaluation });
     return evaluation;
@@ -183,13 +210,13 @@ class Run {
     if (this.checkpointedTick === this.tick) return;
     const running = job.snapshot();
     const where = { ...job.design, step: job.progress.step };
-    await this.write(where, { ...this.snapshotAt(job.design.index), running }, job);
+    await this.write(where, { ...this.snapshotAt(job.design.index), running }, job.tensors);
   }
 
   private async checkpointAfter(job: TrainingJob, carry: boolean): Promise<void> {
     const next = this.snapshotAt(job.design.index + 1);
     const where = { ...job.design, step: job.progress.step };
-    if (carry) await this.write(where, { ...next, carried: job.snapshot() }, job);
+    if (carry) await this.write(where, { ...next, carried: job.snapshot() }, job.tensors);
     else await this.write(where, next, undefined);
   }
 
@@ -247,7 +274,7 @@ class Run {
   ): Promise<void> {
     const running = snapshot.running!;
     job.restore(running);
-    await readTensors(folder, job, running.updates);
+    await readTensors(folder, job.tensors, running.updates);
   }
 
   private emit(event: Parameters<RunServices['emit']>[0]): { readonly seq: number } {

@@ -5,6 +5,7 @@ import type { Plan } from '../../contract/plan';
 import type { TaskData } from '../tasks/taskData';
 import type { ControlQueue } from './controlQueue';
 import type { JobDesign } from './jobPlan';
+import type { TensorToWrite } from '../../weights/writeSafetensors';
 import type { ModelBuilder, TrainableModel } from './model';
 
 export interface CheckpointTarget {
@@ -21,6 +22,8 @@ export interface CostTable {
   readonly flopsPerToken: (alphas: readonly (readonly number[])[]) => number;
   /** @param alone position of a component that is itself, as a baseline is */
   readonly parameters: (alphas: readonly (readonly number[])[], alone?: number) => number;
+  /** FLOPs a token that training projectors alone costs less than training everything. */
+  readonly savedByFreezing: (alphas: readonly (readonly number[])[]) => number;
 }
 
 export interface RunServices {
@@ -50,6 +53,19 @@ export interface RunServices {
     alphas: readonly (readonly number[])[],
     job: JobDesign,
   ) => Promise<void>;
+  /** Called with a seed's pretrained projectors when they are done: `buildModel` is asked for them from there on. */
+  readonly keepProjectors: (pretrained: PretrainedProjectors) => Promise<void>;
+}
+
+export interface PretrainedProjectors {
+  readonly seed: number;
+  readonly tokens: number;
+  /** On the held-out part of the general text. */
+  readonly validationLoss: number;
+  /** As they were trained; [N][K]. */
+  readonly alphas: readonly (readonly number[])[];
+  /** The trained tensors, those of what was pruned meanwhile as they were then. */
+  readonly tensors: readonly TensorToWrite[];
 }
 
 /** Where an interrupted run goes on. */

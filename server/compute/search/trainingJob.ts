@@ -10,7 +10,8 @@ import { initialAlphaMoments } from './alphaUpdate';
 import type { AlphaMoments } from './alphaUpdate';
 import { jobLabel, phaseAt, planOfStep, splitFor, streamName } from './jobPlan';
 import type { JobDesign, JobPhase } from './jobPlan';
-import type { TrainableModel } from './model';
+import type { TrainedTensors } from './checkpoint';
+import type { TrainableModel, TrainableParameter } from './model';
 import { disposeAdamw, initialAdamw } from './optimiser';
 import { learningRateAt } from './schedule';
 import type { StepPlan } from './schedule';
@@ -23,13 +24,15 @@ const RECENT_STEPS = 20;
 
 export interface JobParts {
   readonly design: JobDesign;
-  readonly config: Pick<ResolvedConfig, 'search' | 'data'>;
+  readonly config: Pick<ResolvedConfig, 'search' | 'data' | 'hybrid'>;
   readonly data: TaskData;
   readonly costs: CostTable;
   /** Milliseconds. */
   readonly now: () => number;
   readonly model: TrainableModel;
   readonly architecture: ArchitectureState;
+  /** Whether a parameter is trained; absent: all are. What is frozen has no gradient, no moments, no place in a checkpoint. */
+  readonly trains?: (parameter: TrainableParameter) => boolean;
 }
 
 export class TrainingJob {
@@ -59,6 +62,18 @@ export class TrainingJob {
     return alphasOf(this.architecture);
   }
 
+  /** Those that are trained and in memory. */
+  parameters(): readonly TrainableParameter[] {
+    const { trains } = this.parts;
+    const all = this.model.parameters();
+    return trains ? all.filter(trains) : all;
+  }
+
+  /** What a checkpoint keeps: the frozen parameters are still as the model's maker gives them. */
+  get tensors(): TrainedTensors {
+    return { model: this, adamw: this.adamw };
+  }
+
   /** Mean over the last steps; 0 before the first. */
   get secondsPerStep(): number {
     const { recent } = this;
@@ -72,12 +87,12 @@ export class TrainingJob {
     const step = this.progress.step + 1;
     const { phase, step: phaseStep } = phaseAt(design, step);
     const { settings } = phase;
-    const plan = planOfStep(design, config.search, step);
+    const plan = planOfStep(design, config, step);
     const stream = this.stream(phase, plan.split);
     const batches = Array.from({ length: settings.accumulate }, () => stream.next(settings.batch));
     const alphasBefore = this.alphas;
     const outcome = await trainingStep({
-      model: this.model,
+      model: { lossSum: this.model.lossSum, parameters: () => this.parameters() },
       alphaTensors: this.alphaTensors,
       adamw: this.adamw,
       architecture: this.architecture,

@@ -18,7 +18,7 @@ import type { AdamwSettings, AdamwState, ParameterGradient } from './optimiser';
 import type { StepPlan } from './schedule';
 
 export interface StepInput {
-  readonly model: TrainableModel;
+  readonly model: Pick<TrainableModel, 'parameters' | 'lossSum'>;
   readonly alphaTensors: AlphaTensors;
   readonly adamw: AdamwState;
   readonly architecture: ArchitectureState;

@@ -4,7 +4,7 @@ import type { ResolvedConfig } from '../../contract/config';
 import type { Split } from './batches';
 import { examplesOf } from './examples';
 import { madSplits } from './mad/dataset';
-import { loadTextData } from './text';
+import { loadTextData, type PretrainData } from './text';
 import type { TextTokenizer } from './tokens';
 
 /** No two of train, validation and heldOut share a token or an example. */
@@ -17,6 +17,8 @@ export interface TaskData {
   readonly heldOut: Split | undefined;
   readonly validation: Split;
   readonly test: Split | undefined;
+  /** General text for the projectors, and the part of it that they are evaluated on. */
+  readonly pretrain?: PretrainData;
 }
 
 /**
@@ -25,7 +27,7 @@ export interface TaskData {
  * @throws RunFailure for files that can't be read, too little text, and tasks with too few different examples
  */
 export async function loadTaskData(
-  config: Pick<ResolvedConfig, 'data' | 'search'>,
+  config: Pick<ResolvedConfig, 'data' | 'search' | 'hybrid'>,
   base: string,
   tokenizer: () => Promise<TextTokenizer>,
 ): Promise<TaskData> {
@@ -45,9 +47,10 @@ export async function loadTaskData(
 }
 
 /** SHA-256 over the ids (and targets) of all splits, in hexadecimal: tells whether a resumed run sees what it saw. */
-export function digestOf({ searchTrain, heldOut, validation, test }: TaskData): string {
+export function digestOf({ searchTrain, heldOut, validation, test, pretrain }: TaskData): string {
   const hash = createHash('sha256');
-  for (const split of [searchTrain, heldOut, validation, test]) {
+  const general = pretrain ? [pretrain.train, pretrain.validation] : [];
+  for (const split of [searchTrain, heldOut, validation, test, ...general]) {
     const arrays =
       split === undefined
         ? [undefined]

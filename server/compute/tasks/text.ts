@@ -15,10 +15,19 @@ export interface TextData {
   readonly heldOut: Int32Array | undefined;
   readonly validation: Int32Array;
   readonly test: Int32Array | undefined;
+  readonly pretrain?: PretrainData;
 }
 
+export interface PretrainData {
+  readonly train: Int32Array;
+  readonly validation: Int32Array;
+}
+
+/** Share of the general text that projectors are evaluated on, and not trained. */
+const PRETRAIN_HELD_OUT = 0.05;
+
 export interface DataProgress extends ReadProgress {
-  readonly split: 'train' | 'validation' | 'test';
+  readonly split: 'train' | 'validation' | 'test' | 'pretrain';
 }
 
 /**
@@ -26,12 +35,12 @@ export interface DataProgress extends ReadProgress {
  * @throws RunFailure for files that can't be read and for too little text
  */
 export async function loadTextData(
-  config: Pick<ResolvedConfig, 'data' | 'search'>,
+  config: Pick<ResolvedConfig, 'data' | 'search' | 'hybrid'>,
   base: string,
   tokenizer: TextTokenizer,
   onProgress: (progress: DataProgress) => void = () => undefined,
 ): Promise<TextData> {
-  const { data, search } = config;
+  const { data, search, hybrid } = config;
   const needed = data.context + 1;
   const encode = (source: DataSource | MadSource, split: DataProgress['split']) =>
     encodeDocuments(
@@ -53,12 +62,25 @@ export async function loadTextData(
     validation = await encode(data.validation, 'validation');
   }
   const test = data.test === undefined ? undefined : await encode(data.test, 'test');
+  const general = hybrid.projectors.pretrain?.data;
+  const pretrain = general && cutGeneral(await encode(general, 'pretrain'), needed);
+  const shared = { validation, test, ...(pretrain ? { pretrain } : {}) };
   if (search.schedule !== 'bilevel') {
-    return { train, searchTrain: train, heldOut: undefined, validation, test };
+    return { train, searchTrain: train, heldOut: undefined, ...shared };
   }
   const names = { rest: 'training', tail: 'held-out' };
   const parts = cutTail(train, search.heldOut, { rest: needed, tail: needed }, names);
-  return { train, searchTrain: parts.rest, heldOut: parts.tail, validation, test };
+  return { train, searchTrain: parts.rest, heldOut: parts.tail, ...shared };
+}
+
+function cutGeneral(ids: Int32Array, needed: number): PretrainData {
+  const { rest, tail } = cutTail(
+    ids,
+    PRETRAIN_HELD_OUT,
+    { rest: needed, tail: 2 },
+    { rest: 'pretraining', tail: 'held-out pretraining' },
+  );
+  return { train: rest, validation: tail };
 }
 
 /** @throws Error for a synthetic task: `loadTaskData` makes those */

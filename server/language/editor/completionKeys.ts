@@ -5,6 +5,7 @@ import { MAD_TASKS, tasksWithKnob, type MadKnob } from '../../models/madTasks';
 import type { Path } from '../configDocument';
 import { fieldsRead } from '../headerChecks';
 import { MAD_PATH } from '../madChecks';
+import { PRETRAIN_DATA } from '../pretrainChecks';
 import { configSchema } from '../schema';
 import { keysAt } from '../schemaWalk';
 import type { Caret } from './caret';
@@ -77,7 +78,8 @@ function exclusionsOf(path: Path, key: string): readonly string[] {
 
 /** `field` belongs to JSON Lines; a MAD task has its own context and splits, and only some of the knobs. */
 function isMeant({ path, siblings }: Caret, data: unknown, key: string): boolean {
-  if (fits(path, ['data', '*'])) return key !== 'field' || siblings.includes('jsonl');
+  if (fits(path, ['data', '*']) || fits(path, PRETRAIN_DATA))
+    return key !== 'field' || siblings.includes('jsonl');
   if (fits(path, ['data'])) {
     const isTask = dataAt(data, ['data', 'train', 'mad']) !== undefined;
     return !isTask || !['validation', 'test', 'context'].includes(key);

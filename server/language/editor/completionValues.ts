@@ -1,5 +1,6 @@
 /** Values and items of lists that may be written at the caret. */
 import type { Path } from '../configDocument';
+import { PRETRAIN_DATA } from '../pretrainChecks';
 import { configSchema } from '../schema';
 import { schemasAt, valuesAt } from '../schemaWalk';
 import type { Completion, CompletionScene } from './completionTypes';
@@ -31,6 +32,8 @@ const MODEL_PATHS: readonly Path[] = [
 const FILE_PATHS: readonly Path[] = [
   ['data', '*', 'text'],
   ['data', '*', 'jsonl'],
+  [...PRETRAIN_DATA, 'text'],
+  [...PRETRAIN_DATA, 'jsonl'],
 ];
 
 export function itemCompletions(scene: CompletionScene): readonly Completion[] {

@@ -68,7 +68,8 @@ function keyText(
   if (fits(path, ['hybrid', 'mixture', '*'])) return blockText(checked, Number(path[2]), weights);
   const documentation = keyDocumentation(path);
   if (documentation === undefined) return undefined;
-  const stage = path.length === 1 ? stageText(checked, path[0]!) : undefined;
+  const isStage = path.length === 1 || path.join('.') === 'hybrid.projectors.pretrain';
+  const stage = isStage ? stageText(checked, path.at(-1)!) : undefined;
   return [`**${escaped(path.at(-1)!)}**`, documentation, ...(stage ? [stage] : [])].join('\n\n');
 }
 

@@ -103,6 +103,7 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
   ],
   [['search', 'decay'], decay],
   [['finetune', 'decay'], decay],
+  [['hybrid', 'projectors', 'pretrain', 'decay'], decay],
   [
     ['finetune', 'alphas'],
     { soft: 'α as the search found it', argmax: 'the largest component of each block alone' },

@@ -115,7 +115,12 @@ function runText(weights: RunWeights | undefined, index: number): readonly strin
 export function stageText({ plan }: CheckedConfig, section: string): string | undefined {
   if (!plan) return undefined;
   if (section === 'hybrid') return hybridText(plan);
-  const stage = { search: 'search', finetune: 'finetune', baselines: 'baseline' }[section];
+  const stage = {
+    pretrain: 'projectors',
+    search: 'search',
+    finetune: 'finetune',
+    baselines: 'baseline',
+  }[section];
   const jobs = plan.jobs.filter((job) => job.stage === stage);
   if (jobs.length === 0) return undefined;
   const rows = jobs

@@ -105,6 +105,15 @@ const bodies: readonly (readonly [Path, (names: readonly string[]) => KeyBody])[
   [['components', '*', 'tokenizer'], () => inline('', true)],
   [['components', '*', 'config'], () => ({ block: '\n  $0', flow: ' { $0 }', again: true })],
   [['hybrid', 'projectors', 'from'], () => inline('', true)],
+  [
+    ['hybrid', 'projectors', 'pretrain'],
+    () => ({
+      block: '\n  data: { text: ${1:./data/general.txt} }\n  steps: ${0:300}',
+      flow: ' { data: { text: ${1:./data/general.txt} }, steps: ${0:300} }',
+      again: false,
+    }),
+  ],
+  [['hybrid', 'projectors', 'pretrain', 'data'], () => source],
   ...['train', 'validation', 'test'].flatMap((split) =>
     ['text', 'jsonl'].map((key): readonly [Path, () => KeyBody] => [
       ['data', split, key],

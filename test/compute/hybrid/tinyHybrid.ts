@@ -89,6 +89,7 @@ export function tinyPlan(options: TinyOptions): Plan {
     kind: 'linear',
     init: 'default',
     from: undefined,
+    pretrain: undefined,
     ...options.projectors,
   };
   const components = options.components.map((component) => planComponent(component, blocks));

@@ -65,7 +65,7 @@ async function hooksOf(plan: Plan): Promise<RunHooks> {
   return {
     data,
     weights: {},
-    buildModel: (live, seed, alone) => files.build(live, seed, alone),
+    buildModel: (live, seed, start) => files.build(live, seed, start),
   };
 }
 

@@ -93,7 +93,7 @@ export class ModelScene {
       });
       const outcome = await bench.run({
         data,
-        buildModel: (live, seed, alone) => files.build(live, seed, alone),
+        buildModel: (live, seed, start) => files.build(live, seed, start),
         ...hooks,
       });
       return { plan, outcome, events: await bench.events() };

@@ -11,6 +11,8 @@ import type {
 import type { ControlRequest } from '../../../server/contract/control';
 import type { NewRunEvent, RunEvent } from '../../../server/contract/events';
 import type { Plan } from '../../../server/contract/plan';
+import { keepProjectors } from '../../../server/compute/process/keepProjectors';
+import { ComponentFiles } from '../../../server/compute/process/runServices';
 import { ControlQueue } from '../../../server/compute/search/controlQueue';
 import { buildHybridModel, planCosts } from '../../../server/compute/search/hybridModel';
 import { runJobs, type RunOutcome } from '../../../server/compute/search/runJobs';
@@ -24,7 +26,7 @@ import { EventLog } from '../../../server/runs/eventLog';
 import { readEvents, readRawEvents } from '../../../server/runs/readEvents';
 import { tinyPlan, VOCABULARY, type TinyOptions } from '../hybrid/tinyHybrid';
 
-const optimiser: OptimiserSettings = {
+export const optimiser: OptimiserSettings = {
   steps: 6,
   batch: 2,
   accumulate: 1,
@@ -88,6 +90,7 @@ export function runPlan(settings: RunSettings = {}): Plan {
   };
   const cost = (name: string) => ({ name, parameters: 1, flopsPerToken: 1 });
   const jobs = planJobs(config, {
+    pretrained: cost('hybrid'),
     hybrid: cost('hybrid'),
     discretised: cost('hybrid'),
     uniform: cost('uniform'),
@@ -97,7 +100,9 @@ export function runPlan(settings: RunSettings = {}): Plan {
     const pinned = settings.pinned?.[i];
     return pinned === undefined ? block : { ...block, pinned, initial: pinned };
   });
-  return { ...plan, config, jobs, blocks, context: CONTEXT };
+  // From scratch, on ids: there is no tokenizer to read.
+  const components = plan.components.map((each) => ({ ...each, tokenizerPath: undefined }));
+  return { ...plan, components, tokenizer: undefined, config, jobs, blocks, context: CONTEXT };
 }
 
 const CONTEXT = 5;
@@ -120,6 +125,7 @@ export function someData(bilevel = false): TextData {
     heldOut: bilevel ? train.subarray(80) : undefined,
     validation: make(23),
     test: undefined,
+    pretrain: { train: make(60), validation: make(17) },
   };
 }
 
@@ -156,6 +162,7 @@ export class RunBench {
     const log = await EventLog.open(this.dir);
     const store = await CheckpointStore.open(this.dir);
     const controls = new ControlQueue();
+    const files = new ComponentFiles(this.plan, this.dir);
     let dead = false;
     const wasCut = () => dead;
     const alive = <T>(act: () => T): T => {
@@ -171,7 +178,7 @@ export class RunBench {
       plan: this.plan,
       data: hooks.data ?? someData(this.plan.config.search.schedule === 'bilevel'),
       weights: hooks.weights ?? { neox: 'a', mamba: 'b' },
-      buildModel: hooks.buildModel ?? ((live, seed) => buildTiny(this.plan, live, seed)),
+      buildModel: hooks.buildModel ?? ((live, seed, start) => files.build(live, seed, start)),
       costs: planCosts(this.plan),
       emit: (event) =>
         alive(() => {
@@ -197,6 +204,7 @@ export class RunBench {
         this.kept.push({ seed: job.seed, alphas: alphas.map((row) => [...row]) });
         return Promise.resolve();
       },
+      keepProjectors: (pretrained) => keepProjectors(this.dir, this.plan, pretrained),
     };
     const latest = resume ? (await store.latest()).checkpoint : undefined;
     const { events } = await readRawEvents(this.dir);
@@ -211,6 +219,7 @@ export class RunBench {
     };
     const outcome = await runJobs(services, resume ? from : undefined);
     log.close();
+    await files.close();
     return wasCut() ? 'cut' : outcome;
   }
 
