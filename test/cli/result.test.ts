@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { EngineReport } from '../../server/contract/engine';
+import { useOwnCache } from '../files/ownCache';
 import { eventsIn, ofType } from './runFiles';
 import { mambaFromScratch, Scene } from './scene';
 
@@ -224,6 +225,8 @@ describe('what a run leaves', () => {
 });
 
 describe('manticore engines', () => {
+  useOwnCache();
+
   it('says what can compute here, measured, and why the rest can not', async () => {
     const scene = await Scene.make();
     try {

@@ -27,7 +27,7 @@ describe('manticore engines --install tensorflow', function () {
     const PATH = await standIns(scene.path(`bin${tries++}`), programs);
     const words = args.length === 0 ? ['tensorflow'] : args;
     return scene.start(['engines', '--install', ...words], {
-      env: { PATH, MANTICORE_ENGINES_DIR: engines() },
+      env: { PATH, MANTICORE_ENGINES_DIR: engines(), XDG_CACHE_HOME: scene.path('cache') },
     });
   }
   const left = (): Promise<string[]> => readdir(engines()).catch((): string[] => []);
@@ -212,7 +212,7 @@ describe('manticore engines --install tensorflow', function () {
     assert.deepEqual(await left(), [path.basename(installed())]);
     assert.ok(!existsSync(path.join(installed(), 'previous')));
     const listed = await scene.run(['engines', '--json'], {
-      env: { MANTICORE_ENGINES_DIR: engines() },
+      env: { MANTICORE_ENGINES_DIR: engines(), XDG_CACHE_HOME: scene.path('cache') },
     });
     const found = (JSON.parse(listed.out) as EngineReport[]).find(
       ({ name }) => name === 'tensorflow',

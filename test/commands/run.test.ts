@@ -15,6 +15,7 @@ import { runState } from '../../server/runs/runState';
 import { createNodeModelReader } from '../../server/weights/nodeModelReader';
 import { ofType, rawEvents } from '../cli/runFiles';
 import { eventually, Scene } from '../cli/scene';
+import { useOwnCache } from '../files/ownCache';
 
 const program = { distFolder: path.resolve('dist') };
 const reader = createNodeModelReader();
@@ -31,6 +32,7 @@ async function toldError(promise: Promise<unknown>): Promise<UserError> {
 }
 
 describe('commands', () => {
+  useOwnCache();
   let scene: Scene;
   let config: string;
   before(async () => {

@@ -6,8 +6,11 @@ import { openEngine } from '../../../server/compute/engine/engine';
 import { EngineError, notAvailable } from '../../../server/compute/engine/errors';
 import { probeEngines } from '../../../server/compute/engine/probe';
 import { SELF_CHECK_LIMIT } from '../../../server/compute/engine/selfCheck';
+import { useOwnCache } from '../../files/ownCache';
 
 describe('the probe of engines', () => {
+  useOwnCache();
+
   it('tells for each engine what it measured or why it is not there', async () => {
     const numTensors = tf.memory().numTensors;
     const reports = await probeEngines();

@@ -62,7 +62,7 @@ describe('the tier that is taken', () => {
     );
     for (const { tier, error, seconds } of measures) {
       assert.ok(error > 0 && error <= 1e-4, `${tier}: ${error}`);
-      assert.ok(seconds > 0 && seconds < 1, `${tier}: ${seconds} s`);
+      assert.ok(seconds > 0, `${tier}: ${seconds} s`);
     }
     if (process.env['SHOW_ENGINES']) console.log(measures);
   });
@@ -99,6 +99,18 @@ describe('the choice of a tier', () => {
     const [name, ...others] = await readdir(path.join(cacheFolder, 'tiers'));
     assert.equal(tierFile(cacheFolder, key), path.join(cacheFolder, 'tiers', name!));
     assert.deepEqual(others, [], 'nothing is left beside it');
+  });
+
+  it('is that of a process which measured meanwhile', async () => {
+    const slower = chooseTier({
+      ...{ cacheFolder, key, anew: false },
+      measure: async () => {
+        assert.equal(await choose(), known);
+        return [measure('simd', 1), measure(known, 10)];
+      },
+    });
+    assert.equal(await slower, known);
+    assert.equal(readTier(tierFile(cacheFolder, key), key)?.tier, known);
   });
 
   it('is made anew when asked for, and replaces what was known', async () => {

@@ -33,6 +33,8 @@ describe('jobs of the editor', () => {
       environment: {
         ...{ HF_ENDPOINT: server.endpoint, HF_HUB_CACHE: scene.path('hub') },
         ...{ PATH, MANTICORE_ENGINES_DIR: scene.path('engines') },
+        // The engines are measured anew: that is no matter of the tests beside these.
+        XDG_CACHE_HOME: scene.path('cache'),
       },
     });
     const config = await scene.config({ 'search.steps': 6, finetune: false, baselines: false });

@@ -83,6 +83,9 @@ export async function chooseTier(choice: TierChoice): Promise<Tier> {
   const isOld = known !== undefined && Math.abs(now - known.at) >= UNCONFIRMED_HOLDS;
   if (known !== undefined && !anew && (known.confirmed || !isOld)) return known.tier;
   const measures = await measure();
+  // Another process may have measured meanwhile: the two take the same tier.
+  const meanwhile = known === undefined && !anew ? readTier(file, key) : undefined;
+  if (meanwhile !== undefined) return meanwhile.tier;
   const tier = fastestRight(measures);
   const confirmed = known?.tier === tier && (known.confirmed || isOld);
   await writeTier(file, { format: 2, key, tier, at: now, confirmed, measures });
