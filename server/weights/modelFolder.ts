@@ -5,6 +5,7 @@ import path from 'node:path';
 import { safetensorsAlternative } from '../models/knownRepositories';
 import { quoteName, parseStrictJson } from '../models/strictJson';
 import { systemCode } from '../files/systemErrors';
+import { parseConfigJson } from './configJson';
 import { fileMissing, fromSystemError, pickleOnly, WeightsError } from './errors';
 import { isPlainFileName, readInFolder } from './modelFiles';
 import { openSafetensors, type SafetensorsFile, type TensorData } from './safetensors';
@@ -53,7 +54,7 @@ export async function readModelConfig(folder: string): Promise<Readonly<Record<s
   const text = (await readInFolder(folder, CONFIG_FILE, MAX_CONFIG_BYTES)).toString('utf8');
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseConfigJson(text);
   } catch (error) {
     if (!(error instanceof SyntaxError)) throw error;
     value = undefined;

@@ -1,6 +1,7 @@
 /** Special tokens by role, from the files that `transformers` writes beside a tokenizer. */
 import path from 'node:path';
 import type { TokenizerIdentity } from '../models/tokenizerIdentity';
+import { parseConfigJson } from './configJson';
 import { WeightsError } from './errors';
 import { readInFolder } from './modelFiles';
 
@@ -22,7 +23,9 @@ const asObject = (value: unknown): Json =>
 
 async function readOptional(folder: string, name: string): Promise<Json> {
   try {
-    return asObject(JSON.parse((await readInFolder(folder, name, MAX_BYTES)).toString('utf8')));
+    return asObject(
+      parseConfigJson((await readInFolder(folder, name, MAX_BYTES)).toString('utf8')),
+    );
   } catch (error) {
     if (error instanceof WeightsError && error.code === 'file-missing') return {};
     if (!(error instanceof SyntaxError)) throw error;
