@@ -10,7 +10,9 @@ import { dropoutRates } from '../models/families';
 import { gpt2Settings } from '../models/gpt2';
 import { gptNeoSettings } from '../models/gptNeo';
 import { gptNeoxSettings } from '../models/gptNeox';
+import { llamaSettings } from '../models/llama';
 import { mambaSettings } from '../models/mamba';
+import { chunkLength, convolvedChannels, mamba2Settings } from '../models/mamba2';
 import type { ProjectorKind } from '../models/projector';
 
 /** Tensors, each as its numbers a token. */
@@ -54,6 +56,8 @@ export interface TrainingShape {
   readonly autoEncoder: boolean;
   /** Tokens of a micro-batch. */
   readonly tokens: number;
+  /** Tokens of a sequence. */
+  readonly context: number;
   readonly accumulate: number;
 }
 
@@ -94,7 +98,7 @@ function blockActivations(block: readonly ActiveGroup[], shape: TrainingShape): 
     const { architecture, first, end } = group;
     parts.push(gateActivations(group, shape, block.length > 1));
     if (first === 0) parts.push(entryActivations(architecture));
-    const { saved, transient } = layerActivations(architecture);
+    const { saved, transient } = layerActivations(architecture, shape.context);
     for (let times = first; times < end; times++) parts.push({ saved, transient: [] });
     if (end > first && sum(transient) > sum(largest)) largest = transient;
     if (end === architecture.layers) parts.push({ saved: [architecture.width], transient: [] });
@@ -156,7 +160,7 @@ function projection(kind: ProjectorKind, from: number, to: number): readonly num
 function entryActivations(architecture: Architecture): Activations {
   const { family, width } = architecture;
   const isPlaced = family === 'gpt2' || family === 'gptNeo';
-  const isDropped = drops(architecture) && family !== 'mamba';
+  const isDropped = drops(architecture) && (isPlaced || family === 'gptNeox');
   return {
     saved: isDropped || isPlaced ? [width] : [],
     transient: isDropped && isPlaced ? [width] : [],
@@ -168,7 +172,7 @@ function drops(architecture: Architecture): boolean {
 }
 
 /** One layer of a component. */
-function layerActivations(architecture: Architecture): Activations {
+function layerActivations(architecture: Architecture, context: number): Activations {
   switch (architecture.family) {
     case 'gpt2':
       return transformerLayer(architecture, gpt2Settings(architecture).inner, 'fused');
@@ -179,8 +183,12 @@ function layerActivations(architecture: Architecture): Activations {
       const queries = rotaryDims > 0 ? 'turned' : 'fused';
       return transformerLayer(architecture, inner, queries, parallelResidual ? 1 : 2);
     }
+    case 'llama':
+      return llamaLayer(architecture);
     case 'mamba':
       return mambaLayer(architecture);
+    case 'mamba2':
+      return mamba2Layer(architecture, context);
   }
 }
 
@@ -206,6 +214,21 @@ function transformerLayer(
   };
 }
 
+/** Saved: both norms' outputs, q, k and v as attention has them, its output, gate, up and their product, both residuals. */
+function llamaLayer(architecture: Architecture): Activations {
+  const { width } = architecture;
+  const { heads, keyHeads, headDim, inner, activation } = llamaSettings(architecture);
+  const [queries, keys] = [heads * headDim, keyHeads * headDim];
+  const activated = activation === 'silu' ? [] : [inner];
+  return {
+    saved: [width, queries, queries, queries, queries, width, width, inner, inner, inner].concat(
+      ...[activated, [width]],
+    ),
+    // q and k before they turn, k and v before they are repeated, and the outputs of both last linear maps.
+    transient: [queries, keys, ...(keyHeads < heads ? [keys, keys] : []), width, width],
+  };
+}
+
 /** Saved: the norm's output, x and z, the convolution's output, Δ's low rank, Δ before and after softplus, B, C, y, its product with silu(z), the residual. */
 function mambaLayer(architecture: Architecture): Activations {
   const { width } = architecture;
@@ -215,6 +238,38 @@ function mambaLayer(architecture: Architecture): Activations {
     saved: [width, width, ...channels, dtRank, state, state],
     // in_proj and x_proj before they are split; out_proj.
     transient: [2 * inner, dtRank + 2 * state, width],
+  };
+}
+
+/**
+ * Saved: the norm's output, z, what is convolved, x, B, C; Δ·x as it is, by head, and what a chunk's end has of it; of pairs of
+ * positions the decay, C·B, and both; each chunk's state, alone and beside the others, and what is read of it; y, its product
+ * with silu(z), that normed (twice where groups are), the residual; small ones of Δ·A.
+ */
+function mamba2Layer(architecture: Architecture, context: number): Activations {
+  const { width } = architecture;
+  const settings = mamba2Settings(architecture);
+  const { inner, heads, headDim, groups, state } = settings;
+  const convolved = convolvedChannels(settings);
+  const chunk = Math.min(context, chunkLength(state, headDim));
+  const chunks = Math.ceil(context / chunk);
+  const padded = (chunks * chunk) / context;
+  const pairs = heads * chunk * padded;
+  const states = (inner * state * chunks) / context;
+  const shared = groups * state;
+  return {
+    saved: [
+      ...[width, width, convolved, shared, shared, pairs, pairs, groups * chunk * padded],
+      ...Array.from({ length: groups > 1 ? 10 : 9 }, () => inner),
+      ...(chunks > 1 ? [states, states] : []),
+      ...Array.from({ length: 13 }, () => heads),
+    ],
+    // in_proj before it is split, the convolution's output, out_proj. Inside the scan, which frees its own: y in parts and their
+    // sum, or states before they are added, less what is saved after it.
+    transient: [
+      ...[inner + convolved + heads, convolved, width, inner],
+      Math.max(inner, 3 * states - 4 * inner),
+    ],
   };
 }
 
@@ -228,6 +283,14 @@ export function gradientsIn(architecture: Architecture): readonly number[] {
       return [gptNeoSettings(architecture).inner, width, width];
     case 'gptNeox':
       return [gptNeoxSettings(architecture).inner, width, width];
+    case 'llama': {
+      const { inner } = llamaSettings(architecture);
+      return [inner, inner, inner];
+    }
+    case 'mamba2': {
+      const { inner } = mamba2Settings(architecture);
+      return [inner, inner, inner];
+    }
     case 'mamba': {
       const { inner } = mambaSettings(architecture);
       return [inner, inner, inner];

@@ -9,7 +9,6 @@ import type { ComponentHeaders, DataSplit, Headers } from './headers';
 import { readable } from './headers';
 import type { Finding, Report } from './report';
 import { PRETRAIN_DATA } from './pretrainChecks';
-import { laterFamilies } from './schema';
 import { nearestName } from './suggestion';
 import { checkTensors } from './tensorChecks';
 
@@ -145,10 +144,9 @@ function checkFamily(report: Report, component: ComponentHeaders): void {
   if (config && !table && !familyForConfig(config)) {
     const type = Object.hasOwn(config, 'model_type') ? config['model_type'] : undefined;
     const label = typeof type === 'string' ? `\`${shown(type)}\`` : 'unnamed in its `config.json`';
-    const later = typeof type === 'string' && laterFamilies.includes(type);
     report.add(at, {
-      code: later ? 'later-family' : 'unsupported-family',
-      message: `The family of this model is ${label}${later ? ', which comes with a later version of Manticore' : ''}; supported are ${supportedModelTypes().join(', ')}.`,
+      code: 'unsupported-family',
+      message: `The family of this model is ${label}; supported are ${supportedModelTypes().join(', ')}.`,
     });
   }
   if (!model && config && table) checkFieldNames(report, at, config, table);

@@ -42,10 +42,11 @@ export function planMemory(
     const shape = trainingShape(options, alphas, tensors, new Set(pretrained));
     jobs.push({ shape, stage: pretrain });
   }
+  const { context } = config.data;
   const largest = (checkpointing: boolean) =>
     jobs
       .map(({ shape, stage: { batch, accumulate } }) =>
-        predictMemory({ ...shape, tokens: batch * config.data.context, accumulate }, checkpointing),
+        predictMemory({ ...shape, tokens: batch * context, context, accumulate }, checkpointing),
       )
       .reduce((most, next) => (next.peak > most.peak ? next : most));
   const [without, checkpointed] = [largest(false), largest(true)];
@@ -62,7 +63,7 @@ function decides(config: ResolvedConfig, without: number, checkpointed: number):
   return without > bytes && checkpointed <= bytes;
 }
 
-type ShapeOfStep = Omit<TrainingShape, 'tokens' | 'accumulate'>;
+type ShapeOfStep = Omit<TrainingShape, 'tokens' | 'context' | 'accumulate'>;
 
 function trainingShape(
   options: HybridCostOptions,

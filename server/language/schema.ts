@@ -325,5 +325,5 @@ export const laterKeys: readonly LaterKey[] = [
   ),
 ];
 
-/** Families that come with a later version, by their names in `family` and as the hub's `model_type`. */
-export const laterFamilies: readonly string[] = ['llama', 'mamba2', 'stack'];
+/** Families that come with a later version, by their names in `family`. */
+export const laterFamilies: readonly string[] = ['stack'];

@@ -4,7 +4,7 @@
  */
 
 /** The families that are supported. Adding one: a table here, a block function in `compute/families`. */
-export const FAMILY_NAMES = ['gpt2', 'gptNeo', 'gptNeox', 'mamba'] as const;
+export const FAMILY_NAMES = ['gpt2', 'gptNeo', 'gptNeox', 'llama', 'mamba', 'mamba2'] as const;
 export type FamilyName = (typeof FAMILY_NAMES)[number];
 
 /** Where a tensor is used: before the layers, in layer i (from 0), in the last group's end, or in the head. */
@@ -68,7 +68,14 @@ export interface Architecture {
   readonly tiedHead: boolean;
   /** The family's own hyper-parameters, normalised: see each family's file. */
   readonly settings: Readonly<
-    Record<string, number | boolean | string | readonly (number | string)[]>
+    Record<
+      string,
+      | number
+      | boolean
+      | string
+      | readonly (number | string)[]
+      | Readonly<Record<string, number | string>>
+    >
   >;
 }
 
@@ -78,7 +85,7 @@ export interface ArchitectureProblem {
   readonly message: string;
 }
 
-/** A family as data. One object a file: `gpt2.ts`, `gptNeo.ts`, `gptNeox.ts`, `mamba.ts`. */
+/** A family as data. One object a file, of its name. */
 export interface FamilyTable {
   readonly name: FamilyName;
   /** `model_type` values of the hub that mean this family. */

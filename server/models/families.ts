@@ -11,9 +11,19 @@ import { isRecord } from './configFields';
 import { gpt2 } from './gpt2';
 import { gptNeo } from './gptNeo';
 import { gptNeox } from './gptNeox';
-import { isOriginalMamba, mamba } from './mamba';
+import { llama } from './llama';
+import { mamba } from './mamba';
+import { isOriginalMamba2, mamba2 } from './mamba2';
+import { isOriginalMamba } from './originalMamba';
 
-const TABLES: Readonly<Record<FamilyName, FamilyTable>> = { gpt2, gptNeo, gptNeox, mamba };
+const TABLES: Readonly<Record<FamilyName, FamilyTable>> = {
+  gpt2,
+  gptNeo,
+  gptNeox,
+  llama,
+  mamba,
+  mamba2,
+};
 
 export function familyTable(name: FamilyName): FamilyTable {
   return TABLES[name];
@@ -29,6 +39,7 @@ export function familyForConfig(config: unknown): FamilyTable | undefined {
   if (!isRecord(config)) return undefined;
   const modelType = Object.hasOwn(config, 'model_type') ? config['model_type'] : undefined;
   if (typeof modelType === 'string') return familyForModelType(modelType);
+  if (isOriginalMamba2(config)) return mamba2;
   return isOriginalMamba(config) ? mamba : undefined;
 }
 

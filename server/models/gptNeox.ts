@@ -8,13 +8,12 @@ import {
   type Activation,
   ConfigFields,
   headWidth,
-  isRecord,
   initialFloats,
   LIMITS,
   NO_SPECIAL_TOKENS,
   refuseForeign,
-  shown,
 } from './configFields';
+import { readPartialRotary } from './rotary';
 import { constant, normal, TensorList } from './tensorList';
 
 export type GptNeoxSettings = Readonly<{
@@ -43,40 +42,6 @@ export function gptNeoxSettings(architecture: Architecture): GptNeoxSettings {
 
 const MODEL_TYPES = ['gpt_neox'];
 
-/** A rotary key in its nested (`transformers` 5) or one of its older spellings; they must not differ. */
-function readRotaryKey(
-  fields: ConfigFields,
-  nested: ConfigFields,
-  key: string,
-  older: readonly string[],
-  [min, max, fallback]: readonly [number, number, number],
-): number {
-  const plain = fields.number(older, min, max, fallback);
-  const value = nested.number([key], min, max, plain);
-  if (value !== plain && older.some((name) => fields.value(name) !== undefined)) {
-    nested.problem(key, `\`${key}\` and \`${older.join('` or `')}\` mean the same and differ.`);
-  }
-  return value;
-}
-
-/** Base of the rotary angles and the share of a head that turns. */
-function readRotary(fields: ConfigFields): { base: number; factor: number } {
-  const { field, value } = fields.spelled(['rope_scaling', 'rope_parameters']);
-  if (value !== undefined && !isRecord(value)) {
-    fields.problem(field, `\`${field}\` must be an object, not ${shown(value)}.`);
-  }
-  const nested = new ConfigFields(value, `${field}.`);
-  for (const key of ['rope_type', 'type']) {
-    nested.refuse(key, (kind) => kind === 'default', 'only plain rotary positions are');
-  }
-  const olderBase = ['rotary_emb_base', 'rope_theta'];
-  const olderFactor = ['rotary_pct', 'partial_rotary_factor'];
-  const base = readRotaryKey(fields, nested, 'rope_theta', olderBase, [1e-3, 1e12, 10_000]);
-  const factor = readRotaryKey(fields, nested, 'partial_rotary_factor', olderFactor, [0, 1, 0.25]);
-  fields.adopt(nested);
-  return { base, factor };
-}
-
 function read(config: Readonly<Record<string, unknown>>): ReturnType<FamilyTable['read']> {
   const fields = new ConfigFields(config);
   refuseForeign(fields, MODEL_TYPES);
@@ -84,7 +49,7 @@ function read(config: Readonly<Record<string, unknown>>): ReturnType<FamilyTable
   const layers = fields.integer(['num_hidden_layers'], { min: 1, max: LIMITS.layers });
   const heads = fields.integer(['num_attention_heads'], { min: 1, max: LIMITS.heads });
   const headDim = headWidth(fields, width, heads, 'num_attention_heads');
-  const rotary = readRotary(fields);
+  const rotary = readPartialRotary(fields);
   const rotaryDims = Math.floor(headDim * rotary.factor);
   if (rotaryDims % 2 !== 0) {
     fields.problem(

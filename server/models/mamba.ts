@@ -12,6 +12,7 @@ import {
   refuseForeign,
   shown,
 } from './configFields';
+import { isOriginalMamba, mixerFields, readOriginalSizes } from './originalMamba';
 import { constant, normal, TensorList, uniform } from './tensorList';
 
 export type MambaSettings = Readonly<{
@@ -57,15 +58,6 @@ const KEYS = {
   convBias: ['use_conv_bias', 'conv_bias'],
 } as const;
 
-/** Whether a config is of the original code's kind. */
-export function isOriginalMamba(config: Readonly<Record<string, unknown>>): boolean {
-  return (
-    (config['model_type'] ?? undefined) === undefined &&
-    Object.hasOwn(config, 'd_model') &&
-    Object.hasOwn(config, 'n_layer')
-  );
-}
-
 function readRank(fields: ConfigFields, key: string, width: number): number {
   if (fields.value(key) === 'auto') return Math.ceil(width / 16);
   return fields.integer([key], { min: 1, max: LIMITS.width, fallback: Math.ceil(width / 16) });
@@ -82,21 +74,11 @@ function readInitScheme(fields: ConfigFields, key: string): 'random' | 'constant
 function readMixer(fields: ConfigFields, spelling: 0 | 1, width: number) {
   const key = (name: keyof typeof KEYS) => KEYS[name][spelling];
   const expand = fields.integer([key('expand')], { min: 1, max: 64, fallback: 2 });
-  const dtMin = fields.number([key('dtMin')], 1e-9, 1e3, 0.001);
-  const dtMax = fields.number([key('dtMax')], 1e-9, 1e3, 0.1);
-  if (dtMin > dtMax)
-    fields.problem(key('dtMin'), `\`${key('dtMin')}\` is above \`${key('dtMax')}\`.`);
   return {
     inner: expand * width,
     expand,
-    state: fields.integer([key('state')], { min: 1, max: 4096, fallback: 16 }),
-    convKernel: fields.integer([key('convKernel')], { min: 1, max: 256, fallback: 4 }),
+    ...mixerFields(fields, (name) => KEYS[name][spelling], 16),
     dtRank: readRank(fields, key('dtRank'), width),
-    bias: fields.flag(key('bias'), false),
-    convBias: fields.flag(key('convBias'), true),
-    dtMin,
-    dtMax,
-    dtFloor: fields.number([key('dtFloor')], 1e-12, 1e3, 1e-4),
     dtScale: fields.number([key('dtScale')], 0, 1e3, 1),
     dtInit: readInitScheme(fields, key('dtInit')),
   };
@@ -137,44 +119,16 @@ function readTransformers(config: Readonly<Record<string, unknown>>): Result {
 function readOriginal(config: Readonly<Record<string, unknown>>): Result {
   const fields = new ConfigFields(config);
   refuseForeign(fields, MODEL_TYPES);
-  const width = fields.integer(['d_model'], { min: 1, max: LIMITS.width });
-  const layers = fields.integer(['n_layer'], { min: 1, max: LIMITS.layers });
-  const vocabulary = fields.integer(['vocab_size'], {
-    min: 1,
-    max: LIMITS.vocabulary,
-    fallback: 50_277,
-  });
-  const multiple = fields.integer(['pad_vocab_size_multiple'], {
-    min: 1,
-    max: 65_536,
-    fallback: 8,
-  });
-  fields.refuse('rms_norm', (value) => value === true, 'only RMSNorm is');
-  fields.refuse(
-    'd_intermediate',
-    (value) => value === 0,
-    'layers with a feed-forward part are another family',
-  );
-  fields.refuse(
-    'attn_layer_idx',
-    (value) => Array.isArray(value) && value.length === 0,
-    'layers of attention among those of Mamba are another family',
-  );
-  const given = fields.value('ssm_cfg') ?? {};
-  if (!isRecord(given))
-    fields.problem('ssm_cfg', `\`ssm_cfg\` must be an object, not ${shown(given)}.`);
-  const mixer = new ConfigFields(isRecord(given) ? given : {}, 'ssm_cfg.');
-  mixer.refuse('layer', (value) => value === 'Mamba1', 'only Mamba1 is');
+  const { mixer, ...sizes } = readOriginalSizes(fields);
+  mixer.refuse('layer', (value) => value === 'Mamba1', 'only Mamba1 and Mamba2 are');
   const settings: MambaSettings = {
-    ...readMixer(mixer, 1, width),
+    ...readMixer(mixer, 1, sizes.width),
     epsilon: 1e-5,
     rescalePrenormResidual: false,
     initializerRange: 0.1,
   };
   fields.adopt(mixer);
-  const tiedHead = fields.flag('tie_embeddings', true);
-  const vocabularyRows = Math.ceil(vocabulary / multiple) * multiple;
-  return finish(fields, { layers, width, vocabularyRows, tiedHead, settings });
+  return finish(fields, { ...sizes, settings });
 }
 
 function finish(
@@ -199,7 +153,10 @@ const tensors: FamilyTable['tensors'] = (architecture, vocabulary) => {
     floor: settings.dtFloor,
   } as const;
   const list = new TensorList('backbone.');
-  list.matrix({ kind: 'embedding' }, 'embeddings.weight', [vocabulary, width], init);
+  list.matrix({ kind: 'embedding' }, 'embeddings.weight', [vocabulary, width], init, [
+    'backbone.embedding.weight',
+    'embedding.weight',
+  ]);
   for (let layer = 0; layer < layers; layer++) {
     const place = { kind: 'layer', layer } as const;
     const at = `layers.${layer}`;
@@ -234,12 +191,7 @@ const tensors: FamilyTable['tensors'] = (architecture, vocabulary) => {
   }
   list.vector({ kind: 'finalNorm' }, 'norm_f.weight', [width], constant(1));
   if (!tiedHead) list.head('lm_head.weight', [vocabulary, width], init, []);
-  // The originals call the table `embedding`.
-  return list.specs.map((spec) =>
-    spec.name === 'embeddings.weight'
-      ? { ...spec, aliases: [...spec.aliases, 'backbone.embedding.weight', 'embedding.weight'] }
-      : spec,
-  );
+  return list.specs;
 };
 
 export const mamba: FamilyTable = {

@@ -12,9 +12,15 @@ export class TensorList {
   /** @param prefix what a causal language model's file puts before the names of the base model */
   constructor(private readonly prefix: string) {}
 
-  /** A weight matrix (or table, or filter bank): decays. */
-  matrix(place: TensorPlace, name: string, shape: readonly number[], init: TensorInit): void {
-    this.push(place, name, shape, init, true);
+  /** A weight matrix (or table, or filter bank): decays. @param others names that it has in some files */
+  matrix(
+    place: TensorPlace,
+    name: string,
+    shape: readonly number[],
+    init: TensorInit,
+    others: readonly string[] = [],
+  ): void {
+    this.push(place, name, shape, init, true, others);
   }
 
   /** A bias, gain or other tensor that weight decay leaves alone. */
@@ -47,8 +53,10 @@ export class TensorList {
     shape: readonly number[],
     init: TensorInit,
     decay: boolean,
+    others: readonly string[] = [],
   ): void {
     const fileName = this.prefix + name;
-    this.specs.push({ name, shape, place, decay, aliases: [fileName], fileName, init });
+    const aliases = [fileName, ...others];
+    this.specs.push({ name, shape, place, decay, aliases, fileName, init });
   }
 }

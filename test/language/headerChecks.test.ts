@@ -109,16 +109,11 @@ describe('models', () => {
     );
   });
 
-  it('an unsupported family, a later one, an unsupported flag', async () => {
+  it('an unsupported family, an unsupported flag', async () => {
     await expectProblem(
       atMamba,
       'unsupported-family',
       withMamba(model({ model_type: 'bert' }, { tensors: [] })),
-    );
-    await expectProblem(
-      atMamba,
-      'later-family',
-      withMamba(model({ model_type: 'llama' }, { tensors: [] })),
     );
     const problem = await expectProblem(
       atMamba,

@@ -116,7 +116,7 @@ describe('the table of keys', () => {
     });
   }
 
-  for (const family of ['llama', 'mamba2', 'stack']) {
+  for (const family of ['stack']) {
     it(`says that the family ${family} comes later`, async () => {
       const text = quickConfig({
         components: `  neox: { source: ./neox }\n  other: { family: ${family}, config: {}, init: random }`,

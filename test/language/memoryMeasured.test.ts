@@ -38,6 +38,26 @@ const configs: Readonly<Record<string, HubConfig>> = {
     max_position_embeddings: 64,
     vocab_size,
   },
+  llama: {
+    model_type: 'llama',
+    hidden_size: 56,
+    num_hidden_layers: 4,
+    num_attention_heads: 4,
+    num_key_value_heads: 2,
+    head_dim: 16,
+    intermediate_size: 152,
+    vocab_size,
+  },
+  mamba2: {
+    model_type: 'mamba2',
+    hidden_size: 48,
+    num_hidden_layers: 4,
+    num_heads: 6,
+    head_dim: 16,
+    state_size: 32,
+    n_groups: 2,
+    vocab_size,
+  },
   mamba: { model_type: 'mamba', hidden_size: 56, num_hidden_layers: 4, vocab_size },
 };
 
@@ -175,6 +195,9 @@ describe('the predicted peak', () => {
     [['gpt2', 'neo'], '{ blocks: 2, gate: none, head: first }', 'batch: 2'],
     [['neox'], 'blocks: 1', 'batch: 4, accumulate: 2'],
     [['mamba'], 'blocks: 1', 'batch: 4'],
+    [['llama'], 'blocks: 1', 'batch: 4'],
+    [['mamba2'], 'blocks: 1', 'batch: 4'],
+    [['gpt2', 'llama', 'mamba', 'mamba2'], 'blocks: 2', 'batch: 2'],
   ] as const) {
     it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
       await holds(names, hybrid, search);
@@ -201,6 +224,7 @@ describe('the predicted peak', () => {
       [['gpt2', 'neo'], '{ blocks: 2, gate: none, head: first }', 'batch: 2'],
       [['neox'], 'blocks: 4', 'batch: 4, accumulate: 2'],
       [['mamba'], 'blocks: 4', 'batch: 4'],
+      [['llama', 'mamba2'], 'blocks: 4', 'batch: 4'],
     ] as const) {
       it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
         await holds(names, hybrid, `${search}, checkpointing: on`);

@@ -14,11 +14,16 @@ import {
   GPT2,
   NEO,
   NEOX,
+  LLAMA,
   MAMBA,
+  MAMBA2,
   ORIGINAL,
   architectureOf,
   type Config,
 } from './familyConfigs';
+
+/** Llama 3's scaling, but for the context before it. */
+const LLAMA3: Config = { rope_type: 'llama3', factor: 8, low_freq_factor: 1, high_freq_factor: 4 };
 
 /** Fields that `read` complains about, and its first sentence. */
 function refusal(config: Config): { fields: string[]; message: string } {
@@ -31,7 +36,8 @@ function refusal(config: Config): { fields: string[]; message: string } {
 describe('families by name', () => {
   it('finds a family by model_type, and none for others', () => {
     assert.equal(familyForModelType('gpt_neox')?.name, 'gptNeox');
-    assert.equal(familyForModelType('llama'), undefined);
+    assert.equal(familyForModelType('llama')?.name, 'llama');
+    assert.equal(familyForModelType('mistral'), undefined);
     assert.equal(familyForConfig({ model_type: 'toString' }), undefined);
   });
 
@@ -69,6 +75,44 @@ describe('reading config.json', () => {
     ]);
   });
 
+  it("reads Llama's rotary keys in every spelling", () => {
+    const old = architectureOf({ ...LLAMA, rope_theta: 77, rope_scaling: { ...LLAMA3 } });
+    const nested = architectureOf({ ...LLAMA, rope_parameters: { ...LLAMA3, rope_theta: 77 } });
+    assert.deepEqual(old, nested);
+    // Without one of its own, the context before the change is the model's.
+    assert.deepEqual(old.settings['rotaryScaling'], {
+      ...{ kind: 'llama3', factor: 8, low: 1, high: 4, trained: 2048 },
+    });
+    const apart = { ...LLAMA, rope_scaling: { ...LLAMA3 }, original_max_position_embeddings: 64 };
+    const scaling = architectureOf(apart).settings['rotaryScaling'] as { trained: number };
+    assert.equal(scaling.trained, 64);
+    const linear = { ...LLAMA, rope_scaling: { type: 'linear', factor: 3 } };
+    assert.deepEqual(architectureOf(linear).settings['rotaryScaling'], {
+      ...{ kind: 'linear', factor: 3 },
+    });
+  });
+
+  it('takes an infinite step in each way of writing it', () => {
+    const infinite = { __float__: 'Infinity' };
+    const plain = architectureOf(MAMBA2);
+    assert.equal(plain.settings['stepMost'], Infinity);
+    assert.deepEqual(architectureOf({ ...MAMBA2, time_step_limit: [0, infinite] }), plain);
+    const cut = architectureOf({ ...MAMBA2, time_step_limit: [0.5, infinite] });
+    const written = familyTable('mamba2').write(cut, 9);
+    assert.deepEqual(written['time_step_limit'], [0.5, infinite]);
+  });
+
+  it('reads the original Mamba-2 keys as those of transformers', () => {
+    const ssm = { layer: 'Mamba2', d_state: 6, d_conv: 3, headdim: 8, ngroups: 5, bias: true };
+    const original = architectureOf({ ...ORIGINAL, ssm_cfg: ssm, rms_norm: true });
+    assert.equal(original.family, 'mamba2');
+    const hub = {
+      ...{ vocab_size: 50280, state_size: 6, conv_kernel: 3, head_dim: 8, num_heads: 5 },
+      ...{ hidden_size: 20, n_groups: 5, use_bias: true, tie_word_embeddings: true },
+    };
+    assert.deepEqual(original, architectureOf({ ...MAMBA2, ...hub }));
+  });
+
   it('rounds the rotary width down, as transformers does', () => {
     const config = { ...NEOX, num_attention_heads: 2, rotary_pct: 0.55 };
     assert.equal(architectureOf(config).settings['rotaryDims'], 6); // 12 · 0.55 = 6.6
@@ -91,7 +135,7 @@ describe('reading config.json', () => {
 
   it('passes flags that do not matter in float32', () => {
     const idle = { use_cache: false, torch_dtype: 'float16', dtype: 'bfloat16', architectures: [] };
-    for (const config of [GPT2, NEO, NEOX, MAMBA]) {
+    for (const config of [GPT2, NEO, NEOX, LLAMA, MAMBA, MAMBA2]) {
       assert.deepEqual(architectureOf({ ...config, ...idle }), architectureOf(config));
     }
     const upcast = { reorder_and_upcast_attn: true, add_cross_attention: false, pruned_heads: {} };
@@ -135,7 +179,48 @@ describe('reading config.json', () => {
     ['a window of nothing', { ...NEO, window_size: 0 }, 'window_size'],
     ['another gate in Mamba', { ...MAMBA, hidden_act: 'gelu' }, 'hidden_act'],
     ['another inner width', { ...MAMBA, intermediate_size: 41 }, 'intermediate_size'],
-    ['Mamba-2 inside', { ...ORIGINAL, ssm_cfg: { layer: 'Mamba2' } }, 'ssm_cfg.layer'],
+    ['another layer in Mamba', { ...ORIGINAL, ssm_cfg: { layer: 'Mamba3' } }, 'ssm_cfg.layer'],
+    ['queries that cannot share keys', { ...LLAMA, num_key_value_heads: 3 }, 'num_key_value_heads'],
+    ['an odd head', { ...LLAMA, head_dim: 5 }, 'head_dim'],
+    ['heads that turn in part', { ...LLAMA, partial_rotary_factor: 0.5 }, 'partial_rotary_factor'],
+    [
+      'another scaling of rotary positions',
+      { ...LLAMA, rope_scaling: { type: 'dynamic', factor: 2 } },
+      'rope_scaling.type',
+    ],
+    [
+      'a scaling without its factor',
+      { ...LLAMA, rope_scaling: { rope_type: 'linear' } },
+      'rope_scaling.factor',
+    ],
+    [
+      'bands of frequencies the wrong way round',
+      {
+        ...LLAMA,
+        rope_scaling: { rope_type: 'llama3', factor: 8, low_freq_factor: 4, high_freq_factor: 1 },
+      },
+      'rope_scaling.low_freq_factor',
+    ],
+    [
+      'two contexts of pretraining',
+      {
+        ...LLAMA,
+        original_max_position_embeddings: 64,
+        rope_scaling: { ...LLAMA3, original_max_position_embeddings: 32 },
+      },
+      'rope_scaling.original_max_position_embeddings',
+    ],
+    ['heads that are not the channels', { ...MAMBA2, num_heads: 5 }, 'num_heads'],
+    ['groups that do not divide', { ...MAMBA2, n_groups: 3 }, 'n_groups'],
+    ['a step limit of one number', { ...MAMBA2, time_step_limit: [1] }, 'time_step_limit'],
+    ['a step limit upside down', { ...MAMBA2, time_step_limit: [2, 1] }, 'time_step_limit'],
+    ['a norm before the gate', { ...MAMBA2, norm_before_gate: true }, 'norm_before_gate'],
+    ['another gate in Mamba-2', { ...MAMBA2, hidden_act: 'relu' }, 'hidden_act'],
+    [
+      "a skip for each of a head's channels",
+      { ...ORIGINAL, ssm_cfg: { layer: 'Mamba2', headdim: 8, D_has_hdim: true } },
+      'ssm_cfg.D_has_hdim',
+    ],
     ['LayerNorm in Mamba', { ...ORIGINAL, rms_norm: false }, 'rms_norm'],
     ['attention in Mamba', { ...ORIGINAL, attn_layer_idx: [1] }, 'attn_layer_idx'],
     ['a feed-forward part in Mamba', { ...ORIGINAL, d_intermediate: 64 }, 'd_intermediate'],
@@ -153,7 +238,7 @@ describe('reading config.json', () => {
   }
 
   it('refuses a family table that meets another family', () => {
-    const { problems } = familyTable('gpt2').read({ ...GPT2, model_type: 'llama' });
+    const { problems } = familyTable('gpt2').read({ ...GPT2, model_type: 'mistral' });
     assert.deepEqual(
       problems.map(({ field }) => field),
       ['model_type'],
@@ -181,7 +266,16 @@ describe('hostile configs', () => {
   });
 
   it('never throw when one field of a good config is something else; what is read has finite costs', () => {
-    const good = [GPT2, NEO, NEOX, MAMBA, ORIGINAL, ...cases.map(({ config }) => config)];
+    const good = [
+      GPT2,
+      NEO,
+      NEOX,
+      LLAMA,
+      MAMBA,
+      MAMBA2,
+      ORIGINAL,
+      ...cases.map(({ config }) => config),
+    ];
     const broken = fc
       .tuple(fc.constantFrom(...good), fc.jsonValue(), fc.nat())
       .map(([config, value, at]) => {

@@ -40,6 +40,21 @@ export const NEOX: Config = {
   num_attention_heads: 3,
   intermediate_size: 40,
 };
+export const LLAMA: Config = {
+  model_type: 'llama',
+  hidden_size: 24,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  intermediate_size: 40,
+};
+export const MAMBA2: Config = {
+  model_type: 'mamba2',
+  hidden_size: 16,
+  num_hidden_layers: 2,
+  num_heads: 4,
+  head_dim: 8,
+  n_groups: 2,
+};
 export const MAMBA: Config = { model_type: 'mamba', hidden_size: 20, num_hidden_layers: 2 };
 export const ORIGINAL: Config = { d_model: 20, n_layer: 2, vocab_size: 50277, ssm_cfg: {} };
 

@@ -34,8 +34,13 @@ NEO = dict(hidden_size=28, num_layers=4, num_heads=2, max_position_embeddings=40
 NEOX = dict(hidden_size=32, num_hidden_layers=3, num_attention_heads=2, intermediate_size=50,
             max_position_embeddings=40, bos_token_id=0, eos_token_id=0)
 MAMBA = dict(hidden_size=20, num_hidden_layers=3, state_size=5, bos_token_id=0, eos_token_id=0)
+LLAMA = dict(hidden_size=24, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=8,
+             intermediate_size=40, max_position_embeddings=40, bos_token_id=0, eos_token_id=0)
+MAMBA2 = dict(hidden_size=20, num_hidden_layers=3, state_size=5, num_heads=8, head_dim=5, n_groups=2, bos_token_id=0,
+              eos_token_id=0)
 G2, GN, GX, MA = (transformers.GPT2Config, transformers.GPTNeoConfig, transformers.GPTNeoXConfig,
                   transformers.MambaConfig)
+LL, M2 = transformers.LlamaConfig, transformers.Mamba2Config
 
 # name → config class, its fields, dtype, rows beyond V, largest shard
 CASES = {
@@ -48,6 +53,15 @@ CASES = {
                                          "rope_parameters": {"rope_type": "default", "rope_theta": 900.0,
                                                              "partial_rotary_factor": 1.0}},
                                     torch.float32, 3, None),
+    "llama-bf16-padded-shards": (LL, LLAMA, torch.bfloat16, 11, "30KB"),
+    "llama-f32-tied-scaled": (LL, {**LLAMA, "tie_word_embeddings": True, "attention_bias": True, "mlp_bias": True,
+                                   "rope_parameters": {"rope_type": "llama3", "rope_theta": 500.0, "factor": 8.0,
+                                                       "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                                                       "original_max_position_embeddings": 16}},
+                              torch.float32, 3, None),
+    "mamba2-f32-padded": (M2, MAMBA2, torch.float32, 3, None),
+    "mamba2-bf16-tied-shards": (M2, {**MAMBA2, "use_bias": True, "tie_word_embeddings": True,
+                                     "time_step_limit": (0.01, float("inf"))}, torch.bfloat16, 0, "20KB"),
     "mamba-f32-padded": (MA, MAMBA, torch.float32, 3, None),
     "mamba-bf16-shards": (MA, {**MAMBA, "use_bias": True}, torch.bfloat16, 0, "20KB"),
     "mamba-f16-untied-padded": (MA, {**MAMBA, "tie_word_embeddings": False}, torch.float16, 5, None),

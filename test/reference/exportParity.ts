@@ -18,10 +18,12 @@ import type { ExportType } from '../../server/contract/jobs';
 
 async function convert(models: string, name: string, ids: readonly number[][], out: string) {
   const folder = path.join(models, name);
+  // Any two files will do: nothing is trained.
+  const file = (own: string) => `{ text: ${JSON.stringify(path.join(folder, own))} }`;
   const text = `manticore: 1
 components: { it: { source: ${JSON.stringify(folder)} } }
 hybrid: { blocks: 1 }
-data: { train: { text: ${JSON.stringify(path.join(folder, 'config.json'))} }, context: ${ids[0]!.length} }
+data: { train: ${file('tokenizer.json')}, validation: ${file('config.json')}, context: ${ids[0]!.length} }
 search: { steps: 1 }
 `;
   const place = { name, base: models, reader: createNodeModelReader() };

@@ -46,8 +46,16 @@ def gpt_neox(**config):
     return {"model_type": "gpt_neox", "bos_token_id": 0, "eos_token_id": 0, **config}
 
 
+def llama(**config):
+    return {"model_type": "llama", "bos_token_id": 0, "eos_token_id": 0, **config}
+
+
 def mamba(**config):
     return {"model_type": "mamba", **config}
+
+
+def mamba2(**config):
+    return {"model_type": "mamba2", **config}
 
 
 # name → config.json; `vocabulary`: V where the file has more rows; `names`: from transformers' parameter name to the file's;
@@ -115,6 +123,40 @@ CASES = {
         batch=2, length=10, vocabulary=29,
         names=lambda name: name.replace("embeddings.", "embedding."),
         extra=lambda weights: {"lm_head.weight": weights["backbone.embedding.weight"]}),
+    "llama-plain": dict(
+        config=llama(vocab_size=38, hidden_size=20, num_hidden_layers=2, num_attention_heads=2, intermediate_size=27,
+                     max_position_embeddings=32, attention_dropout=0.25),
+        batch=2, length=17, dropout_key=12345,
+        extra=lambda config: {"model.layers.1.self_attn.rotary_emb.inv_freq": np.ones(5, np.float32)}),
+    "llama-grouped": dict(
+        config=llama(vocab_size=40, hidden_size=18, num_hidden_layers=2, num_attention_heads=6, num_key_value_heads=2,
+                     head_dim=8, intermediate_size=31, attention_bias=True, mlp_bias=True, tie_word_embeddings=True,
+                     rms_norm_eps=1e-3, hidden_act="gelu_pytorch_tanh", max_position_embeddings=64, rope_theta=500,
+                     rope_scaling={"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0,
+                                   "high_freq_factor": 4.0, "original_max_position_embeddings": 24}),
+        batch=2, length=19, vocabulary=33, names=lambda name: name.removeprefix("model.")),
+    "llama-single": dict(
+        config=llama(vocab_size=31, hidden_size=12, num_hidden_layers=3, num_attention_heads=3, num_key_value_heads=1,
+                     intermediate_size=16, max_position_embeddings=16, attention_bias=True,
+                     rope_parameters={"rope_type": "linear", "factor": 2.5, "rope_theta": 300.0}),
+        batch=1, length=14),
+    "mamba2-plain": dict(
+        config=mamba2(vocab_size=33, hidden_size=12, num_hidden_layers=2, state_size=5, head_dim=6, num_heads=4,
+                      n_groups=1, chunk_size=8),
+        batch=1, length=37),
+    "mamba2-groups": dict(
+        config=mamba2(vocab_size=30, hidden_size=10, num_hidden_layers=2, state_size=3, conv_kernel=3, expand=3,
+                      head_dim=5, num_heads=6, n_groups=3, use_bias=True, use_conv_bias=False, tie_word_embeddings=True,
+                      layer_norm_epsilon=1e-3, time_step_limit=[0.1, 1.2]),
+        batch=2, length=19, vocabulary=26),
+    "mamba2-original": dict(
+        config={"d_model": 12, "n_layer": 2, "vocab_size": 29, "d_intermediate": 0, "attn_layer_idx": [],
+                "ssm_cfg": {"layer": "Mamba2", "d_state": 6, "headdim": 8}, "attn_cfg": {}, "rms_norm": True,
+                "residual_in_fp32": True, "fused_add_norm": True, "pad_vocab_size_multiple": 16, "tie_embeddings": True},
+        reference=mamba2(vocab_size=32, hidden_size=12, num_hidden_layers=2, state_size=6, head_dim=8, num_heads=3,
+                         n_groups=1, tie_word_embeddings=True),
+        batch=2, length=10, vocabulary=29,
+        names=lambda name: name.replace("embeddings.", "embedding.")),
 }
 
 
@@ -136,8 +178,8 @@ def random_weights(model, generator):
         shape = tuple(parameter.shape)
         noise = generator.standard_normal(shape)
         if name.endswith("A_log"):
-            value = np.log(np.arange(1, shape[1] + 1)) + 0.3 * noise
-        elif name.endswith("dt_proj.bias"):
+            value = np.log(np.arange(1, shape[-1] + 1)) + 0.3 * noise
+        elif name.endswith(("dt_proj.bias", "dt_bias")):
             value = generator.uniform(-3, 1, shape)
         elif name.endswith(".D") or ("weight" in name and len(shape) == 1):
             value = 1 + 0.4 * noise
@@ -187,12 +229,14 @@ def mix32(value):
 
 
 def training_logits(model, ids, key):
-    """Logits in training mode; calls of dropout come in the order embedding, then (attention, residual, feed-forward) a layer."""
+    """Logits in training mode; calls of dropout come in the order embedding, then (attention, residual, feed-forward) a
+    layer; Llama's after attention alone."""
     calls = []
+    attention_alone = model.config.model_type == "llama"
 
     def masked(x, p=0.5, training=True, inplace=False):
         assert training
-        layer, site = divmod(len(calls) - 1, 3) if calls else (0, -1)
+        layer, site = (len(calls), 0) if attention_alone else divmod(len(calls) - 1, 3) if calls else (0, -1)
         calls.append(p)
         place = layer * 4 + site + 1 + 1
         site_key = mix32(key ^ (place * 0x9E3779B9 & 0xFFFFFFFF))
@@ -206,7 +250,8 @@ def training_logits(model, ids, key):
     finally:
         F.dropout = original
         model.eval()
-    assert len(calls) == 1 + 3 * model.config.num_hidden_layers and max(calls) > 0
+    layers = model.config.num_hidden_layers
+    assert len(calls) == (layers if attention_alone else 1 + 3 * layers) and max(calls) > 0
     return logits
 
 
@@ -274,10 +319,25 @@ PUBLISHED = {
                                        intermediate_size=3072, rotary_pct=0.25, rotary_emb_base=10000),
     "EleutherAI/pythia-410m": gpt_neox(vocab_size=50304, hidden_size=1024, num_hidden_layers=24, num_attention_heads=16,
                                        intermediate_size=4096, rotary_pct=0.25, rotary_emb_base=10000),
+    "meta-llama/Llama-2-7b-hf": llama(vocab_size=32000, hidden_size=4096, num_hidden_layers=32, num_attention_heads=32,
+                                      num_key_value_heads=32, intermediate_size=11008),
+    "meta-llama/Llama-3.2-1B": llama(
+        vocab_size=128256, hidden_size=2048, num_hidden_layers=16, num_attention_heads=32, num_key_value_heads=8,
+        head_dim=64, intermediate_size=8192, rms_norm_eps=1e-5, rope_theta=500000.0, max_position_embeddings=131072,
+        rope_scaling={"rope_type": "llama3", "factor": 32.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
+                      "original_max_position_embeddings": 8192}, tie_word_embeddings=True),
+    "HuggingFaceTB/SmolLM-135M": llama(
+        vocab_size=49152, hidden_size=576, num_hidden_layers=30, num_attention_heads=9, num_key_value_heads=3,
+        intermediate_size=1536, rope_theta=10000.0, tie_word_embeddings=True),
     "state-spaces/mamba-130m-hf": mamba(vocab_size=50280, hidden_size=768, num_hidden_layers=24, state_size=16,
                                         time_step_rank=48),
     "state-spaces/mamba-370m-hf": mamba(vocab_size=50280, hidden_size=1024, num_hidden_layers=48, state_size=16,
                                         time_step_rank=64),
+    # The original's config, of which transformers counts what it makes.
+    "state-spaces/mamba2-130m": mamba2(vocab_size=50288, hidden_size=768, num_hidden_layers=24, num_heads=24, head_dim=64,
+                                       n_groups=1, tie_word_embeddings=True),
+    "mistralai/Mamba-Codestral-7B-v0.1": mamba2(vocab_size=32768, hidden_size=4096, num_hidden_layers=64, num_heads=128,
+                                                head_dim=64, n_groups=8, tie_word_embeddings=False),
 }
 
 

@@ -1,6 +1,6 @@
 /**
  * State of incremental decoding: keys and values of the positions so far, or a state-space layer's own state.
- * Symbols: b batch, l new positions, c cached positions, h heads, dh width of a head, d = h·dh.
+ * Symbols: b batch, l new positions, c cached positions, h heads, dh width of a head, d = h·dh, the width of all heads.
  */
 import * as tf from '@tensorflow/tfjs-core';
 import {
@@ -14,6 +14,7 @@ import type { LayerContext, LayerState } from './family';
 export interface QueryKeyValue {
   /** [b, l, d] */
   readonly q: tf.Tensor3D;
+  /** [b, l, keyHeads·dh], as v: [b, l, d] where every head of queries has its own. */
   readonly k: tf.Tensor3D;
   readonly v: tf.Tensor3D;
 }
@@ -38,22 +39,38 @@ export function replaceState(state: LayerState, tensors: readonly tf.Tensor[]): 
   tf.dispose(old.filter((tensor) => !tensors.includes(tensor)));
 }
 
-/** Causal attention of new positions over themselves and, when decoding, over the cached ones: → [b, l, d]. */
+/**
+ * Causal attention of new positions over themselves and, when decoding, over the cached ones: → [b, l, d].
+ * @param options `keyHeads`: heads of keys and values, where each serves several heads of queries
+ */
 export function attend(
   { q, k, v }: QueryKeyValue,
-  options: AttentionOptions,
+  { keyHeads, ...options }: AttentionOptions & { readonly keyHeads?: number },
   state: LayerState | undefined,
 ): tf.Tensor3D {
-  if (state === undefined) return attention({ q, k, v }, options);
+  const shared = (x: tf.Tensor3D) => (keyHeads ? repeatHeads(x, keyHeads, options.heads) : x);
+  if (state === undefined) return attention({ q, k: shared(k), v: shared(v) }, options);
   const [cachedKeys, cachedValues] = state.tensors as tf.Tensor3D[];
   const keys = cachedKeys ? tf.concat([cachedKeys, k], 1) : k; // [b, c + l, d]
   const values = cachedValues ? tf.concat([cachedValues, v], 1) : v; // [b, c + l, d]
   const offset = cachedKeys?.shape[1] ?? 0;
-  const attended = attention({ q, k: keys, v: values }, { ...options, offset }); // [b, l, d]
+  const attended = attention({ q, k: shared(keys), v: shared(values) }, { ...options, offset }); // [b, l, d]
   // The next query's window reaches back over window − 1 positions: no earlier one is looked at again.
   const reach = options.window === undefined ? Infinity : options.window - 1;
   replaceState(state, [lastPositions(keys, reach), lastPositions(values, reach)]);
   return attended;
+}
+
+/** Each of g heads as often as it serves heads of queries: x [b, l, g·dh] → [b, l, h·dh]. */
+function repeatHeads(x: tf.Tensor3D, g: number, h: number): tf.Tensor3D {
+  const [b, l, width] = x.shape;
+  if (g === h) return x;
+  const rows = tf.reshape(x, [b * l * g, width / g]);
+  const copies = tf.concat(
+    Array.from({ length: h / g }, () => rows),
+    1,
+  ); // [b·l·g, h/g·dh]
+  return tf.reshape(copies, [b, l, (width / g) * h]);
 }
 
 /** As `attend`, of the fused product qkv [b, l, 3·d]. */

@@ -4,9 +4,18 @@ import type { FamilyBlocks } from './family';
 import { gpt2 } from './gpt2';
 import { gptNeo } from './gptNeo';
 import { gptNeox } from './gptNeox';
+import { llama } from './llama';
 import { mamba } from './mamba';
+import { mamba2 } from './mamba2';
 
-const BLOCKS: Readonly<Record<FamilyName, FamilyBlocks>> = { gpt2, gptNeo, gptNeox, mamba };
+const BLOCKS: Readonly<Record<FamilyName, FamilyBlocks>> = {
+  gpt2,
+  gptNeo,
+  gptNeox,
+  llama,
+  mamba,
+  mamba2,
+};
 
 export function familyBlocks(name: FamilyName): FamilyBlocks {
   return BLOCKS[name];

@@ -13,18 +13,17 @@ import { mambaSettings } from '../../models/mamba';
 import { softplus, swiglu } from '../engine/kernels/activations';
 import { causalConv, causalConvStep } from '../engine/kernels/causalConv';
 import { embedding } from '../engine/kernels/embedding';
-import { rmsNorm } from '../engine/kernels/norms';
 import { selectiveScanWithState } from '../engine/kernels/selectiveScan';
 import { addResidual } from '../engine/kernels/residual';
 import { replaceState, stateOf } from './decoding';
 import type { FamilyBlocks, LayerState, WeightLookup } from './family';
-import { linearAt, logitsAt } from './modules';
+import { linearAt, logitsAt, rmsNormAt } from './modules';
 
 const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
   const settings = mambaSettings(architecture);
   const bias = settings.bias ? 'bias' : 'noBias';
   const mixer = `layers.${index}.mixer`;
-  const normed = rmsNorm(u, weights(`layers.${index}.norm.weight`), settings.epsilon) as Tensor3D;
+  const normed = rmsNormAt(weights, `layers.${index}.norm`, u, settings.epsilon);
   const xz = linearAt(weights, `${mixer}.in_proj`, normed, bias); // [b, l, 2·c]
   const [x, z] = tf.split(xz, 2, 2) as [Tensor3D, Tensor3D]; // each [b, l, c]
   const y = convolveAndScan(architecture, weights, mixer, x, stateOf(context, index)); // [b, l, c]
@@ -66,7 +65,7 @@ export const mamba: FamilyBlocks = {
   enter: (_architecture, _weights, u) => u,
   layer,
   finalNorm: (architecture, weights, u) =>
-    rmsNorm(u, weights('norm_f.weight'), mambaSettings(architecture).epsilon) as Tensor3D,
+    rmsNormAt(weights, 'norm_f', u, mambaSettings(architecture).epsilon),
   head: ({ tiedHead }, weights, u) =>
     logitsAt(weights(tiedHead ? 'embeddings.weight' : 'lm_head.weight'), u),
 };

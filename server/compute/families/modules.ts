@@ -8,7 +8,7 @@ import { mix32 } from '../../models/random';
 import { gelu, silu } from '../engine/kernels/activations';
 import { dropout } from '../engine/kernels/dropout';
 import { linear } from '../engine/kernels/linear';
-import { layerNorm } from '../engine/kernels/norms';
+import { layerNorm, rmsNorm } from '../engine/kernels/norms';
 import type { LayerContext, WeightLookup } from './family';
 
 /** torch's `Linear` at `name`, weight [n, k]: x [b, l, k] → [b, l, n]. */
@@ -37,6 +37,16 @@ export function layerNormAt(
 ): tf.Tensor3D {
   const gain = weights(`${name}.weight`);
   return layerNorm(x, gain, weights(`${name}.bias`), epsilon) as tf.Tensor3D;
+}
+
+/** RMSNorm at `name`: [b, l, d] → [b, l, d]. */
+export function rmsNormAt(
+  weights: WeightLookup,
+  name: string,
+  x: tf.Tensor3D,
+  epsilon: number,
+): tf.Tensor3D {
+  return rmsNorm(x, weights(`${name}.weight`), epsilon) as tf.Tensor3D;
 }
 
 /** Product with the rows of a table [V, d], a tied embedding or a head: x [b, l, d] → [b, l, V]. */

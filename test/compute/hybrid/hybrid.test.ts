@@ -28,6 +28,9 @@ const narrow: TinyComponent = { name: 'narrow', family: 'mamba', layers: 3, widt
 const wide: TinyComponent = { name: 'wide', family: 'gptNeox', layers: 4, width: 12 };
 const third: TinyComponent = { name: 'third', family: 'gpt2', layers: 2, width: 8 };
 
+const shared: TinyComponent = { name: 'shared', family: 'llama', layers: 3, width: 16 };
+const dual: TinyComponent = { name: 'dual', family: 'mamba2', layers: 2, width: 4 };
+
 const logitsOf = (hybrid: Hybrid, rows: readonly MixtureRow[], ids: tf.Tensor2D) =>
   valuesOf(() => forward(hybrid, ids, rows, EVALUATION));
 
@@ -66,7 +69,14 @@ describe('a hybrid with all weight on one component', () => {
     }
   }
 
-  for (const components of [[wide], [narrow, wide], [narrow, wide, third]]) {
+  const mixtures = [
+    [wide],
+    [narrow, wide],
+    [narrow, wide, third],
+    [third, shared, narrow, dual],
+    [narrow, wide, third, shared, dual],
+  ];
+  for (const components of mixtures) {
     const depth = Math.min(...components.map(({ layers }) => layers));
     for (let blocks = 1; blocks <= depth; blocks++) {
       it(`is that component: K = ${components.length}, N = ${blocks}`, async () => {

@@ -50,6 +50,28 @@ export function tinyConfig(
         max_position_embeddings: 16,
         rotary_pct: 1,
       };
+    case 'llama':
+      return {
+        model_type: 'llama',
+        vocab_size: VOCABULARY,
+        num_hidden_layers: layers,
+        hidden_size: width,
+        num_attention_heads: 2,
+        num_key_value_heads: 1,
+        intermediate_size: 2 * width,
+        max_position_embeddings: 16,
+      };
+    case 'mamba2':
+      return {
+        model_type: 'mamba2',
+        vocab_size: VOCABULARY,
+        num_hidden_layers: layers,
+        hidden_size: width,
+        state_size: 3,
+        num_heads: 4,
+        head_dim: width / 2,
+        n_groups: 2,
+      };
     case 'mamba':
       return {
         model_type: 'mamba',

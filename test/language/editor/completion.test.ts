@@ -185,7 +185,9 @@ describe('completion of values', () => {
       'gpt2',
       'gptNeo',
       'gptNeox',
+      'llama',
       'mamba',
+      'mamba2',
     ]);
   });
 

@@ -4,7 +4,10 @@
  */
 import * as tf from '@tensorflow/tfjs-core';
 
-export type KernelAttributes = Record<string, number | boolean | string>;
+export type KernelAttributes = Record<
+  string,
+  number | boolean | string | Readonly<Record<string, number | string>>
+>;
 
 /** Whether the current backend brings this kernel itself. */
 export function hasKernel(name: string): boolean {

@@ -3,7 +3,8 @@
  * `dims` entries of a head pairs with entry i + dims/2.
  */
 import * as tf from '@tensorflow/tfjs-core';
-import { hasKernel, runKernel, widthOf } from './fused';
+import type { RotaryScaling } from '../../../models/rotary';
+import { hasKernel, runKernel, widthOf, type KernelAttributes } from './fused';
 
 export const ROTARY = 'ManticoreRotary';
 
@@ -15,9 +16,14 @@ export interface RotaryOptions {
   /** Entries of a head that turn; even, at most headDim. */
   readonly dims: number;
   readonly base: number;
+  /** How the frequencies are changed for longer contexts; absent: not at all. */
+  readonly scaling?: RotaryScaling;
   /** Position of the first row. */
   readonly offset: number;
 }
+
+/** What decides the angles. */
+export type RotaryAngles = Pick<RotaryOptions, 'dims' | 'base' | 'scaling' | 'offset'>;
 
 export interface RotaryTable {
   /** [l, dims/2], row by row. */
@@ -25,18 +31,20 @@ export interface RotaryTable {
   readonly sin: Float32Array;
 }
 
-/** Angles position · base^(−2i/dims), with frequency and angle rounded to float32 as the reference implementation does. */
+/**
+ * Angles position · base^(−2i/dims), or of the scaled frequency, with frequency and angle rounded to float32 as the
+ * reference implementation does.
+ */
 export function rotaryTable(
   length: number,
-  dims: number,
-  base: number,
-  offset: number,
+  { dims, base, scaling, offset }: RotaryAngles,
 ): RotaryTable {
   const half = dims / 2;
   const cos = new Float32Array(length * half);
   const sin = new Float32Array(length * half);
   for (let i = 0; i < half; i++) {
-    const frequency = Math.fround(1 / Math.fround(base ** Math.fround((2 * i) / dims)));
+    const plain = Math.fround(1 / Math.fround(base ** Math.fround((2 * i) / dims)));
+    const frequency = scaling ? scaledFrequency(plain, scaling) : plain;
     for (let t = 0; t < length; t++) {
       const angle = Math.fround((offset + t) * frequency);
       cos[t * half + i] = Math.cos(angle);
@@ -44,6 +52,29 @@ export function rotaryTable(
     }
   }
   return { cos, sin };
+}
+
+/**
+ * `linear`: each frequency divided by the factor. `llama3` (Grattafiori et al., arXiv 2407.21783): those of wavelengths
+ * above trained/low are divided by it, those below trained/high stay, between the two it goes over smoothly. Every operation
+ * is rounded to float32, as `transformers` does (`modeling_rope_utils.py`).
+ */
+function scaledFrequency(frequency: number, scaling: RotaryScaling): number {
+  const { fround } = Math;
+  const divided = fround(frequency / scaling.factor);
+  if (scaling.kind === 'linear') return divided;
+  const { factor, low, high, trained } = scaling;
+  const wavelength = fround(fround(2 * Math.PI) / frequency);
+  if (wavelength > fround(trained / low)) return divided;
+  if (wavelength < fround(trained / high)) return frequency;
+  const smooth = fround(fround(fround(trained / wavelength) - low) / (high - low));
+  const rest = fround(fround(fround(1 - smooth) * frequency) / factor);
+  return fround(rest + fround(smooth * frequency));
+}
+
+/** A key for what `rotaryTable` makes. */
+export function rotaryKey(length: number, { dims, base, scaling, offset }: RotaryAngles): string {
+  return JSON.stringify([length, dims, base, scaling ?? null, offset]);
 }
 
 /**
@@ -66,10 +97,10 @@ export function rotary(x: tf.Tensor, options: RotaryOptions): tf.Tensor3D {
 }
 
 function rotaryComposite(x: tf.Tensor, options: RotaryOptions, parts: number): tf.Tensor3D {
-  const { layout, heads, headDim, dims, base, offset } = options;
+  const { layout, heads, headDim, dims } = options;
   const [b, l] = x.shape as [number, number];
   const half = dims / 2;
-  const table = rotaryTable(l, dims, base, offset);
+  const table = rotaryTable(l, options);
   const cos = tf.tensor(table.cos, [1, l, 1, half]);
   const sin = tf.tensor(table.sin, [1, l, 1, half]);
   const turn = (part: tf.Tensor): tf.Tensor => {
@@ -102,7 +133,7 @@ tf.registerGradient({
       runKernel(
         ROTARY,
         { x: dy as tf.Tensor },
-        { ...(attributes as Record<string, number | string>), inverse: true },
+        { ...(attributes as KernelAttributes), inverse: true },
       ),
   }),
 });

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs-core';
 import { ATTENTION, ATTENTION_GRAD, ATTENTION_QKV, ATTENTION_QKV_GRAD } from '../kernels/attention';
 import { dropoutMask } from '../kernels/dropout';
 import { widthOf } from '../kernels/fused';
-import { ROTARY, rotaryTable, type RotaryOptions } from '../kernels/rotary';
+import { ROTARY, rotaryKey, rotaryTable, type RotaryOptions } from '../kernels/rotary';
 import type { TensorflowBackend } from './backend';
 import { Ops } from './fusedKernels';
 import { matMul, register, type Call } from './standardKernels';
@@ -143,7 +143,7 @@ function attendGrad(call: Call, heads: Heads, dy: Info): Info[] {
 function rotary({ inputs, attrs, backend }: Call): Info {
   const x = inputs['x']!;
   const options = attrs as unknown as RotaryOptions & { parts: number; inverse: boolean };
-  const { layout, heads, headDim, dims, base, offset, parts, inverse } = options;
+  const { layout, heads, headDim, dims, parts, inverse } = options;
   const [b, l] = x.shape as [number, number];
   const width = widthOf(x);
   const name = `${layout} ${heads} ${headDim} ${dims} ${parts}`;
@@ -158,8 +158,8 @@ function rotary({ inputs, attrs, backend }: Call): Info {
     return part < 2 && at < dims ? { i: at % half, second: at >= half } : undefined;
   };
   const table = (of: 'cos' | 'sin'): Info =>
-    backend.cached(`${of} ${name} ${l} ${base} ${offset} ${inverse}`, () => {
-      const angles = rotaryTable(l, dims, base, offset);
+    backend.cached(`${of} ${name} ${rotaryKey(l, options)} ${inverse}`, () => {
+      const angles = rotaryTable(l, options);
       const values = new Float32Array(l * width);
       for (let j = 0; j < width; j++) {
         const place = placeIn(j);

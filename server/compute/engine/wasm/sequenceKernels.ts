@@ -160,13 +160,13 @@ function registerAttention(): void {
 function rotary({ inputs, attrs, backend }: FusedCall): Info {
   const x = inputs['x']!;
   const options = attrs as unknown as RotaryOptions & { parts: number; inverse: boolean };
-  const { layout, heads, headDim, dims, base, offset, parts, inverse } = options;
+  const { layout, heads, headDim, dims, parts, inverse } = options;
   const l = x.shape[1]!;
   const out = backend.output(x.shape);
   if (sizeOf(x.shape) === 0) return out;
   const interleaved = layout === 'interleaved';
   const half = dims / 2;
-  const table = rotaryTable(l, dims, base, offset);
+  const table = rotaryTable(l, options);
   backend.withScratch(8 * l * half, (at) => {
     const floats = new Float32Array(backend.heap.memory.buffer, at, 2 * l * half);
     floats.set(table.cos);

@@ -1,7 +1,13 @@
 /** Rotary position embedding (`kernels/rotary.ts`). The angles' table comes from the processor: a GPU's sin and cos are too coarse. */
 import * as tf from '@tensorflow/tfjs-core';
 import { widthOf } from '../../kernels/fused';
-import { ROTARY, rotaryTable, type RotaryOptions, type RotaryTable } from '../../kernels/rotary';
+import {
+  ROTARY,
+  rotaryKey,
+  rotaryTable,
+  type RotaryOptions,
+  type RotaryTable,
+} from '../../kernels/rotary';
 import { program, runProgram } from '../program';
 import { register, type Call } from '../register';
 import { FLAT_LANES, flatGroups, flatMain } from './flat';
@@ -37,9 +43,9 @@ const rotary = program({
 const tables = new Map<string, RotaryTable>();
 const TABLES_KEPT = 4;
 
-function tableOf(length: number, { dims, base, offset }: RotaryOptions): RotaryTable {
-  const key = [length, dims, base, offset].join();
-  const table = tables.get(key) ?? rotaryTable(length, dims, base, offset);
+function tableOf(length: number, options: RotaryOptions): RotaryTable {
+  const key = rotaryKey(length, options);
+  const table = tables.get(key) ?? rotaryTable(length, options);
   tables.delete(key);
   tables.set(key, table);
   if (tables.size > TABLES_KEPT) tables.delete([...tables.keys()][0]!);

@@ -84,6 +84,14 @@ add('attention l=257', [[1, 257, 24]], (qkv) =>
 add('attention l=257 window 70', [[1, 257, 24]], (qkv) =>
   attention({ qkv, layout: 'blocks' }, { heads: 2, scale: 0.5, window: 70 }),
 );
+for (const scaling of [
+  { kind: 'linear', factor: 2.5 },
+  { kind: 'llama3', factor: 8, low: 1, high: 4, trained: 24 },
+] as const) {
+  add(`rotary scaled, ${scaling.kind}`, [[2, 33, 20]], (x) =>
+    rotary(x, { layout: 'blocks', heads: 2, headDim: 10, dims: 10, base: 50, scaling, offset: 3 }),
+  );
+}
 add('rotary of q alone', [[2, 7, 18]], (x) =>
   rotary(x, { layout: 'blocks', heads: 3, headDim: 6, dims: 6, base: 100, offset: 2 }),
 );
