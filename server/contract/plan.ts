@@ -61,7 +61,8 @@ export interface PlanTensor {
   /** `components/<name>/<canonical>`, `projectors/<name>/<block>/in.weight`, … */
   readonly name: string;
   readonly shape: readonly number[];
-  readonly component: number;
+  /** `undefined`: the head of a classifier, which is no component's. */
+  readonly component: number | undefined;
   /** Block from 0, or where it lies outside the blocks. */
   readonly place: number | 'embedding' | 'head';
   readonly decay: boolean;
@@ -129,6 +130,12 @@ export interface Plan {
   readonly tokenizer: number | undefined;
   /** Each head rebuilds the whole sequence out of the last position's state (the compression task's auto-encoder). */
   readonly autoEncoder?: boolean;
+  /**
+   * In the place of the components' heads: one that reads h at the last position of each sequence, or of each pair of
+   * sequences, and tells its class.
+   */
+  readonly classifier?: { readonly classes: number; readonly sequences: 1 | 2 };
+  /** Positions of a sequence. */
   readonly context: number;
   readonly tensors: readonly PlanTensor[];
   readonly parameters: number;

@@ -65,6 +65,14 @@ export function parameterCount(architecture: Architecture, vocabulary: number): 
     .reduce((sum, spec) => sum + tensorSize(spec), 0);
 }
 
+/** The same without a head of its own. */
+export function bodyParameters(architecture: Architecture, vocabulary: number): number {
+  return familyTable(architecture.family)
+    .tensors(architecture, vocabulary)
+    .filter(({ place }) => place.kind !== 'head')
+    .reduce((sum, spec) => sum + tensorSize(spec), 0);
+}
+
 /** Positions that a token attends to, on average over a sequence of `context` tokens, itself counted. */
 export function attendedPositions(context: number, window = context): number {
   const reach = Math.min(window, context);

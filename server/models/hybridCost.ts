@@ -1,5 +1,6 @@
 /** Forward FLOPs a token of a hybrid at given α: what is computed counts, what is skipped doesn't. */
 import { decoderFlops } from './autoEncoder';
+import { classifierFlops } from './classifier';
 import { familyTable, layersFlops } from './families';
 import { hasProjectors, type HybridTensorOptions } from './hybridTensors';
 import { projectorCost } from './projector';
@@ -28,10 +29,17 @@ export function gateFlops(options: HybridCostOptions, component: number, block: 
   return projectorCost(options.projectors, options.width, width) / 2;
 }
 
+/** Of a component's own head; 0 where a classifier stands in its place. */
 export function headFlops(options: HybridCostOptions, component: number): number {
+  if (options.classifier) return 0;
   const { architecture } = options.components[component]!;
   const decoder = options.autoEncoder ? decoderFlops(architecture.width) : 0;
   return decoder + familyTable(architecture.family).headCost(architecture, options.vocabulary);
+}
+
+/** Of the head that is no component's, a token; 0 where there is none. */
+export function sharedHeadFlops({ classifier, width, context }: HybridCostOptions): number {
+  return classifier ? classifierFlops(classifier, width, context) : 0;
 }
 
 /** Whether each gate of one (component, block) projects at these α: its skip weight isn't 1. */
@@ -69,5 +77,5 @@ export function hybridFlops(options: HybridCostOptions, alphas: AlphaTable): num
   headRowOf(options, alphas).forEach((alpha, component) => {
     if (alpha !== 0) flops += headFlops(options, component);
   });
-  return flops;
+  return flops + sharedHeadFlops(options);
 }

@@ -2,6 +2,7 @@
 import type { PlanComponent, PlanTensor } from '../contract/plan';
 import type { Architecture, TensorPlace } from './architecture';
 import { decoderTensors } from './autoEncoder';
+import { classifierTensors, type ClassifierShape } from './classifier';
 import { familyTable } from './families';
 import { projectorTensors, type ProjectorKind } from './projector';
 import type { LayerRange } from './split';
@@ -25,6 +26,8 @@ export interface HybridTensorOptions {
   readonly projectors: ProjectorKind;
   /** Each head has the decoder of the compression task's auto-encoder before it. */
   readonly autoEncoder?: boolean;
+  /** A head of no component, in the place of all of theirs. */
+  readonly classifier?: ClassifierShape;
 }
 
 export const componentTensorName = (component: string, tensor: string) =>
@@ -36,7 +39,7 @@ export const projectorTensorName = (component: string, block: number, tensor: st
 
 /**
  * In a fixed order: each component's tensors as its family lists them, its decoder's behind them, then the projectors by
- * component and block.
+ * component and block, then a classifier's head.
  * What is pruned has none: layers and projectors of that block, positions with block 1, the final norm with block N, the
  * embedding table with block 1, the head with the head's block (a tied table stays while either is left).
  */
@@ -44,6 +47,7 @@ export function hybridTensors(options: HybridTensorOptions): PlanTensor[] {
   return [
     ...options.components.flatMap((_, component) => componentTensors(options, component)),
     ...options.components.flatMap((_, component) => projectorsOf(options, component)),
+    ...headOf(options),
   ];
 }
 
@@ -51,7 +55,7 @@ function componentTensors(options: HybridTensorOptions, component: number): Plan
   const { name, architecture, groups } = options.components[component]!;
   const last = options.live.length - 1;
   const isLive = (block: number) => options.live[block]!.includes(component);
-  const headLive = isLive(options.head === 'first' ? 0 : last);
+  const headLive = !options.classifier && isLive(options.head === 'first' ? 0 : last);
   const placeOf = (place: TensorPlace): PlanTensor['place'] => {
     switch (place.kind) {
       case 'embedding':
@@ -106,6 +110,17 @@ function projectorsOf(options: HybridTensorOptions, component: number): PlanTens
   );
 }
 
+function headOf({ classifier, width }: HybridTensorOptions): PlanTensor[] {
+  if (!classifier) return [];
+  return classifierTensors(classifier, width).map(({ name, shape, decay }) => ({
+    name,
+    shape,
+    component: undefined,
+    place: 'head',
+    decay,
+  }));
+}
+
 /**
  * Whether a pair of projectors can ever count there. It can't where the component is alone in every block that its gate
  * looks at: its α is then the constant 1, which skips them.
@@ -127,9 +142,12 @@ export function hasProjectors(
  * and heads that are made anew for the vocabulary. Component weights stay the component's own.
  */
 export function loanOf(
-  { name, place }: Pick<PlanTensor, 'name' | 'place'>,
-  vocabulary: PlanComponent['vocabulary'],
+  { name, place, component }: Pick<PlanTensor, 'name' | 'place' | 'component'>,
+  components: readonly Pick<PlanComponent, 'vocabulary'>[],
 ): 'needed' | 'taken' | 'none' {
+  // A classifier is another task's, or this one's answers.
+  if (component === undefined) return 'none';
+  const { vocabulary } = components[component]!;
   if (name.startsWith('projectors/')) return 'needed';
   return place === 'embedding' || (place === 'head' && vocabulary !== 'own') ? 'taken' : 'none';
 }

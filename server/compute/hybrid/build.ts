@@ -7,6 +7,7 @@ import {
   type TensorSpec,
 } from '../../models/architecture';
 import { decoderTensors } from '../../models/autoEncoder';
+import { classifierTensors } from '../../models/classifier';
 import { familyTable } from '../../models/families';
 import { componentTensorName, loanOf, projectorTensorName } from '../../models/hybridTensors';
 import { projectorTensors, type ProjectorTensor } from '../../models/projector';
@@ -64,11 +65,14 @@ export async function buildHybrid(
   const makers = plan.components.map((_, component) =>
     tensorMaker(plan, component, architectures[component]!, sources, seed),
   );
+  const ofHead = headMaker(plan, seed);
+  const makerOf = ({ component }: PlanTensor) =>
+    component === undefined ? ofHead : makers[component]!;
   try {
     for (const spec of plan.tensors) {
       const given = await fromOtherHybrid(plan, spec, options.projectors);
       if (given) parameters.fill(spec, given);
-      else await fillOwn(parameters, spec, makers[spec.component]!);
+      else await fillOwn(parameters, spec, makerOf(spec));
     }
   } catch (error) {
     parameters.dispose();
@@ -101,6 +105,7 @@ export function designOf(plan: Plan, architectures: readonly Architecture[]): Hy
     head,
     projectors: projectors.kind,
     ...(plan.autoEncoder ? { autoEncoder: true } : {}),
+    ...(plan.classifier ? { classifier: plan.classifier } : {}),
   };
 }
 
@@ -117,7 +122,7 @@ export function emptyStore(
 ): ParameterStore {
   return new ParameterStore(tensors, {
     headBlock: design.head === 'first' ? 0 : design.blocks - 1,
-    tied: design.components.map(({ architecture }) => architecture.tiedHead),
+    tied: design.components.map(({ architecture }) => architecture.tiedHead && !design.classifier),
     live: blocks.map(({ live }) => design.components.map((_, m) => live.includes(m))),
   });
 }
@@ -154,7 +159,7 @@ function tensorMaker(
   );
   const rowsOnce = once(() => vocabularyRows(plan, component, sources));
   const drawn = (spec: PlanTensor, init: ProjectorTensor['init']) => ({
-    data: initialValues(init, spec.shape, RandomStream.named(seed, `init/${spec.name}`)),
+    data: drawnValues(init, spec, seed),
   });
   return async (planned) => {
     const spec = specs.get(planned.name);
@@ -171,6 +176,17 @@ function tensorMaker(
     }
   };
 }
+
+/** The first values of a classifier's head. */
+function headMaker({ classifier, width }: Plan, seed: number): TensorMaker {
+  const tensors = classifier ? classifierTensors(classifier, width) : [];
+  const inits = new Map(tensors.map(({ name, init }) => [name, init]));
+  return (spec) => Promise.resolve({ data: drawnValues(initOf(inits, spec), spec, seed) });
+}
+
+/** Each tensor has a stream of its own. */
+const drawnValues = (init: ProjectorTensor['init'], { name, shape }: PlanTensor, seed: number) =>
+  initialValues(init, shape, RandomStream.named(seed, `init/${name}`));
 
 function projectorInits(plan: Plan, component: number): Map<string, ProjectorTensor['init']> {
   const { name, width: componentWidth } = plan.components[component]!;
@@ -226,7 +242,7 @@ async function fromOtherHybrid(
   other: BuildOptions['projectors'],
 ): Promise<Float32Array | undefined> {
   if (!other) return undefined;
-  const loan = loanOf(spec, plan.components[spec.component]!.vocabulary);
+  const loan = loanOf(spec, plan.components);
   if (loan === 'none') return undefined;
   if (!other.tensors.has(spec.name)) {
     if (loan === 'needed') throw projectorsMissing(other.name, spec.name);

@@ -10,6 +10,7 @@ export type HybridErrorCode =
   | 'component-incomplete'
   | 'component-unknown'
   | 'auto-encoder'
+  | 'classifier'
   | 'no-text'
   | 'prompt-empty'
   | 'prompt-too-long';
@@ -114,6 +115,20 @@ export const autoEncoderExport = (component: string): HybridError =>
     'auto-encoder',
     `${component} was trained on the compression task: its head rebuilds a sequence behind a decoder, which a model of its family has no place for.`,
     'Export the hybrid without `--component`, or train on another task.',
+  );
+
+export const classifierExport = (component: string): HybridError =>
+  new HybridError(
+    'classifier',
+    `${component} was trained under a head that tells the class of a sequence: it has none of its own, and a model of its family predicts tokens.`,
+    'Export the hybrid without `--component`, or train on a text.',
+  );
+
+export const classifierHasNoText = (folder: string): HybridError =>
+  new HybridError(
+    'no-text',
+    `The hybrid in ${folder} tells the class of a sequence: it predicts no tokens.`,
+    'Score it with `manticore eval RUN`; to generate text, take a run that was trained on one.',
   );
 
 export const tokensAreNoText = (folder: string): HybridError =>

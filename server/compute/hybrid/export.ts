@@ -11,7 +11,12 @@ import { WEIGHTS_FILE } from '../../weights/modelFolder';
 import { loadTokenizer, MAX_TOKENIZER_BYTES } from '../../weights/tokenizer';
 import { writeSafetensors, type TensorToWrite } from '../../weights/writeSafetensors';
 import type { ConstantRows } from './decode';
-import { autoEncoderExport, componentIncomplete, componentUnknown } from './errors';
+import {
+  autoEncoderExport,
+  classifierExport,
+  componentIncomplete,
+  componentUnknown,
+} from './errors';
 import type { Hybrid } from './hybrid';
 import { tensorsOf, writeHybridConfig } from './hybridConfig';
 import type { ParameterStore } from './parameters';
@@ -84,6 +89,7 @@ export async function exportComponent(
     );
   }
   if (design.autoEncoder) throw autoEncoderExport(component);
+  if (design.classifier) throw classifierExport(component);
   const { architecture } = found;
   const table = familyTable(architecture.family);
   const specs = table.tensors(architecture, design.vocabulary);

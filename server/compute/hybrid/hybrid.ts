@@ -5,6 +5,7 @@
  */
 import { tidy, type Tensor2D, type Tensor3D } from '@tensorflow/tfjs-core';
 import type { Architecture } from '../../models/architecture';
+import type { ClassifierShape } from '../../models/classifier';
 import { componentTensorName, projectorTensorName } from '../../models/hybridTensors';
 import type { ProjectorKind } from '../../models/projector';
 import { mix32 } from '../../models/random';
@@ -48,6 +49,8 @@ export interface HybridDesign {
   readonly projectors: ProjectorKind;
   /** Each head has the decoder of an auto-encoder before it. */
   readonly autoEncoder?: boolean;
+  /** What stands in the place of all heads where sequences are classified (`classifier.ts`). */
+  readonly classifier?: ClassifierShape;
 }
 
 export interface Hybrid {
@@ -117,9 +120,11 @@ export function hiddenStates(
 /**
  * Σ_m α[head]_m · H_m(cut_m(h)): h [b, l, d] → [b, l, V]. An auto-encoder's heads have the sequence that their decoders
  * rebuild out of h at the last position in the place of h.
+ * @throws Error for a classifier, which has no head for tokens
  */
 export function headLogits(hybrid: Hybrid, h: Tensor3D, rows: readonly MixtureRow[]): Tensor3D {
-  const { components, autoEncoder, vocabulary } = hybrid.design;
+  const { components, autoEncoder, classifier, vocabulary } = hybrid.design;
+  if (classifier) throw new Error('a classifier predicts no tokens');
   const row = headRow(hybrid.design, rows);
   const state = autoEncoder ? lastState(h) : h;
   return mix(

@@ -26,6 +26,9 @@ const hybridConfigSchema = z.object({
   head: z.enum(['first', 'last']),
   projectors: z.enum(PROJECTOR_KINDS),
   auto_encoder: z.boolean().default(false),
+  classifier: z
+    .object({ classes: z.int().min(2).max(65_536), sequences: z.literal([1, 2]) })
+    .optional(),
   components: z
     .array(
       z.object({
@@ -66,6 +69,7 @@ export function writeHybridConfig(file: HybridFile): Record<string, unknown> {
     head: design.head,
     projectors: design.projectors,
     ...(design.autoEncoder ? { auto_encoder: true } : {}),
+    ...(design.classifier ? { classifier: design.classifier } : {}),
     components: design.components.map(({ name, architecture }, m) => ({
       name,
       family: architecture.family,
@@ -110,6 +114,7 @@ export function readHybridConfig(json: unknown, folder: string): HybridFile {
       head: data.head,
       projectors: data.projectors,
       ...(data.auto_encoder ? { autoEncoder: true } : {}),
+      ...(data.classifier ? { classifier: data.classifier } : {}),
     },
     alphas: data.blocks.map(({ alphas }) => alphas),
     live: data.blocks.map(({ live }) => live),

@@ -8,8 +8,8 @@ export interface Parameter {
   readonly variable: tf.Variable;
   /** AdamW's decoupled decay applies. */
   readonly decay: boolean;
-  /** Position of its component. */
-  readonly component: number;
+  /** Position of its component; `undefined`: a classifier's head, which stays whatever is pruned. */
+  readonly component: number | undefined;
   /** Block from 0, or where it lies outside the blocks. */
   readonly place: PlanTensor['place'];
 }
@@ -18,7 +18,7 @@ export interface Parameter {
 export interface ParameterLayout {
   /** Block (from 0) whose α mixes the heads. */
   readonly headBlock: number;
-  /** Whether component m's head is its embedding table. */
+  /** Whether component m has a head, and it is its embedding table. */
   readonly tied: readonly boolean[];
   /** `live[block][component]`: false where pruned from the start. */
   readonly live: readonly (readonly boolean[])[];
@@ -149,6 +149,7 @@ export class ParameterStore {
   }
 
   private isNeeded({ component, place }: Pick<PlanTensor, 'component' | 'place'>): boolean {
+    if (component === undefined) return true;
     const { headBlock, tied } = this.layout;
     if (place === 'head') return this.isLive(component, headBlock);
     if (place !== 'embedding') return this.isLive(component, place);

@@ -8,6 +8,7 @@ import { countCorrect, crossEntropy } from '../engine/kernels/crossEntropy';
 import { readScalars } from '../engine/read';
 import { architectureOf, buildHybrid, designOf } from '../hybrid/build';
 import type { BuildOptions, BuiltHybrid, ComponentSource } from '../hybrid/build';
+import { classify } from '../hybrid/classifier';
 import { forward } from '../hybrid/hybrid';
 import type { ForwardContext, Hybrid } from '../hybrid/hybrid';
 import type { MixtureRow } from '../hybrid/mixture';
@@ -124,7 +125,7 @@ function lossSum(
   rows: readonly MixtureRow[],
   context: ForwardContext,
 ): tf.Scalar {
-  const logits = flatLogits(hybrid, batch, rows, context);
+  const logits = scoredLogits(hybrid, batch, rows, context);
   return crossEntropy(logits, tf.tensor1d(batch.targets, 'int32'), { ignore: IGNORED }).loss;
 }
 
@@ -136,7 +137,7 @@ export async function scoreHybrid(
 ): Promise<BatchScore> {
   const scores = tf.tidy(() => {
     const context = { training: false, dropoutKey: 0, checkpointing: true };
-    const logits = flatLogits(hybrid, batch, constantRows(alphas), context);
+    const logits = scoredLogits(hybrid, batch, constantRows(alphas), context);
     const targets = tf.tensor1d(batch.targets, 'int32');
     const { loss } = crossEntropy(logits, targets, { ignore: IGNORED });
     return [loss, countCorrect(logits, targets, { ignore: IGNORED })];
@@ -149,13 +150,15 @@ export async function scoreHybrid(
   }
 }
 
-function flatLogits(
+/** A row for each target: [b·l, V], or [n, c] where sequences are classified. */
+function scoredLogits(
   hybrid: Hybrid,
-  { ids, sequences, length }: Batch,
+  { ids, sequences, length, lasts }: Batch,
   rows: readonly MixtureRow[],
   context: ForwardContext,
 ): tf.Tensor2D {
   const tokens = tf.tensor2d(ids, [sequences, length], 'int32');
+  if (lasts) return classify(hybrid, tokens, lasts, rows, context);
   const logits = forward(hybrid, tokens, rows, context); // [b, l, V]
   return tf.reshape(logits, [sequences * length, hybrid.design.vocabulary]); // [b·l, V]
 }
