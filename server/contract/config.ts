@@ -37,6 +37,36 @@ export interface MadSource {
   readonly copy: number;
 }
 
+export type LraTask =
+  'listops' | 'text' | 'retrieval' | 'image' | 'pathfinder32' | 'pathfinder64' | 'pathfinder128';
+
+/** A task of the Long Range Arena with every knob; what a knob does to a task that hasn't it is nothing. */
+export interface LraSource {
+  readonly kind: 'lra';
+  readonly task: LraTask;
+  /** Folder of the release's files, as written; `undefined`: examples are generated. */
+  readonly folder: string | undefined;
+  /** Most tokens of a sequence. */
+  readonly length: number;
+  /** Training examples; `undefined`: all that the files hold. */
+  readonly examples: number | undefined;
+  /** Examples of the validation, and again of the test split; `undefined`: all that the files hold. */
+  readonly testExamples: number | undefined;
+  /** Of the examples, and of the order in which files are divided. */
+  readonly seed: number;
+  /** ListOps: each sequence is longer than this. */
+  readonly minLength: number;
+  /** ListOps: most levels of a tree, its leaves' included. */
+  readonly depth: number;
+  /** ListOps: most arguments of an operator. */
+  readonly arguments: number;
+  /** Pathfinder: dashes of each of the two long contours. */
+  readonly contour: number;
+}
+
+/** Examples with tokens of their own, which are no text. */
+export type TaskSource = MadSource | LraSource;
+
 /** What the weights' AdamW obeys, in the search and in the fine-tuning. */
 export interface OptimiserSettings {
   readonly steps: number;
@@ -133,10 +163,10 @@ export interface ResolvedConfig {
     readonly mixture: Readonly<Record<string, MixtureSettings>>;
   };
   readonly data: {
-    readonly train: DataSource | MadSource;
-    /** A number is the fraction that is cut from train. A MAD task in `train` is the source of all three splits. */
-    readonly validation: DataSource | MadSource | number;
-    readonly test: DataSource | MadSource | undefined;
+    readonly train: DataSource | TaskSource;
+    /** A number is the fraction that is cut from train. A task in `train` is the source of all three splits. */
+    readonly validation: DataSource | TaskSource | number;
+    readonly test: DataSource | TaskSource | undefined;
     /** Tokens predicted in each sequence. */
     readonly context: number;
   };

@@ -101,7 +101,7 @@ export class RandomStream {
   }
 
   /** Shuffles in place (Fisher–Yates). */
-  shuffle(values: { [index: number]: number; readonly length: number }): void {
+  shuffle<T>(values: { [index: number]: T; readonly length: number }): void {
     for (let last = values.length - 1; last > 0; last--) {
       const other = this.below(last + 1);
       const value = values[last]!;

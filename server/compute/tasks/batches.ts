@@ -1,27 +1,32 @@
 /**
  * Batches of a split. Of a text: packed windows; `context` = l predictions from l + 1 tokens: window w holds tokens
- * w·l … w·l + l, so that every token but the first is predicted exactly once. Of examples: one a row.
+ * w·l … w·l + l, so that every token but the first is predicted exactly once. Of examples: one a row, or one in as many
+ * rows as it has sequences.
  * Symbols: b sequences, l positions.
  */
 import { RandomStream } from '../../models/random';
 import { notEnoughText } from '../failure';
 import type { ExampleSet } from './examples';
 import { IGNORED } from './ignored';
+import { tokensOf, type LabelledSet } from './labelled';
 
 export { IGNORED };
 
 /** Token ids of a text, or whole examples. */
-export type Split = Int32Array | ExampleSet;
+export type Split = Int32Array | ExampleSet | LabelledSet;
 
 export interface Batch {
+  /** Rows. */
   readonly sequences: number;
   readonly length: number;
   /** [b, l], row by row. */
   readonly ids: Int32Array;
-  /** [b, l]; `IGNORED` where nothing is scored. */
+  /** [b, l]; `IGNORED` where nothing is scored. With `lasts`: one label an example. */
   readonly targets: Int32Array;
   /** Targets that aren't `IGNORED`. */
   readonly scored: number;
+  /** [b]: where each sequence ends, if sequences are classified: its last token's position. What follows is no data. */
+  readonly lasts?: Int32Array;
 }
 
 /** Where a stream of training batches stands: epoch from 0, windows of it already given. */
@@ -71,12 +76,8 @@ export class TrainingBatches {
 
   /** The next `sequences` windows; goes over to the next epoch where one ends. */
   next(sequences: number): Batch {
-    const batch = emptyBatch(sequences, this.context);
-    let scored = 0;
-    for (let row = 0; row < sequences; row++) {
-      scored += fillRow(batch, row, this.split, this.nextWindow());
-    }
-    return { ...batch, scored };
+    const windows = Array.from({ length: sequences }, () => this.nextWindow());
+    return batchOf(this.split, this.context, windows);
   }
 
   private nextWindow(): number {
@@ -115,7 +116,7 @@ export class EvaluationBatches {
       this.scored = split.length - 1;
       this.windows = Math.ceil(this.scored / context);
     } else {
-      this.scored = countScored(split.targets);
+      this.scored = 'targets' in split ? countScored(split.targets) : split.count;
       this.windows = split.count;
     }
   }
@@ -123,14 +124,34 @@ export class EvaluationBatches {
   *all(): Generator<Batch> {
     for (let first = 0; first < this.windows; first += this.sequences) {
       const rows = Math.min(this.sequences, this.windows - first);
-      const batch = emptyBatch(rows, this.context);
-      let scored = 0;
-      for (let row = 0; row < rows; row++) {
-        scored += fillRow(batch, row, this.split, first + row);
-      }
-      yield { ...batch, scored };
+      const windows = Array.from({ length: rows }, (_, row) => first + row);
+      yield batchOf(this.split, this.context, windows);
     }
   }
+}
+
+/** The windows, or the examples, of these numbers. */
+function batchOf(split: Split, length: number, windows: readonly number[]): Batch {
+  if ('labels' in split) return labelledBatch(split, length, windows);
+  const batch = emptyBatch(windows.length, length);
+  let scored = 0;
+  for (const [row, window] of windows.entries()) scored += fillRow(batch, row, split, window);
+  return { ...batch, scored };
+}
+
+/** Sequences are filled up with zeros behind their last tokens, where nothing is read. */
+function labelledBatch(set: LabelledSet, length: number, examples: readonly number[]): Batch {
+  const rows = examples.length * set.sequences;
+  const ids = new Int32Array(rows * length);
+  const lasts = new Int32Array(rows);
+  for (let row = 0; row < rows; row++) {
+    const example = examples[Math.floor(row / set.sequences)]!;
+    const tokens = tokensOf(set, example * set.sequences + (row % set.sequences));
+    ids.set(tokens, row * length);
+    lasts[row] = tokens.length - 1;
+  }
+  const targets = Int32Array.from(examples, (example) => set.labels[example]!);
+  return { sequences: rows, length, ids, targets, scored: examples.length, lasts };
 }
 
 function emptyBatch(sequences: number, length: number): Omit<Batch, 'scored'> {
@@ -143,7 +164,12 @@ function emptyBatch(sequences: number, length: number): Omit<Batch, 'scored'> {
 }
 
 /** Puts a window or an example into `row`; returns how many positions it scores. */
-function fillRow(batch: Omit<Batch, 'scored'>, row: number, split: Split, window: number): number {
+function fillRow(
+  batch: Omit<Batch, 'scored'>,
+  row: number,
+  split: Exclude<Split, LabelledSet>,
+  window: number,
+): number {
   const { length } = batch;
   const at = row * length;
   const start = window * length;

@@ -61,7 +61,7 @@ export async function drawExamples(
 /**
  * A number of 53 bits that equal inputs share (FNV-1a, twice). Different ones may share it too, once in about 10^16 pairs.
  */
-export function inputsHash({ ids }: Example): number {
+export function inputsHash({ ids }: { readonly ids: Iterable<number> }): number {
   let [low, high] = [0x811c9dc5, 0x9e3779b9];
   for (const id of ids) {
     low = Math.imul(low ^ id, 0x01000193);

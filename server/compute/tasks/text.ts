@@ -1,5 +1,6 @@
 /** Language modelling on text files: what `data` in the config asks for, as token sequences. */
-import type { DataSource, MadSource, ResolvedConfig } from '../../contract/config';
+import type { DataSource, ResolvedConfig, TaskSource } from '../../contract/config';
+import { isTask } from '../../models/tasks';
 import { readText } from './textSource';
 import type { ReadProgress } from './textSource';
 import { cutTail, encodeDocuments } from './tokens';
@@ -42,7 +43,7 @@ export async function loadTextData(
 ): Promise<TextData> {
   const { data, search, hybrid } = config;
   const needed = data.context + 1;
-  const encode = (source: DataSource | MadSource, split: DataProgress['split']) =>
+  const encode = (source: DataSource | TaskSource, split: DataProgress['split']) =>
     encodeDocuments(
       readText(textOf(source), base, (progress) => onProgress({ ...progress, split })),
       tokenizer,
@@ -84,7 +85,7 @@ function cutGeneral(ids: Int32Array, needed: number): PretrainData {
 }
 
 /** @throws Error for a synthetic task: `loadTaskData` makes those */
-function textOf(source: DataSource | MadSource): DataSource {
-  if (source.kind === 'mad') throw new Error(`${source.task} is no text`);
+function textOf(source: DataSource | TaskSource): DataSource {
+  if (isTask(source)) throw new Error(`${source.task} is no text`);
   return source;
 }
