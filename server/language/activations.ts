@@ -49,7 +49,7 @@ export interface TrainingShape {
   readonly projectors: ProjectorKind;
   /** By block, those that are computed. */
   readonly blocks: readonly (readonly ActiveGroup[])[];
-  /** Widths of the components whose embeddings, and whose heads, are computed. */
+  /** Widths of the components whose embeddings, and whose heads, are computed: no head where a classifier stands. */
   readonly embeddings: readonly number[];
   readonly heads: readonly number[];
   /** Each head has the decoder of an auto-encoder before it. */
@@ -78,7 +78,9 @@ export function stepActivations(shape: TrainingShape): StepActivations {
   const cut = autoEncoder
     ? heads.flatMap((own) => decoderActivations(own))
     : heads.filter((own) => own < width);
-  const logits = Array.from({ length: 1 + mixed(heads.length) }, () => vocabulary);
+  // A classifier's head sees a few positions of a sequence: what it keeps is left out.
+  const count = heads.length === 0 ? 0 : 1 + mixed(heads.length);
+  const logits = Array.from({ length: count }, () => vocabulary);
   return {
     embedding: embeddingActivations(shape),
     blocks: shape.blocks.map((block) => blockActivations(block, shape)),

@@ -3,6 +3,8 @@ import type { OptimiserSettings, ResolvedConfig } from '../contract/config';
 import type { TextSpan } from '../contract/problem';
 import type { Report } from './report';
 import type { Config } from './schema';
+import { isTask } from '../models/tasks';
+import { checkLra, LRA_PATH } from './lraChecks';
 import { checkMad, MAD_PATH } from './madChecks';
 import { checkMixture } from './mixtureChecks';
 import { checkPretraining, PRETRAIN } from './pretrainChecks';
@@ -103,13 +105,15 @@ function checkHybrid(report: Report, config: ResolvedConfig): void {
 }
 
 function checkData(report: Report, written: Config, config: ResolvedConfig): void {
-  const ofTask = config.data.train.kind === 'mad' ? config.data.train : undefined;
-  if (ofTask) {
-    checkMad(report, written, config, ofTask);
-    report.noEffect(['data', 'train', 'field'], 'a synthetic task has no fields');
+  const task = isTask(config.data.train) ? config.data.train : undefined;
+  if (task) {
+    if (task.kind === 'mad') checkMad(report, written, config, task);
+    else checkLra(report, written, config, task);
+    report.noEffect(['data', 'train', 'field'], 'a task has no fields');
     return;
   }
-  if (written.data.context === undefined && !report.isBroken && !report.isLeftOut(MAD_PATH)) {
+  const isLeftOut = report.isLeftOut(MAD_PATH) || report.isLeftOut(LRA_PATH);
+  if (written.data.context === undefined && !report.isBroken && !isLeftOut) {
     report.add(['data', 'context'], {
       code: 'missing-key',
       message: '`data` needs `context`: tokens predicted in each sequence.',
@@ -123,7 +127,7 @@ function checkData(report: Report, written: Config, config: ResolvedConfig): voi
   }
   const { train, validation, test } = config.data;
   for (const [split, source] of Object.entries({ validation, test })) {
-    if (typeof source !== 'object' || source.kind === 'mad' || train.kind === 'mad') continue;
+    if (typeof source !== 'object' || isTask(source) || isTask(train)) continue;
     if (source.path !== train.path || train.path === '') continue;
     report.add(['data', split, source.kind], {
       code: 'same-data',
@@ -173,7 +177,9 @@ function checkFinalRate(
   const at = [...stage, 'finalLearningRate'];
   if (decay === 'none') report.noEffect(at, '`decay: none` keeps the rate at its peak');
   if (decay === 'none' || finalLearningRate <= learningRate) return;
-  const own = ['finalLearningRate', 'learningRate'].find((key) => report.isWritten([...stage, key]));
+  const own = ['finalLearningRate', 'learningRate'].find((key) =>
+    report.isWritten([...stage, key]),
+  );
   if (stage[0] === 'finetune' && own === undefined) return;
   report.add([...stage, own ?? 'finalLearningRate'], {
     code: 'final-rate-above-peak',

@@ -1,12 +1,15 @@
 /** Checks of each component's files and of the data files. */
-import type { ResolvedConfig } from '../contract/config';
+import type { ResolvedConfig, TaskSource } from '../contract/config';
 import type { FamilyTable } from '../models/architecture';
 import { familyForConfig, supportedModelTypes } from '../models/families';
 import { hubSourceMeant, safetensorsAlternative } from '../models/knownRepositories';
-import type { ModelFinding, TokenizerFinding } from '../models/modelReader';
+import { releaseMarker } from '../models/lraTasks';
+import type { FileFinding, ModelFinding, TokenizerFinding } from '../models/modelReader';
+import { isTask } from '../models/tasks';
 import { shown } from './configDocument';
 import type { ComponentHeaders, DataSplit, Headers } from './headers';
 import { readable } from './headers';
+import { LRA_PATH } from './lraChecks';
 import type { Finding, Report } from './report';
 import { PRETRAIN_DATA } from './pretrainChecks';
 import { nearestName } from './suggestion';
@@ -208,8 +211,11 @@ function checkDataFile(
   const { pretrain } = config.hybrid.projectors;
   const source = split === 'pretrain' ? pretrain?.data : config.data[split];
   const file = headers.data.get(split);
-  if (typeof source !== 'object' || source.kind === 'mad') return;
-  if (!file || file.kind === 'pending') return;
+  if (typeof source !== 'object' || !file || file.kind === 'pending') return;
+  if (isTask(source)) {
+    checkRelease(report, source, file);
+    return;
+  }
   const place = split === 'pretrain' ? PRETRAIN_DATA : ['data', split];
   const at = [...place, source.kind];
   if (file.kind !== 'file') {
@@ -221,6 +227,15 @@ function checkDataFile(
     return;
   }
   checkSize(report, config, split, file.bytes, at);
+}
+
+/** The folder of a data set's published files has what they have; more is known when they are read. */
+function checkRelease(report: Report, source: TaskSource, file: FileFinding): void {
+  if (source.kind !== 'lra' || source.folder === undefined || file.kind !== 'missing') return;
+  report.add([...LRA_PATH, 'folder'], {
+    code: 'missing-file',
+    message: `There is no \`${releaseMarker(source)!}\` in \`${shown(source.folder)}\`: name the folder of the release’s files, from the config’s own.`,
+  });
 }
 
 /** A token spells at least one byte, so a file of fewer bytes than one sequence needs can't fill it. */

@@ -1,8 +1,10 @@
 /** What the semantic checks and the plan know of the disk: one pass of questions to the reader, no weights. */
-import type { DataSource, MadSource, ResolvedConfig } from '../contract/config';
+import type { DataSource, ResolvedConfig, TaskSource } from '../contract/config';
 import type { Architecture, FamilyTable } from '../models/architecture';
 import { familyForConfig, familyTable } from '../models/families';
 import { FAMILY_NAMES } from '../models/architecture';
+import { releaseMarker } from '../models/lraTasks';
+import { isTask, taskVocabulary } from '../models/tasks';
 import type {
   FileFinding,
   ModelFinding,
@@ -52,7 +54,7 @@ export async function readHeaders(
     Object.keys(config.components).map((name) => readComponent(name, config, reader, base)),
   );
   const { train, validation, test } = config.data;
-  const sources: [DataSplit, DataSource | MadSource | number | undefined][] = [
+  const sources: [DataSplit, DataSource | TaskSource | number | undefined][] = [
     ['train', train],
     ['validation', validation],
     ['test', test],
@@ -60,12 +62,25 @@ export async function readHeaders(
   ];
   const data = new Map<DataSplit, FileFinding>();
   for (const [split, source] of sources) {
-    if (typeof source !== 'object' || source.kind === 'mad' || source.path === '') continue;
+    if (typeof source !== 'object') continue;
+    if (isTask(source)) {
+      const marked = split === 'train' ? releaseFile(source) : undefined;
+      if (marked !== undefined) data.set(split, await reader.readFile(marked, base));
+      continue;
+    }
+    if (source.path === '') continue;
     data.set(split, await reader.readFile(source.path, base));
   }
   const { from } = config.hybrid.projectors;
   const projectors = from === undefined ? undefined : await reader.readResult(from, base);
   return { components, data, projectors };
+}
+
+/** A path that is there where a task's folder is what it should be. */
+function releaseFile(source: TaskSource): string | undefined {
+  if (source.kind !== 'lra' || source.folder === undefined) return undefined;
+  const marker = releaseMarker(source);
+  return marker && `${source.folder}/${marker}`;
 }
 
 async function readComponent(
@@ -99,8 +114,8 @@ function scratchConfig(
   { data }: ResolvedConfig,
   written: Readonly<Record<string, unknown>> | undefined,
 ): Readonly<Record<string, unknown>> | undefined {
-  if (!written || data.train.kind !== 'mad') return written;
-  return { ...written, vocab_size: data.train.vocabulary };
+  if (!written || !isTask(data.train)) return written;
+  return { ...written, vocab_size: taskVocabulary(data.train) };
 }
 
 /** The component with all that its plan needs; `undefined` while a problem stands in the way. */

@@ -1,7 +1,9 @@
 /** Checks of the components together: depths, positions, tokenizers. */
 import type { ResolvedConfig } from '../contract/config';
+import { isTask } from '../models/tasks';
 import type { Headers, ReadableComponent } from './headers';
 import { readable } from './headers';
+import { LRA_PATH } from './lraChecks';
 import { MAD_PATH } from './madChecks';
 import type { Report } from './report';
 
@@ -9,8 +11,8 @@ export function checkHybridOf(report: Report, config: ResolvedConfig, headers: H
   const components = headers.components.flatMap((component) => readable(component) ?? []);
   checkDepth(report, config, components);
   checkPositions(report, config, components);
-  const isText = config.data.train.kind !== 'mad' && !report.isLeftOut(MAD_PATH);
-  if (isText) checkTokenizers(report, config, headers);
+  const isLeftOut = report.isLeftOut(MAD_PATH) || report.isLeftOut(LRA_PATH);
+  if (!isTask(config.data.train) && !isLeftOut) checkTokenizers(report, config, headers);
 }
 
 function checkDepth(
@@ -45,13 +47,13 @@ function checkPositions(
   if (short.length > 0) {
     const most = Math.min(...short.map(({ maxPositions }) => maxPositions));
     const names = short.map(({ name, maxPositions }) => `\`${name}\` has ${maxPositions}`);
-    const isTask = config.data.train.kind === 'mad';
-    report.add(isTask ? [...MAD_PATH, 'length'] : ['data', 'context'], {
+    const task = isTask(config.data.train) ? config.data.train : undefined;
+    report.add(task ? ['data', 'train', task.kind, 'length'] : ['data', 'context'], {
       code: 'context-above-positions',
-      message: isTask
+      message: task
         ? `The task has ${context} positions; ${names.join(', ')}. Take a shorter \`length\`, or give the component more positions.`
         : `A context of ${context} needs as many positions; ${names.join(', ')}. Take ${most} or less.`,
-      ...(isTask ? {} : report.replacing(['data', 'context'], `Change to ${most}`, String(most))),
+      ...(task ? {} : report.replacing(['data', 'context'], `Change to ${most}`, String(most))),
     });
   }
   warnOfUntrainedPositions(report, config, components);

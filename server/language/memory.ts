@@ -117,7 +117,8 @@ function gradientsAfter({ parameters }: TrainingShape, block: number): number {
 
 /** The logits' gradients lie over what the forward pass kept of them; a table's is there before they go. */
 function headGradients({ heads, vocabulary, width, tokens }: TrainingShape): number {
-  return bytesOf([vocabulary * Math.max(...heads)]) + bytesOf([width], tokens);
+  const table = heads.length === 0 ? [] : [vocabulary * Math.max(...heads)];
+  return bytesOf(table) + bytesOf([width], tokens);
 }
 
 /** Of activations, where the backward pass enters the last block. */

@@ -3,17 +3,20 @@ import type { ResolvedConfig } from '../contract/config';
 import type { Plan, PlanBlock, PlanComponent } from '../contract/plan';
 import type { Architecture } from '../models/architecture';
 import { decoderParameters } from '../models/autoEncoder';
-import { dropoutRates, layersFlops, parameterCount } from '../models/families';
+import { classifierParameters } from '../models/classifier';
+import { bodyParameters, dropoutRates, layersFlops, parameterCount } from '../models/families';
 import {
   gateFlops,
   groupFlops,
   headFlops,
   hybridFlops,
   SEARCHED,
+  sharedHeadFlops,
   type HybridCostOptions,
 } from '../models/hybridCost';
 import { hybridTensors, isPretrained } from '../models/hybridTensors';
 import { splitLayers } from '../models/split';
+import { classifierOf, isTask, taskVocabulary } from '../models/tasks';
 import type { Headers, ReadableComponent } from './headers';
 import { readable } from './headers';
 import { discretisedCost, subjectOf, tensorSum } from './planCosts';
@@ -70,7 +73,7 @@ export function buildPlan(
     head: config.hybrid.head,
     projectors: config.hybrid.projectors.kind,
     context: config.data.context,
-    ...(isCompression(config) ? { autoEncoder: true } : {}),
+    ...ownHead(config),
   };
   const tensors = hybridTensors(options);
   const planned = components.map((component, position) =>
@@ -84,9 +87,7 @@ export function buildPlan(
   const flopsPerToken = hybridFlops(options, alphas);
   const uniform = options.live.map((live) => uniformRow(live, names.length));
   const { pretrain } = config.hybrid.projectors;
-  const trained = tensors.filter(
-    (tensor) => pretrain && isPretrained(tensor, planned[tensor.component]!.vocabulary, pretrain),
-  );
+  const trained = tensors.filter((tensor) => pretrain && isPretrained(tensor, planned, pretrain));
   const costs: JobCosts = {
     ...(pretrain
       ? { pretrained: { name: 'hybrid', parameters: tensorSum(trained), flopsPerToken } }
@@ -105,7 +106,7 @@ export function buildPlan(
     width: options.width,
     vocabulary: tokens.vocabulary,
     tokenizer: tokens.tokenizer?.component,
-    ...(isCompression(config) ? { autoEncoder: true } : {}),
+    ...ownHead(config),
     context: config.data.context,
     tensors,
     parameters,
@@ -126,7 +127,7 @@ interface HybridTokens {
 /** What the hybrid reads; `undefined` while its tokenizer isn't there. */
 function tokensOf(config: ResolvedConfig, headers: Headers): HybridTokens | undefined {
   const { train } = config.data;
-  if (train.kind === 'mad') return { vocabulary: train.vocabulary, tokenizer: undefined };
+  if (isTask(train)) return { vocabulary: taskVocabulary(train), tokenizer: undefined };
   const component = Object.keys(config.components).indexOf(config.hybrid.tokenizer);
   const chosen = headers.components[component]?.tokenizer;
   if (chosen?.kind !== 'found') return undefined;
@@ -137,8 +138,14 @@ function tokensOf(config: ResolvedConfig, headers: Headers): HybridTokens | unde
   };
 }
 
-const isCompression = ({ data: { train } }: ResolvedConfig): boolean =>
-  train.kind === 'mad' && train.task === 'compression';
+/** What a task has in the place of the components' heads, or before them. */
+function ownHead({
+  data: { train },
+}: ResolvedConfig): Pick<HybridCostOptions, 'autoEncoder' | 'classifier'> {
+  const classifier = classifierOf(train);
+  if (classifier) return { classifier };
+  return train.kind === 'mad' && train.task === 'compression' ? { autoEncoder: true } : {};
+}
 
 /**
  * With `embeddings: random` a pretrained component's embeddings start anew, and its head is tied to them, as
@@ -197,13 +204,26 @@ function planComponent(
     ...(isAnew && isSame ? { alone: { config: hubConfig, vocabulary: 'own' as const } } : {}),
     layers: architecture.layers,
     width: architecture.width,
-    parameters:
-      parameterCount(isAnew && !isSame ? architecture : ownArchitecture, options.vocabulary) +
-      (options.autoEncoder ? decoderParameters(architecture.width) : 0),
-    flopsPerToken: layersFlops(architecture, all, options.context) + headFlops(options, position),
+    parameters: parametersAlone(options, isAnew && !isSame ? architecture : ownArchitecture),
+    flopsPerToken:
+      layersFlops(architecture, all, options.context) +
+      headFlops(options, position) +
+      sharedHeadFlops(options),
     groups,
     dropout: dropoutRates(architecture),
   };
+}
+
+/** Of a component alone: V rows, a tied table counted once, the head that its task gives it. */
+function parametersAlone(
+  { vocabulary, autoEncoder, classifier, width }: HybridCostOptions,
+  architecture: Architecture,
+): number {
+  if (classifier) {
+    return bodyParameters(architecture, vocabulary) + classifierParameters(classifier, width);
+  }
+  const decoder = autoEncoder ? decoderParameters(architecture.width) : 0;
+  return parameterCount(architecture, vocabulary) + decoder;
 }
 
 function planBlock(

@@ -3,6 +3,7 @@ import type { PlanBlock, PlanComponent, PlanTensor } from '../contract/plan';
 import {
   headFlops,
   headRowOf,
+  sharedHeadFlops,
   type AlphaTable,
   type HybridCostOptions,
 } from '../models/hybridCost';
@@ -47,11 +48,13 @@ export function discretisedCost(
     const own = placed(block);
     return pinned ? sum(own.filter((_, m) => pinned[m]! > 0)) : Math.max(...own);
   });
-  const outside = sum(placed('embedding')) + sum(placed('head'));
+  const shared = tensorSum(tensors.filter(({ component }) => component === undefined));
+  const outside = sum(placed('embedding')) + sum(placed('head')) + shared;
   return {
     name: 'hybrid',
     parameters: Math.min(tensorSum(tensors), sum(places) + outside),
-    flopsPerToken: sum(flops) + (headBlock.pinned ? sum(heads) : Math.max(...heads)),
+    flopsPerToken:
+      sum(flops) + (headBlock.pinned ? sum(heads) : Math.max(...heads)) + sharedHeadFlops(options),
   };
 }
 
@@ -61,6 +64,7 @@ function sizesByPlace(
 ): ReadonlyMap<PlanTensor['place'], readonly (number | undefined)[]> {
   const sizes = new Map<PlanTensor['place'], number[]>();
   for (const tensor of tensors) {
+    if (tensor.component === undefined) continue;
     const row = sizes.get(tensor.place) ?? [];
     row[tensor.component] = (row[tensor.component] ?? 0) + tensorSum([tensor]);
     sizes.set(tensor.place, row);

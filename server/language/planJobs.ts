@@ -1,6 +1,7 @@
 /** A run as a list of jobs: per seed the projectors' pretraining, the search, the fine-tuning, then the baselines under the same budget. */
 import type { BaselineSettings, OptimiserSettings, ResolvedConfig } from '../contract/config';
 import type { PlanJob, PlanPhase } from '../contract/plan';
+import { sequencesOf } from '../models/tasks';
 
 /** What one token costs each subject, and what it trains. */
 export interface SubjectCost {
@@ -115,11 +116,14 @@ function equalFlops(updates: number, hybridFlops: number, subjectFlops: number):
 function phase(config: ResolvedConfig, settings: PlanPhase['settings'], steps: number): PlanPhase {
   const { search, finetune, hybrid } = config;
   const chosen = { search, finetune, pretrain: hybrid.projectors.pretrain }[settings] || search;
-  return { settings, steps, tokens: steps * tokensPerStep(chosen, config.data.context) };
+  return { settings, steps, tokens: steps * tokensPerStep(chosen, config.data) };
 }
 
-function tokensPerStep(settings: OptimiserSettings, context: number): number {
-  return settings.batch * settings.accumulate * context;
+function tokensPerStep(
+  settings: OptimiserSettings,
+  { train, context }: ResolvedConfig['data'],
+): number {
+  return settings.batch * settings.accumulate * sequencesOf(train) * context;
 }
 
 function job(

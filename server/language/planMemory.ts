@@ -8,6 +8,7 @@ import {
   type HybridCostOptions,
 } from '../models/hybridCost';
 import { hybridTensors } from '../models/hybridTensors';
+import { sequencesOf } from '../models/tasks';
 import type { TrainedTensor, TrainingShape } from './activations';
 import { predictMemory } from './memory';
 import { memoryLimit } from './memoryLimit';
@@ -42,11 +43,12 @@ export function planMemory(
     const shape = trainingShape(options, alphas, tensors, new Set(pretrained));
     jobs.push({ shape, stage: pretrain });
   }
-  const { context } = config.data;
+  const { context, train } = config.data;
+  const tokens = sequencesOf(train) * context;
   const largest = (checkpointing: boolean) =>
     jobs
       .map(({ shape, stage: { batch, accumulate } }) =>
-        predictMemory({ ...shape, tokens: batch * context, context, accumulate }, checkpointing),
+        predictMemory({ ...shape, tokens: batch * tokens, context, accumulate }, checkpointing),
       )
       .reduce((most, next) => (next.peak > most.peak ? next : most));
   const [without, checkpointed] = [largest(false), largest(true)];
@@ -98,18 +100,18 @@ function trainingShape(
       }),
     ),
     embeddings: widths(alphas[0]!),
-    heads: widths(headRowOf(options, alphas)),
+    heads: options.classifier ? [] : widths(headRowOf(options, alphas)),
   };
 }
 
 /** Whether a step's forward pass reaches the tensor at these α. */
 function isComputed(options: HybridCostOptions, alphas: AlphaTable, tensor: PlanTensor): boolean {
   const { name, component, place } = tensor;
+  if (component === undefined) return true;
   const inHead = headRowOf(options, alphas)[component] !== 0;
   if (place === 'head') return inHead;
   if (place === 'embedding') {
-    const { tiedHead } = options.components[component]!.architecture;
-    return alphas[0]![component] !== 0 || (tiedHead && inHead);
+    return alphas[0]![component] !== 0 || (hasTiedHead(options, component) && inHead);
   }
   if (alphas[place]![component] === 0) return false;
   if (!name.startsWith('projectors/')) return true;
@@ -123,9 +125,14 @@ function firstGradient(
   alphas: AlphaTable,
   { component, place }: PlanTensor,
 ): TrainedTensor['place'] {
-  const { tiedHead } = options.components[component]!.architecture;
+  if (component === undefined) return place;
   const inHead = headRowOf(options, alphas)[component] !== 0;
-  return place === 'embedding' && tiedHead && inHead ? 'head' : place;
+  return place === 'embedding' && hasTiedHead(options, component) && inHead ? 'head' : place;
+}
+
+/** Whether a component has a head, and it is its embedding table. */
+function hasTiedHead({ components, classifier }: HybridCostOptions, component: number): boolean {
+  return components[component]!.architecture.tiedHead && !classifier;
 }
 
 /** A component trained as its own baseline: its groups in the hybrid's blocks, with nothing between them. */

@@ -1,4 +1,5 @@
 /** A plan as text for a terminal. */
+import type { LraSource } from '../contract/config';
 import type { Plan, PlanBlock } from '../contract/plan';
 import { formatBytes, formatCount } from './format';
 
@@ -25,12 +26,27 @@ export function planText(plan: Plan): string {
 }
 
 /** Where the tokens come from: a component's tokenizer, or a synthetic task. */
-function tokensText({ tokenizer, components, config, autoEncoder }: Plan): string {
+function tokensText({ tokenizer, components, config, autoEncoder, classifier }: Plan): string {
   const { train } = config.data;
+  if (train.kind === 'lra') {
+    const { classes, sequences } = classifier!;
+    const what = sequences === 1 ? 'sequences' : 'pairs of sequences';
+    return `task ${train.task}: ${lraExamples(train)}, a head for ${what} of ${classes} classes`;
+  }
   if (train.kind !== 'mad') return `tokenizer of ${components[tokenizer ?? 0]!.name}`;
   const { task, examples, testExamples } = train;
   const heads = autoEncoder ? ', heads behind the decoder of an auto-encoder' : '';
   return `task ${task}: ${examples} training examples, ${testExamples} to validate and as many to test on${heads}`;
+}
+
+function lraExamples({ folder, examples, testExamples }: LraSource): string {
+  const from = folder === undefined ? '' : ` of ${folder}`;
+  if (examples === undefined || testExamples === undefined) {
+    return examples === undefined && testExamples === undefined
+      ? `all examples${from}`
+      : `${examples ?? 'all'} training examples${from}, ${testExamples ?? 'all'} to validate and to test on`;
+  }
+  return `${examples} training examples${from}, ${testExamples} to validate and as many to test on`;
 }
 
 /** What `search.checkpointing` comes to, the peak the other way, and what it costs. */

@@ -1,5 +1,6 @@
 /** Checks of `hybrid.projectors.pretrain`, and of a run that does nothing else. */
 import type { ResolvedConfig } from '../contract/config';
+import { isTask } from '../models/tasks';
 import type { Report } from './report';
 import type { Config } from './schema';
 import { checkSource } from './sourceChecks';
@@ -20,11 +21,11 @@ export function checkPretraining(report: Report, written: Config, config: Resolv
 }
 
 function checkTask(report: Report, { data }: ResolvedConfig): void {
-  if (data.train.kind !== 'mad') return;
+  if (!isTask(data.train)) return;
   report.add(PRETRAIN, {
     code: 'pretrain-text',
     message:
-      'Projectors are pretrained on text, and the tokens of a synthetic task are none: delete `pretrain`, or train on a text.',
+      'Projectors are pretrained on text, and the tokens of a task are none: delete `pretrain`, or train on a text.',
     part: 'key',
   });
 }

@@ -3,6 +3,7 @@ import type {
   ComponentSettings,
   DataSource,
   FinetuneSettings,
+  LraSource,
   MadSource,
   MixtureSettings,
   OptimiserSettings,
@@ -10,11 +11,13 @@ import type {
   ResolvedConfig,
   SearchSettings,
 } from '../contract/config';
+import { lraTable } from '../models/lraTasks';
 import { madContext, madTable } from '../models/madTasks';
 import type { Config } from './schema';
 
 type WrittenSource = Config['data']['train'];
 type WrittenTask = NonNullable<WrittenSource['mad']>;
+type WrittenLra = NonNullable<WrittenSource['lra']>;
 
 /** Pure; what contradicts itself (reported by the checks) is settled by the first key. */
 export function resolveConfig(config: Config): ResolvedConfig {
@@ -88,6 +91,10 @@ function resolveData(written: Config['data']): ResolvedConfig['data'] {
     const task = resolveTask(train.mad);
     return { train: task, validation: task, test: task, context: madContext(task) };
   }
+  if (train.lra !== undefined) {
+    const task = resolveLra(train.lra);
+    return { train: task, validation: task, test: task, context: task.length };
+  }
   return {
     train: resolveSource(train),
     validation: typeof validation === 'number' ? validation : resolveSource(validation),
@@ -101,6 +108,18 @@ function resolveTask(written: WrittenTask): MadSource {
   const knobs: Exclude<WrittenTask, string> =
     typeof written === 'string' ? { task: written } : written;
   return { kind: 'mad', task: knobs.task, ...filledIn(knobs, madTable(knobs.task).defaults) };
+}
+
+/** The counts of a task that is generated don't bound what files hold. */
+function resolveLra(written: WrittenLra): LraSource {
+  const knobs: Exclude<WrittenLra, string> =
+    typeof written === 'string' ? { task: written } : written;
+  const { task, folder } = knobs;
+  const { defaults, knobs: own } = lraTable(task);
+  const all = folder === undefined ? {} : { examples: undefined, testExamples: undefined };
+  const source = filledIn(knobs, { ...defaults, ...all });
+  const length = own.includes('length') ? source.length : defaults.length;
+  return { kind: 'lra', task, folder, ...source, length };
 }
 
 function resolveSource(written: WrittenSource): DataSource {

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import { FAMILY_NAMES } from '../models/architecture';
 import { PROJECTOR_KINDS } from '../models/projector';
+import { lraSchema } from './lraSchema';
 import { madSchema } from './madSchema';
 
 const component = z.string().regex(/^[A-Za-z][\w-]*$/);
@@ -73,20 +74,23 @@ const trainSchema = dataSourceSchema.extend({
     .describe(
       'A synthetic MAD task in place of a text: its name, or `{ task: …, … }` with its knobs. It makes the validation and test examples too.',
     ),
+  lra: lraSchema
+    .optional()
+    .describe(
+      'A task of the Long Range Arena in place of a text: its name, or `{ task: …, … }` with its knobs. The class of whole sequences is learnt; validation and test examples are its own.',
+    ),
 });
 
 const dataSchema = z.strictObject({
   train: trainSchema.describe(
-    'Training text, as `{ text: <file> }` or `{ jsonl: <file> }`; or a synthetic task, `{ mad: <task> }`.',
+    'Training text, as `{ text: <file> }` or `{ jsonl: <file> }`; or a task, `{ mad: <task> }` or `{ lra: <task> }`.',
   ),
   validation: z
     .union([dataSourceSchema, fraction])
     .default(0.05)
     .describe('Validation text, or a fraction cut from train.'),
   test: dataSourceSchema.optional().describe('Test text: results are reported on it where given.'),
-  context: count
-    .optional()
-    .describe('Tokens predicted in each sequence; a synthetic task knows its own.'),
+  context: count.optional().describe('Tokens predicted in each sequence; a task knows its own.'),
 });
 
 const optimiser = {
@@ -282,7 +286,7 @@ export const configSchema = z.strictObject({
   hybrid: hybridSchema.describe(
     'What is built of the components: at least its number of `blocks`.',
   ),
-  data: dataSchema.describe('The text: at least `train` and `context`; or a synthetic task.'),
+  data: dataSchema.describe('The text: at least `train` and `context`; or a task.'),
   search: searchSchema.describe('The architecture search: at least its `steps`.'),
   finetune: z
     .union([finetuneSchema, z.literal(false)])
@@ -311,7 +315,6 @@ export interface LaterKey {
 const laterData = {
   parquet: 'reading Parquet files',
   chat: 'chat data',
-  lra: 'the Long Range Arena tasks',
 };
 
 export const laterKeys: readonly LaterKey[] = [

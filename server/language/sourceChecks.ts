@@ -14,7 +14,7 @@ export function checkSource(report: Report, path: readonly string[], source: Wri
       code: 'data-source',
       message: both
         ? `\`${name}\` has \`text\` and \`jsonl\`: keep one.`
-        : `\`${name}\` needs \`text: <file>\` or \`jsonl: <file>\`${isTrain ? ', or `mad: <task>`' : ''}.`,
+        : `\`${name}\` needs \`text: <file>\` or \`jsonl: <file>\`${isTrain ? ', or a task: `mad: <task>`, `lra: <task>`' : ''}.`,
       part: 'key',
     });
   } else if (source.text !== undefined) {

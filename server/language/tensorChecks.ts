@@ -119,7 +119,7 @@ export function checkProjectorSource(
   const untyped: string[] = [];
   let takesRows = false;
   for (const spec of plan.tensors) {
-    const loan = loanOf(spec, plan.components[spec.component]!.vocabulary);
+    const loan = loanOf(spec, plan.components);
     if (loan === 'none') continue;
     const tensor = found.get(spec.name);
     if (!tensor) {

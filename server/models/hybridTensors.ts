@@ -154,10 +154,10 @@ export function loanOf(
 
 /** What a pretraining of the projectors trains, which is what it lends: the rest of the hybrid is frozen. */
 export function isPretrained(
-  spec: Pick<PlanTensor, 'name' | 'place'>,
-  vocabulary: PlanComponent['vocabulary'],
+  spec: Pick<PlanTensor, 'name' | 'place' | 'component'>,
+  components: readonly Pick<PlanComponent, 'vocabulary'>[],
   { embeddings }: { readonly embeddings: boolean },
 ): boolean {
-  const loan = loanOf(spec, vocabulary);
+  const loan = loanOf(spec, components);
   return loan === 'needed' || (loan === 'taken' && embeddings);
 }

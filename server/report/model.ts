@@ -77,10 +77,10 @@ function assemble(
   };
 }
 
-/** Name of the synthetic task that a plan trains on. */
+/** Name of the task, of whose examples each is right or wrong, that a plan trains on. */
 export function taskOf(plan: ReportPlan | undefined): string | null {
   const train = plan?.config?.data.train;
-  return train?.kind === 'mad' ? (train.task ?? null) : null;
+  return train?.kind === 'mad' || train?.kind === 'lra' ? (train.task ?? null) : null;
 }
 
 function buildHeader(events: readonly RunEvent[], plan: ReportPlan | undefined): RunHeader {

@@ -37,7 +37,10 @@ function hasSection(text: string, override: string): boolean {
 
 /** A run of a few seconds at most. */
 const SHORT = ['search.steps=2', 'search.batch=2'];
-const FEW = ['data.train.mad.examples=8', 'data.train.mad.testExamples=4'];
+const FEW = ['mad', 'lra'].flatMap((task) => [
+  `data.train.${task}.examples=8`,
+  `data.train.${task}.testExamples=4`,
+]);
 /** Texts that a short one stands in for. */
 const TEXTS = ['data.validation', 'data.test', 'hybrid.projectors.pretrain.data'];
 const FEW_MORE = ['hybrid.projectors.pretrain.steps=2', 'finetune.steps=2'];

@@ -88,7 +88,7 @@ const later: readonly [key: string, text: string][] = [
   ],
   ['cost', quickConfig({ search: '  steps: 3\n  cost: { kind: flops, weight: 1 }' })],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
-  ...['parquet', 'chat', 'lra'].map((key): [string, string] => [
+  ...['parquet', 'chat'].map((key): [string, string] => [
     key,
     quickConfig({
       data: `  train: { ${key}: some }\n  validation: { text: valid.txt }\n  context: 16`,

@@ -101,6 +101,25 @@ async function compressionPlan(search: string): Promise<Plan> {
     data: `  train: { mad: { task: compression, length: ${context}, examples: 8, testExamples: 8 } }`,
     search: `  { steps: 3, ${search} }`,
   });
+  return wholePlan(text);
+}
+
+/** Transformers and a Mamba whose streams a head of its own reads. */
+async function listopsPlan(search: string): Promise<Plan> {
+  const neox = { ...configs['neox'], vocab_size: 18 };
+  const text = quickConfig({
+    components: [
+      `  neox: { family: gptNeox, init: random, config: ${JSON.stringify(neox)} }`,
+      '  mamba: { family: mamba, init: random, config: { hidden_size: 56, num_hidden_layers: 4 } }',
+    ].join('\n'),
+    hybrid: '  { blocks: 2 }',
+    data: `  train: { lra: { task: listops, length: ${context}, minLength: 9, examples: 8, testExamples: 8 } }`,
+    search: `  { steps: 3, ${search} }`,
+  });
+  return wholePlan(text);
+}
+
+async function wholePlan(text: string): Promise<Plan> {
   const { plan, problems } = await checkConfig(text, {
     name: 'test',
     base: '/base',
@@ -109,6 +128,13 @@ async function compressionPlan(search: string): Promise<Plan> {
   assert.ok(plan, JSON.stringify(problems));
   return plan;
 }
+
+/** What a batch for a classifier has: where its sequences end, and their classes. */
+const labels = (sequences: number) => ({
+  lasts: new Int32Array(sequences).fill(context - 1),
+  targets: new Int32Array(sequences).fill(1),
+  scored: sequences,
+});
 
 /** The same plan with weights drawn at random, since the models have none. */
 function fromScratch(plan: Plan): Plan {
@@ -133,7 +159,8 @@ async function measuredPeak(engine: Engine, plan: Plan): Promise<number> {
   const adamw = initialAdamw();
   const size = search.batch * context;
   const ids = Int32Array.from({ length: size }, (_, index) => (index * 7) % plan.vocabulary);
-  const batch = { sequences: search.batch, length: context, ids, targets: ids, scored: size };
+  const whole = { sequences: search.batch, length: context, ids, targets: ids, scored: size };
+  const batch = plan.classifier ? { ...whole, ...labels(search.batch) } : whole;
   engine.resetPeak();
   for (let step = 1; step <= 2; step++) {
     await trainingStep({
@@ -241,6 +268,12 @@ describe('the predicted peak', () => {
       assert.ok(ratio > 0.9 && ratio < 1.1, `predicted / measured = ${ratio}`);
       const { moments, parameters } = plan.memory;
       assert.ok(moments < parameters, 'most weights are frozen');
+    });
+
+    it(`a classifier of sequences, checkpointing ${checkpointing}`, async () => {
+      const plan = await listopsPlan(`batch: 4, checkpointing: ${checkpointing}`);
+      const ratio = plan.memory.peak / (await measuredPeak(engine, plan));
+      assert.ok(ratio > 0.9 && ratio < 1.1, `predicted / measured = ${ratio}`);
     });
 
     it(`the compression task’s auto-encoder, checkpointing ${checkpointing}`, async () => {

@@ -32,9 +32,7 @@ describe('hybrid.projectors.pretrain', () => {
     assert.equal(pretrain.weightDecay, 0.01);
     assert.deepEqual([pretrain.alphas, pretrain.embeddings, pretrain.evalEvery], [true, true, 2]);
     const trained = plan.tensors
-      .filter((tensor) =>
-        isPretrained(tensor, plan.components[tensor.component]!.vocabulary, pretrain),
-      )
+      .filter((tensor) => isPretrained(tensor, plan.components, pretrain))
       .reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
     assert.equal(plan.jobs[0]!.parameters, trained);
     assert.ok(trained < plan.parameters);
@@ -131,7 +129,7 @@ describe('pretrained projectors of another run', () => {
       reader: fakeReader(),
     });
     const tensors = plan!.tensors
-      .filter((tensor) => isPretrained(tensor, 'own', { embeddings: true }))
+      .filter((tensor) => isPretrained(tensor, plan!.components, { embeddings: true }))
       .map(({ name, shape }) => ({ name, shape, dtype: 'F32' }));
     const missing = { kind: 'missing', path: 'runs/one' } as const;
     const found = { kind: 'found', tensors, tokenizer: missing } as const;

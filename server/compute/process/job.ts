@@ -4,11 +4,12 @@ import path from 'node:path';
 import { z } from 'zod';
 import type { ComputeJob, ComputeMessage } from '../../contract/jobs';
 import type { Plan } from '../../contract/plan';
+import { isTask } from '../../models/tasks';
 import { readPlanFile } from '../../runs/runFolder';
 import { loadTokenizer, type Tokenizer } from '../../weights/tokenizer';
 import { openEngine } from '../engine/engine';
 import { probeEngines } from '../engine/probe';
-import { tokensAreNoText } from '../hybrid/errors';
+import { classifierHasNoText, tokensAreNoText } from '../hybrid/errors';
 import { exportComponent, exportHybrid, hasTokenizer } from '../hybrid/export';
 import { generateText } from '../hybrid/generate';
 import { loadHybrid, type LoadedHybrid } from '../hybrid/load';
@@ -91,6 +92,7 @@ async function runJob(job: z.output<typeof jobSchema>): Promise<void> {
 async function generate(job: Job<'generate'>): Promise<void> {
   await openEngine(job.engine);
   const hybrid = await loadHybrid(job.model);
+  if (hybrid.design.classifier) throw classifierHasNoText(job.model);
   const tokenizer = await textTokenizer(job.model);
   const { eos, bos } = tokenizer.special;
   const special = { ...(bos === undefined ? {} : { bos }), ...(eos === undefined ? {} : { eos }) };
@@ -157,7 +159,7 @@ async function splitToScore(job: Job<'eval'>, plan: Plan | undefined): Promise<S
   }
   if (plan === undefined) throw runNeeded();
   const { test, validation } = await loadTaskData(plan.config, plan.base, tokenizer);
-  const what = plan.config.data.train.kind === 'mad' ? 'examples' : 'text';
+  const what = isTask(plan.config.data.train) ? 'examples' : 'text';
   return test === undefined
     ? { split: validation, name: 'validation', source: `the validation ${what}` }
     : { split: test, name: 'test', source: `the test ${what}` };

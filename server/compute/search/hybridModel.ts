@@ -82,8 +82,7 @@ export function planAlone(plan: Plan, component: number): Plan {
 export function pretrainedTensors(plan: Plan): PlanTensor[] {
   const { pretrain } = plan.config.hybrid.projectors;
   return plan.tensors.filter(
-    (tensor) =>
-      pretrain && isPretrained(tensor, plan.components[tensor.component]!.vocabulary, pretrain),
+    (tensor) => pretrain && isPretrained(tensor, plan.components, pretrain),
   );
 }
 
@@ -97,7 +96,7 @@ function savedByFreezing(plan: Plan, alphas: readonly (readonly number[])[]): nu
   const inHead = (m: number) => alphas[head === 'first' ? 0 : alphas.length - 1]![m]! > 0;
   return plan.tensors.reduce((sum, tensor) => {
     const { component: m, place, decay, shape } = tensor;
-    if (trained.has(tensor) || !decay) return sum;
+    if (m === undefined || trained.has(tensor) || !decay) return sum;
     const { tiedHead } = components[m]!.architecture;
     const isUsed =
       typeof place === 'number'

@@ -1,9 +1,11 @@
 /** Keys that may be written at the caret, and the pieces that can begin there. */
 import { FAMILY_NAMES } from '../../models/architecture';
 import { familyTable } from '../../models/families';
+import { LRA_TASKS, lraTasksWithKnob, type LraKnob } from '../../models/lraTasks';
 import { MAD_TASKS, tasksWithKnob, type MadKnob } from '../../models/madTasks';
 import type { Path } from '../configDocument';
 import { fieldsRead } from '../headerChecks';
+import { LRA_PATH } from '../lraChecks';
 import { MAD_PATH } from '../madChecks';
 import { PRETRAIN_DATA } from '../pretrainChecks';
 import { configSchema } from '../schema';
@@ -65,24 +67,33 @@ function exclusionsOf(path: Path, key: string): readonly string[] {
   }
   if (fits(path, ['data', '*'])) {
     const others = {
-      text: ['jsonl', 'field', 'mad'],
-      jsonl: ['text', 'mad'],
-      field: ['text', 'mad'],
+      text: ['jsonl', 'field', 'mad', 'lra'],
+      jsonl: ['text', 'mad', 'lra'],
+      field: ['text', 'mad', 'lra'],
     };
-    return { ...others, mad: ['text', 'jsonl', 'field'] }[key] ?? [];
+    const tasks = {
+      mad: ['text', 'jsonl', 'field', 'lra'],
+      lra: ['text', 'jsonl', 'field', 'mad'],
+    };
+    return { ...others, ...tasks }[key] ?? [];
   }
   if (fits(path, ['search'])) return { seed: ['seeds'], seeds: ['seed'] }[key] ?? [];
   if (fits(path, ['hybrid', 'mixture', '*'])) return { pin: ['init'], init: ['pin'] }[key] ?? [];
   return [];
 }
 
-/** `field` belongs to JSON Lines; a MAD task has its own context and splits, and only some of the knobs. */
+/** `field` belongs to JSON Lines; a task has its own context and splits, and only some of the knobs. */
 function isMeant({ path, siblings }: Caret, data: unknown, key: string): boolean {
   if (fits(path, ['data', '*']) || fits(path, PRETRAIN_DATA))
     return key !== 'field' || siblings.includes('jsonl');
   if (fits(path, ['data'])) {
-    const isTask = dataAt(data, ['data', 'train', 'mad']) !== undefined;
+    const isTask = [MAD_PATH, LRA_PATH].some((at) => dataAt(data, at) !== undefined);
     return !isTask || !['validation', 'test', 'context'].includes(key);
+  }
+  if (fits(path, LRA_PATH)) {
+    const task = LRA_TASKS.find((name) => name === dataAt(data, [...LRA_PATH, 'task']));
+    const owners = lraTasksWithKnob(key as LraKnob);
+    return task === undefined || owners.length === 0 || owners.includes(task);
   }
   if (!fits(path, MAD_PATH)) return true;
   const task = MAD_TASKS.find((name) => name === dataAt(data, [...MAD_PATH, 'task']));

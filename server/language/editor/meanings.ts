@@ -19,6 +19,16 @@ const madTasks: Meanings = {
   'selective-copying': 'the tokens among blanks, in their order',
 };
 
+const lraTasks: Meanings = {
+  listops: 'the value of nested operators on digits, generated',
+  text: 'whether a review is good, byte by byte (IMDb)',
+  retrieval: 'whether two papers cite each other or a third, byte by byte (AAN)',
+  image: 'what a picture shows, pixel by pixel (CIFAR-10, grey)',
+  pathfinder32: 'whether one dashed line joins two discs, 32 × 32 pixels, generated',
+  pathfinder64: 'whether one dashed line joins two discs, 64 × 64 pixels, generated',
+  pathfinder128: 'Path-X: the same at 128 × 128 pixels, generated',
+};
+
 const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
   [
     ['components', '*', 'family'],
@@ -33,6 +43,8 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
   ],
   [['data', 'train', 'mad'], madTasks],
   [['data', 'train', 'mad', 'task'], madTasks],
+  [['data', 'train', 'lra'], lraTasks],
+  [['data', 'train', 'lra', 'task'], lraTasks],
   [
     ['data', 'train', 'mad', 'queries'],
     {

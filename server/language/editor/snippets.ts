@@ -100,6 +100,7 @@ const bodies: readonly (readonly [Path, (names: readonly string[]) => KeyBody])[
   ],
   [['search', 'seeds'], () => inline('[${1:1}, ${2:2}, ${3:3}]')],
   [['data', 'train', 'mad'], () => inline('', true)],
+  [['data', 'train', 'lra'], () => inline('', true)],
   [['components', '*', 'init'], () => inline('random')],
   [['components', '*', 'source'], () => inline('', true)],
   [['components', '*', 'tokenizer'], () => inline('', true)],

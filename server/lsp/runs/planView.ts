@@ -93,7 +93,7 @@ export function planViewOf(plan: unknown): PlanView | undefined {
     components,
     blocks: blocks.map(({ live, pinned, initial }) => ({ live, pinned, initial })),
     jobs,
-    task: train?.kind === 'mad' ? train.task : undefined,
+    task: train?.kind === 'mad' || train?.kind === 'lra' ? train.task : undefined,
   };
 }
 
