@@ -93,7 +93,7 @@ describe('completion of keys', () => {
   });
 
   it('in flow mappings', async () => {
-    const kinds = ['text', 'jsonl', 'mad'];
+    const kinds = ['text', 'jsonl', 'mad', 'lra'];
     assert.deepEqual(await labels('data:\n  train: { | }\n'), kinds);
     assert.deepEqual(await labels('data:\n  train: { |\n  context: 3\n'), kinds);
     assert.deepEqual(await labels('data:\n  test: { | }\n'), ['text', 'jsonl']);
