@@ -1,6 +1,6 @@
 /**
  * Tiny models and texts on disk, and runs of configs over them by the way that a user's take: text → check → plan → files
- * → hybrid → jobs. Three families, three widths and depths, three tokenizers.
+ * → hybrid → jobs. Six families, three widths and depths, three tokenizers.
  */
 import assert from 'node:assert/strict';
 import { copyFile, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -41,6 +41,8 @@ const MODELS: readonly ModelOnDisk[] = [
   { name: 'neox', family: 'gptNeox', layers: 3, width: 8, tokenizer: 'byteLevel' },
   { name: 'mamba', family: 'mamba', layers: 2, width: 12, tokenizer: 'split' },
   { name: 'gpt', family: 'gpt2', layers: 5, width: 4, tokenizer: 'sentencepiece' },
+  { name: 'llama', family: 'llama', layers: 2, width: 8, tokenizer: 'split' },
+  { name: 'mamba2', family: 'mamba2', layers: 4, width: 4, tokenizer: 'sentencepiece' },
   { name: 'kin', family: 'gptNeo', layers: 3, width: 8, tokenizer: 'byteLevel' },
 ];
 
