@@ -81,7 +81,7 @@ function makeScoreTable(
     score.subject,
     stageTitle(score),
     ...(shows === 'seed' ? [String(score.seed)] : []),
-    score.split,
+    score.stage === 'projectors' ? 'general text' : score.split,
     ...(accurate && ofTask ? [formatShare(score.accuracy)] : []),
     formatLoss(score.loss),
     ...(shows === 'range' ? [score.range.map(formatLoss).join(' – ')] : []),

@@ -87,6 +87,13 @@ export interface OptimiserSettings {
   readonly checkpointEvery: number;
 }
 
+/** The cost term of a search: λ · E[cost](α) / cost(all components), added to the loss for α alone. */
+export interface CostSettings {
+  readonly kind: 'flops' | 'parameters' | 'milliseconds';
+  /** λ, nats. */
+  readonly weight: number;
+}
+
 /** `steps` 0: no search, for a run that only pretrains projectors. */
 export interface SearchSettings extends OptimiserSettings {
   readonly algorithm: 'darts' | 'gaea' | 'dash' | 'fixed';
@@ -97,6 +104,7 @@ export interface SearchSettings extends OptimiserSettings {
   readonly heldOut: number;
   /** Of fine-tuning and baselines too; what `auto` comes to stands in the plan's `memory`. */
   readonly checkpointing: 'auto' | 'on' | 'off';
+  readonly cost?: CostSettings | undefined;
   /** Never empty; the whole run is repeated for each. */
   readonly seeds: readonly number[];
 }

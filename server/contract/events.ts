@@ -54,6 +54,8 @@ export interface StepEvent extends EventBase, Where {
   readonly loss: number;
   /** After the step's update; without noise where the step drew some (`dash`). Absent in baselines. */
   readonly alphas?: Alphas;
+  /** E[cost] of these α as a share of all components' cost; in a cost-aware search. Not part of `loss`. */
+  readonly cost?: number;
   readonly tokensPerSecond: number;
   readonly etaSeconds: number;
   /** Most bytes that the engine's tensors took since the step before. */
@@ -136,6 +138,35 @@ export interface RunResult {
   readonly seconds: number;
 }
 
+/**
+ * The searched hybrid right after its search, at the α that was found and at harder ones, nothing trained in between: what
+ * survives a hard hand-over. On the split that results are reported on.
+ */
+export interface HandOver {
+  readonly seed: number;
+  readonly alphas: 'soft' | 'argmax' | 'threshold';
+  /** Of `threshold`: smaller entries were dropped. */
+  readonly threshold?: number;
+  readonly split: Split;
+  readonly loss: number;
+  readonly perplexity: number;
+  readonly accuracy?: number;
+  readonly parameters: number;
+  /** Forward pass. */
+  readonly flopsPerToken: number;
+  /** E[cost] of these α as a share of all components' cost, in a cost-aware search. */
+  readonly cost?: number;
+}
+
+/** What a cost-aware search weighed. */
+export interface RunCosts {
+  readonly kind: 'flops' | 'parameters' | 'milliseconds';
+  /** λ. */
+  readonly weight: number;
+  /** Cost of each (block, component), in the kind's unit: FLOPs a token, numbers, milliseconds a micro-batch. */
+  readonly table: number[][];
+}
+
 export interface Selection {
   readonly component: string;
   readonly meanAlpha: Readonly<Record<string, number>>;
@@ -150,6 +181,9 @@ export interface FinishedEvent extends EventBase {
   readonly perSeed: readonly Alphas[];
   readonly selection: Selection;
   readonly results: readonly RunResult[];
+  /** One entry a seed and kind of α that differs from the others'. Absent in older logs. */
+  readonly handOver?: readonly HandOver[];
+  readonly costs?: RunCosts;
 }
 
 export type RunEvent =

@@ -154,7 +154,7 @@ function checkSearch(report: Report, written: Config, config: ResolvedConfig): v
     });
   });
   if (search.algorithm === 'fixed') {
-    for (const key of ['alphaLearningRate', 'schedule']) {
+    for (const key of ['alphaLearningRate', 'schedule', 'cost']) {
       report.noEffect(['search', key], '`algorithm: fixed` searches no α');
     }
   }

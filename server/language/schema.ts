@@ -198,6 +198,20 @@ const searchSchema = z.strictObject({
     .describe('Rate of the architecture parameters; default 0.01, gaea 0.1.'),
   temperature: rate.default(1).describe('Temperature of dash.'),
   heldOut: fraction.default(0.1).describe('Share of train that bilevel keeps for α.'),
+  cost: z
+    .strictObject({
+      kind: z
+        .enum(['flops', 'parameters', 'milliseconds'])
+        .describe('What a component of a block costs.'),
+      weight: z
+        .number()
+        .min(0)
+        .describe('λ: nats that the cost of all components together counts for; 0 = nothing.'),
+    })
+    .optional()
+    .describe(
+      'Cost-aware search: α also learn to lower the expected cost, λ · E[cost](α) / cost(all components). The weights learn from the loss alone.',
+    ),
   checkpointing: z
     .enum(['auto', 'on', 'off'])
     .default('auto')
@@ -321,7 +335,6 @@ export const laterKeys: readonly LaterKey[] = [
   { path: ['program'], purpose: 'programming a hybrid on synthetic tasks' },
   { path: ['sweep'], purpose: 'sweeps over settings' },
   { path: ['components', '*', 'stack'], purpose: 'components stacked from layers' },
-  { path: ['search', 'cost'], purpose: 'cost-aware search' },
   { path: ['baselines', 'stacks'], purpose: 'stacked baselines' },
   ...['train', 'validation', 'test'].flatMap((split) =>
     Object.entries(laterData).map(([key, purpose]) => ({ path: ['data', split, key], purpose })),

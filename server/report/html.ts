@@ -13,7 +13,7 @@ import {
   resultSection,
   warningSection,
 } from './htmlSections';
-import { projectorSection } from './htmlStages';
+import { costSection, projectorSection } from './htmlStages';
 import { reportStyle, type Appearance } from './htmlStyle';
 import type { ReportModel } from './modelTypes';
 import { displayText, escapeMarkup } from './text';
@@ -77,6 +77,7 @@ ${[
   pathSection(model),
   curveSection(model),
   resultSection(model),
+  costSection(model),
   projectorSection(model),
   budgetSection(model),
   warningSection(model),

@@ -1,7 +1,10 @@
-/** Sections of `report.html` on what not every run has: pretrained projectors. */
+/** Sections of `report.html` on what not every run has: pretrained projectors, hard α, costs. */
+import { handOverName } from './costReport';
+import { subjectClass } from './curvesSvg';
 import { section, show } from './htmlSections';
-import type { ReportModel } from './modelTypes';
-import { formatCount, formatFixed, formatShort } from './text';
+import type { ParetoPoint, ReportCosts, ReportHandOver, ReportModel } from './modelTypes';
+import { paretoSvg } from './paretoSvg';
+import { formatCount, formatFixed, formatShort, formatSigned } from './text';
 
 export function projectorSection({ projectors }: ReportModel): string {
   if (!projectors) return '';
@@ -29,4 +32,66 @@ export function projectorSection({ projectors }: ReportModel): string {
     show(projectors.sentence, 1000),
     `${table}<p>${note}</p>`,
   );
+}
+
+/** The hybrid at soft and at hard α, and loss against cost. */
+export function costSection(model: ReportModel): string {
+  const { handOver, costs, pareto } = model;
+  if (!handOver && !costs && !pareto) return '';
+  const what = model.task === null ? 'text' : 'examples';
+  const parts = [
+    handOver ? handOverTable(handOver.rows, what) : '',
+    pareto
+      ? `<h3>Loss against cost</h3><div class="figure">${paretoSvg(coloured(model, pareto.points), pareto)}</div><p>On ${pareto.split} ${what}; what a pass computes, not what it is expected to. Discs were trained at the α that they stand for, the ring at the α of the search, squares had nothing trained after the search. Dashed: what no other point beats on both.</p>${facts(pareto.sentences)}`
+      : '',
+    costs ? costTable(costs) : '',
+  ];
+  return section(
+    'Hand-over and cost',
+    handOver ? show(handOver.sentence, 1000) : '',
+    parts.join(''),
+  );
+}
+
+const coloured = (model: ReportModel, points: readonly ParetoPoint[]) =>
+  points.map((point) => ({ ...point, colour: subjectClass(model, point.subject) }));
+
+const facts = (sentences: readonly string[]): string =>
+  sentences.length === 0
+    ? ''
+    : `<ul class="facts">${sentences.map((sentence) => `<li>${show(sentence, 1000)}</li>`).join('')}</ul>`;
+
+function handOverTable(rows: readonly ReportHandOver[], what: string): string {
+  const heads = ['Loss', 'Beside α as found', 'Parameters', 'FLOPs a token'];
+  const withShare = rows.some(({ cost }) => cost !== null);
+  const body = rows.map((row) => {
+    const cells = [
+      formatFixed(row.loss.mean),
+      row.versusSoft ? formatSigned(row.versusSoft.mean) : '–',
+      formatShort(row.parameters),
+      formatShort(row.flopsPerToken),
+      ...(withShare ? [row.cost === null ? '–' : formatFixed(row.cost, 3)] : []),
+    ];
+    return `<tr><th scope="row">${show(handOverName(row))}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  });
+  const all = withShare ? [...heads, 'Expected cost'] : heads;
+  return `<div class="table"><table><caption>Right after the search, on ${rows[0]!.split} ${what}</caption><thead><tr><th scope="col">α</th>${all.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
+}
+
+const KINDS = {
+  flops: 'forward FLOPs a token',
+  parameters: 'parameters',
+  milliseconds: 'milliseconds of a micro-batch’s forward pass, measured once before the search',
+} as const;
+
+function costTable({ kind, weight, table, total, rows }: ReportCosts): string {
+  const lines = rows.map(
+    ({ name, share }) =>
+      `<tr><th scope="row"><bdi>${show(name, 60)}</bdi></th><td>${formatFixed(share, 3)}</td><td>${formatShort(share * total)}</td></tr>`,
+  );
+  const blocks = table.map(
+    (row, i) =>
+      `<tr><th scope="row">Block ${i + 1}</th>${row.map((cost) => `<td>${cost === 0 ? '–' : formatShort(cost)}</td>`).join('')}</tr>`,
+  );
+  return `<h3>Expected cost</h3><p>The search weighed ${KINDS[kind]} with λ = ${formatFixed(weight, 3)}: one component a block, drawn by α.</p><div class="table"><table><thead><tr><th scope="col">α</th><th scope="col">Share of all components</th><th scope="col">Cost</th></tr></thead><tbody>${lines.join('')}</tbody></table></div><details><summary>Cost of each component in each block</summary><div class="table"><table><tbody>${blocks.join('')}</tbody></table></div></details>`;
 }

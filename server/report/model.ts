@@ -3,6 +3,7 @@ import type { ControlEvent, RunEvent } from '../contract/events';
 import { buildAlphas, buildSelection } from './alphaReport';
 import type { Shape } from './alphaReport';
 import { buildBudgets } from './budgetReport';
+import { buildCosts, buildHandOver, buildPareto } from './costReport';
 import { buildCurves } from './curveReport';
 import { buildHeadline } from './headline';
 import type { ReportComponent, ReportControl, ReportModel, RunHeader } from './modelTypes';
@@ -51,6 +52,7 @@ function assemble(
   const task = taskOf(plan);
   const measure = task === null ? byLoss : byAccuracy;
   const headline = buildHeadline(run, rows, summary, shape.components, measure);
+  const handOver = buildHandOver(events);
   const pretrained = pretrainedRows(events);
   const projectors = buildProjectors(curves, pretrained, plan);
   return {
@@ -68,6 +70,9 @@ function assemble(
     results: { rows, summary },
     selection: buildSelection(shape, alphas, plan),
     projectors,
+    handOver,
+    costs: buildCosts(events, handOver, shape.components),
+    pareto: buildPareto(events, summary, handOver, shape.components),
     budgets: buildBudgets(summary, curves, plan, shape.components, pretrained),
     controls: events
       .filter((event) => event.type === 'control')

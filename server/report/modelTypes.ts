@@ -207,6 +207,51 @@ export interface ReportProjectors {
   readonly sentence: string;
 }
 
+/** The searched hybrid at one kind of α, nothing trained after the search. */
+export interface ReportHandOver {
+  readonly alphas: 'soft' | 'argmax' | 'threshold';
+  readonly threshold: number | null;
+  readonly split: Split;
+  readonly seeds: readonly number[];
+  readonly loss: Estimate;
+  /** Paired by seed; null for `soft`. */
+  readonly versusSoft: Estimate | null;
+  /** Means over seeds. */
+  readonly flopsPerToken: number;
+  readonly parameters: number;
+  /** E[cost] as a share of all components'; null unless the search weighed it. */
+  readonly cost: number | null;
+}
+
+export interface ReportCosts {
+  readonly kind: 'flops' | 'parameters' | 'milliseconds';
+  /** λ. */
+  readonly weight: number;
+  /** `[block][component]`, in the kind's unit. */
+  readonly table: readonly (readonly number[])[];
+  readonly total: number;
+  /** E[cost] of α as a share of `total`. */
+  readonly rows: readonly { readonly name: string; readonly share: number }[];
+}
+
+export interface ParetoPoint {
+  readonly label: string;
+  readonly subject: string;
+  /** `trained`: at the α that it has; `soft`: in the search; `hard`: not trained after the search. */
+  readonly mark: 'trained' | 'soft' | 'hard';
+  /** In the unit of the picture. */
+  readonly cost: number;
+  readonly loss: number;
+}
+
+export interface ReportPareto {
+  readonly kind: ReportCosts['kind'];
+  readonly unit: string;
+  readonly split: Split;
+  readonly points: readonly ParetoPoint[];
+  readonly sentences: readonly string[];
+}
+
 export interface ReportModel {
   readonly format: 'manticore-report';
   readonly version: 1;
@@ -233,6 +278,14 @@ export interface ReportModel {
   };
   readonly selection: ReportSelection | null;
   readonly projectors: ReportProjectors | null;
+  /** What survives a hard hand-over; null where no α harder than the found one differs. */
+  readonly handOver: {
+    readonly rows: readonly ReportHandOver[];
+    readonly sentence: string;
+  } | null;
+  /** Null unless the search weighed costs. */
+  readonly costs: ReportCosts | null;
+  readonly pareto: ReportPareto | null;
   readonly budgets: {
     /** Forward passes that a training token costs: 3, with gradient checkpointing 4. */
     readonly passes: 3 | 4;

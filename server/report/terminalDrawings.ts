@@ -221,7 +221,7 @@ export function wrap(text: string, columns: number): string[] {
 
 /** The end of a run: what it gained or lost, the table, where α ended, the selection. */
 export function summaryLines(model: ReportModel, columns: number, paint: Paint): string[] {
-  const { headline, results, alphas, selection, budgets } = model;
+  const { headline, results, alphas, selection, handOver, budgets } = model;
   const names = model.components.map((component) => component.name);
   const reading = Math.min(columns, 100);
   // A run that ended has results; what was evaluated on the way stands in the report.
@@ -234,6 +234,7 @@ export function summaryLines(model: ReportModel, columns: number, paint: Paint):
     resultLines(final.length > 0 ? final : results.summary, model.task, columns, paint),
     alphas.mean ? alphaLines(names, alphas.mean, alphas.marks, columns, paint) : [],
     selection ? wrap(displayText(selection.sentence, 1000), reading) : [],
+    handOver ? wrap(displayText(handOver.sentence, 1000), reading) : [],
     budgets.sentences.flatMap((sentence) => wrap(displayText(sentence, 1000), reading)),
   ];
   return blocks.filter((lines) => lines.length > 0).flatMap((lines) => ['', ...lines]);

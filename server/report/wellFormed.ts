@@ -34,6 +34,24 @@ const result = z.object({
   seconds: measured,
 });
 
+const handOver = z.object({
+  seed: z.number(),
+  alphas: z.enum(['soft', 'argmax', 'threshold']),
+  threshold: measured.exactOptional(),
+  split,
+  loss: measured,
+  perplexity: measured,
+  accuracy: measured.exactOptional(),
+  parameters: z.number(),
+  flopsPerToken: measured,
+  cost: measured.exactOptional(),
+});
+const costs = z.object({
+  kind: z.enum(['flops', 'parameters', 'milliseconds']),
+  weight: measured,
+  table: alphas,
+});
+
 const event = z.discriminatedUnion('type', [
   z.object({
     ...base,
@@ -75,6 +93,8 @@ const event = z.discriminatedUnion('type', [
     perSeed: z.array(alphas).max(1000),
     selection: z.object({ component: name, meanAlpha: z.record(z.string(), measured) }),
     results: z.array(result).max(10_000),
+    handOver: z.array(handOver).max(10_000).exactOptional(),
+    costs: costs.exactOptional(),
   }),
 ]);
 

@@ -59,6 +59,24 @@ const result = z.object({
   seconds: measured,
 });
 
+const handOver = z.object({
+  seed: count,
+  alphas: z.enum(['soft', 'argmax', 'threshold']),
+  threshold: measured.exactOptional(),
+  split,
+  loss: measured,
+  perplexity: measured,
+  accuracy: measured.exactOptional(),
+  parameters: count,
+  flopsPerToken: measured,
+  cost: measured.exactOptional(),
+});
+const costs = z.object({
+  kind: z.enum(['flops', 'parameters', 'milliseconds']),
+  weight: measured,
+  table: alphas,
+});
+
 const eventSchema = z.discriminatedUnion('type', [
   z.object({
     ...base,
@@ -77,6 +95,7 @@ const eventSchema = z.discriminatedUnion('type', [
     steps: count,
     loss: measured,
     alphas: alphas.exactOptional(),
+    cost: measured.exactOptional(),
     tokensPerSecond: measured,
     etaSeconds: measured,
     memoryBytes: measured,
@@ -126,6 +145,8 @@ const eventSchema = z.discriminatedUnion('type', [
     perSeed: z.array(alphas).max(100_000),
     selection: z.object({ component: text, meanAlpha: z.record(label, measured) }),
     results: z.array(result).max(100_000),
+    handOver: z.array(handOver).max(100_000).exactOptional(),
+    costs: costs.exactOptional(),
   }),
 ]);
 

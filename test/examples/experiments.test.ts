@@ -51,7 +51,7 @@ describe('the example experiments', () => {
   before(async () => {
     short = await mkdtemp(path.join(tmpdir(), 'manticore-examples-'));
     const text = readFileSync(path.resolve('examples/data/valid.txt'), 'utf8');
-    writeFileSync(path.join(short, 'text.txt'), text.slice(0, 8000));
+    writeFileSync(path.join(short, 'text.txt'), text.slice(0, 2500));
     engine = await openWasm();
   });
   after(async () => {

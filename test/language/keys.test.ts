@@ -56,7 +56,9 @@ const known = [
     'checkpointEvery',
     'seed',
     'seeds',
+    'cost',
   ].map((key) => `search.${key}`),
+  ...['kind', 'weight'].map((key) => `search.cost.${key}`),
   ...[
     'steps',
     'batch',
@@ -86,7 +88,6 @@ const later: readonly [key: string, text: string][] = [
       components: '  neox: { source: ./neox }\n  mamba: { source: ./mamba, stack: [] }',
     }),
   ],
-  ['cost', quickConfig({ search: '  steps: 3\n  cost: { kind: flops, weight: 1 }' })],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
   ...['parquet', 'chat'].map((key): [string, string] => [
     key,

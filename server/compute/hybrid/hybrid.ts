@@ -146,6 +146,23 @@ export function headRow(design: HybridDesign, rows: readonly MixtureRow[]): Mixt
   return design.head === 'first' ? rows[0]! : rows[rows.length - 1]!;
 }
 
+/** One component's group of layers in one block, without its gates: u [b, l, d_m] → same. */
+export function componentGroup(
+  hybrid: Hybrid,
+  component: number,
+  block: number,
+  u: Tensor3D,
+  context: ForwardContext,
+): Tensor3D {
+  return layerGroup(partOf(hybrid, component, context), block, u);
+}
+
+/** One component's embedding: ids [b, l] → [b, l, d_m]. */
+export function componentEmbedding(hybrid: Hybrid, component: number, ids: Tensor2D): Tensor3D {
+  const { architecture } = hybrid.design.components[component]!;
+  return familyBlocks(architecture.family).embed(architecture, weightsOf(hybrid, component), ids);
+}
+
 /** A component as the forward pass uses it. */
 interface Part {
   readonly name: string;

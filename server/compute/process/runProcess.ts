@@ -17,6 +17,7 @@ import {
   releaseReserve,
   updateManifest,
 } from '../../runs/runFolder';
+import { measureCosts } from '../hybrid/measureCosts';
 import { ControlQueue } from '../search/controlQueue';
 import { asRunFailure } from '../failure';
 import { planCosts, type HybridModel } from '../search/hybridModel';
@@ -139,6 +140,8 @@ class RunProcess {
           weights: await files.digests(),
           buildModel: (live, seed, start) => files.build(live, seed, start),
           costs: planCosts(plan),
+          measureCosts: (model) =>
+            measureCosts((model as HybridModel).hybrid, measuredShape(plan), () => performance.now()),
           emit,
           nextSeq: () => log.nextSeq,
           controls: this.controls,
@@ -210,6 +213,8 @@ class RunProcess {
     );
   }
 }
+
+const measuredShape = ({ config, context }: Plan) => ({ batch: config.search.batch, context });
 
 /** Most bytes that tensors took since the last call. */
 function takePeak(engine: Engine): number {

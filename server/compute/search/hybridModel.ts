@@ -1,6 +1,7 @@
 /** The hybrid as the search sees it: a loss over batches, parameters by name, parts that can be parked. */
 import * as tf from '@tensorflow/tfjs-core';
 import type { Plan, PlanTensor } from '../../contract/plan';
+import { flopsTable, parametersTable } from '../../models/expectedCost';
 import { hybridFlops } from '../../models/hybridCost';
 import type { HybridCostOptions } from '../../models/hybridCost';
 import { hybridTensors, isPretrained } from '../../models/hybridTensors';
@@ -57,6 +58,10 @@ export function planCosts(plan: Plan): CostTable {
     live: alphas.map((row) => row.flatMap((alpha, m) => (alpha > 0 ? [m] : []))),
   });
   return {
+    ofPairs: (kind) => {
+      const options = { ...costOptions(plan), live: plan.blocks.map(({ live }) => live) };
+      return kind === 'flops' ? flopsTable(options) : parametersTable(options, plan.tensors);
+    },
     savedByFreezing: (alphas) => savedByFreezing(plan, alphas),
     flopsPerToken: (alphas) => hybridFlops(optionsAt(alphas), alphas),
     parameters: (alphas, alone) =>

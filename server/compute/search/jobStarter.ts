@@ -11,6 +11,7 @@ import { pretrainedTensors } from './hybridModel';
 import type { LiveTable, ModelStart, TrainableModel } from './model';
 import { initialAdamw } from './optimiser';
 import { componentOf, findSearch, seenByHybrid } from './results';
+import type { SearchCost } from './searchCost';
 import type { RunServices } from './services';
 import type { FinishedJob, RunSnapshot } from './snapshot';
 import { architectureOf, TrainingJob, type JobParts } from './trainingJob';
@@ -31,7 +32,11 @@ export class JobStarter {
   /** What every job behind the projectors' pretraining starts from. */
   private readonly base: ModelStart;
 
-  constructor(private readonly services: RunServices) {
+  /** @param cost of a cost-aware search */
+  constructor(
+    private readonly services: RunServices,
+    private readonly cost?: SearchCost,
+  ) {
     const { blocks, components, config } = services.plan;
     this.base = config.hybrid.projectors.pretrain === undefined ? {} : { pretrained: true };
     this.planned = blocks.map(({ live }) => components.map((_, m) => live.includes(m)));
@@ -221,6 +226,7 @@ export class JobStarter {
   ): TrainingJob {
     const { data, costs, now, plan } = this.services;
     const parts = { design, config: plan.config, data, costs, now, model, architecture };
-    return new TrainingJob({ ...parts, ...(trains ? { trains } : {}) });
+    const cost = design.stage === 'search' ? this.cost : undefined;
+    return new TrainingJob({ ...parts, cost, ...(trains ? { trains } : {}) });
   }
 }

@@ -7,6 +7,7 @@ import type { SeenByWeights } from './budget';
 import { meanAlphas, selectComponent } from './discretise';
 import type { Evaluation } from './evaluate';
 import { designJob } from './jobPlan';
+import type { SearchCost } from './searchCost';
 import type { CostTable } from './services';
 import type { FinishedJob, JobProgress } from './snapshot';
 import { architectureOf } from './trainingJob';
@@ -109,6 +110,7 @@ export function finishedEvent(
   plan: Plan,
   finished: readonly FinishedJob[],
   running: TrainingJob | undefined,
+  cost?: SearchCost,
 ): NewRunEvent {
   const components = plan.components.map(({ name }) => name);
   // A run without a search has what its projectors were pretrained with.
@@ -122,6 +124,7 @@ export function finishedEvent(
   const known =
     perSeed.length > 0 ? perSeed : [alphasOf(initialArchitecture(plan.config.search, plan.blocks))];
   const alphas = meanAlphas(known);
+  const handOver = finished.flatMap((job) => job.handOver ?? []);
   return {
     type: 'finished',
     status,
@@ -134,5 +137,7 @@ export function finishedEvent(
         accuracy === undefined ? rest : { ...rest, accuracy },
       ),
     ),
+    ...(handOver.length > 0 ? { handOver } : {}),
+    ...(cost ? { costs: { ...cost, table: cost.table.map((row) => [...row]) } } : {}),
   };
 }

@@ -3,14 +3,17 @@
  * A resumed run computes what the uncut one would have, to the bit on one engine: all state is in `RunSnapshot` and the
  * tensors beside it, and every random draw is keyed by seed, stream and step.
  */
-import type { RunResult, Where } from '../../contract/events';
+import type { HandOver, RunResult, Where } from '../../contract/events';
 import { EvaluationBatches } from '../tasks/batches';
 import { digestOf } from '../tasks/taskData';
 import { Boundary } from './boundary';
 import type { StopRequest } from './boundary';
 import { readSnapshot, readTensors, writeCheckpoint } from './checkpoint';
 import type { TrainedTensors } from './checkpoint';
-import { evaluate } from './evaluate';
+import { evaluate, type Evaluation } from './evaluate';
+import { handOverOf } from './handOver';
+import type { SearchCost } from './searchCost';
+import { settleCost } from './settleCost';
 import { asRunFailure } from '../failure';
 import type { RunFailure } from '../failure';
 import { finishedEvent, reportedRuns, resultOf } from './results';
@@ -58,7 +61,9 @@ function reportFailure(services: RunServices, failure: RunFailure): RunFailure {
 
 class Run {
   private readonly boundary: Boundary;
-  private readonly starter: JobStarter;
+  private starter: JobStarter | undefined;
+  /** Of a cost-aware search. */
+  private cost: SearchCost | undefined;
   private finished: FinishedJob[] = [];
   private tick = 0;
   private checkpointedTick = -1;
@@ -70,7 +75,6 @@ class Run {
     controls: ResumeFrom['controls'],
   ) {
     this.boundary = new Boundary(services, controls);
-    this.starter = new JobStarter(services);
   }
 
   async go(resume: ResumeFrom | undefined): Promise<'done' | 'stopped'> {
@@ -79,25 +83,28 @@ class Run {
     const snapshot = folder === undefined ? undefined : await readSnapshot(folder);
     this.dataDigest = digestOf(this.services.data);
     if (resume) this.takeUp(resume, snapshot);
+    this.cost = await settleCost(this.services, snapshot);
+    const starter = new JobStarter(this.services, this.cost);
+    this.starter = starter;
     // A run that is cut before its first step goes on like any other.
     if (!snapshot) await this.write({ ...jobs[0]!, step: 0 }, this.snapshotAt(0), undefined);
     for (let index = snapshot?.job ?? 0; index < jobs.length; index++) {
       const from =
         folder !== undefined && snapshot?.job === index ? { folder, snapshot } : undefined;
-      this.job = await this.starter.start(index, this.finished, from);
+      this.job = await starter.start(index, this.finished, from);
       if (from?.snapshot.running) await this.loadRunning(this.job, from);
       const stop = await this.train(this.job);
       if (stop) return this.stop(this.job, stop);
-      await this.complete(this.job);
+      await this.complete(this.job, starter);
       this.job = undefined;
     }
-    this.emit(finishedEvent('done', this.services.plan, this.finished, undefined));
+    this.emit(this.finishedEvent('done', undefined));
     return 'done';
   }
 
   dispose(): void {
     this.job?.dispose(false);
-    this.starter.dispose();
+    this.starter?.dispose();
   }
 
   /** Trains from where the job stands to its last step. @returns a stop, where one came */
@@ -122,6 +129,7 @@ class Run {
         steps,
         loss,
         ...(stage === 'baseline' ? {} : { alphas: job.alphas }),
+        ...(job.cost === undefined ? {} : { cost: job.cost }),
         tokensPerSecond: tokens / Math.max(seconds - before, 1e-9),
         etaSeconds: job.secondsPerStep * (steps - step),
         memoryBytes: this.services.memoryBytes(),
@@ -134,7 +142,7 @@ class Run {
   }
 
   /** Evaluates the trained model, keeps what is reported, and makes way for the next job. */
-  private async complete(job: TrainingJob): Promise<void> {
+  private async complete(job: TrainingJob, starter: JobStarter): Promise<void> {
     const { plan } = this.services;
     const results: RunResult[] = [];
     const seen = reportedRuns(plan, job, this.finished);
@@ -147,16 +155,23 @@ class Run {
       results.push(resultOf(job, split, await this.evaluate(job, split), seen, this.services));
     }
     const { progress, architecture } = job.snapshot();
-    this.finished.push({ job: job.design.index, progress, architecture, results });
+    const handOver = stage === 'search' ? await this.handOver(job, results.at(-1)!) : undefined;
+    this.finished.push({
+      job: job.design.index,
+      progress,
+      architecture,
+      results,
+      ...(handOver ? { handOver } : {}),
+    });
     const last = stage === (plan.config.finetune === false ? 'search' : 'finetune');
     if (stage === 'projectors') await this.keepProjectors(job, results[0]!.loss);
     else if (subject === 'hybrid' && last) {
       await this.services.keepResult(job.model, job.alphas, job.design);
     }
     this.tick += 1;
-    const carry = this.starter.carriesInto(job.design.index + 1, job.design);
+    const carry = starter.carriesInto(job.design.index + 1, job.design);
     await this.checkpointAfter(job, carry);
-    if (carry) this.starter.carry(job);
+    if (carry) starter.carry(job);
     job.dispose(carry);
   }
 
@@ -183,7 +198,7 @@ class Run {
   private async stop(job: TrainingJob, { checkpoint, reply }: StopRequest): Promise<'stopped'> {
     try {
       if (checkpoint) await this.checkpoint(job);
-      this.emit(finishedEvent('stopped', this.services.plan, this.finished, job));
+      this.emit(this.finishedEvent('stopped', job));
     } catch (error) {
       const { code, message } = asRunFailure(error);
       reply({ ok: false, code, message });
@@ -193,13 +208,32 @@ class Run {
     return 'stopped';
   }
 
-  private async evaluate(job: TrainingJob, split: 'validation' | 'test') {
+  private score(
+    { design, model }: TrainingJob,
+    split: 'validation' | 'test',
+    alphas: readonly (readonly number[])[],
+  ): Promise<Evaluation> {
     const { data, plan } = this.services;
-    const { stage, subject, seed } = job.design;
-    const validation = stage === 'projectors' ? data.pretrain!.validation : data.validation;
+    const validation = design.stage === 'projectors' ? data.pretrain!.validation : data.validation;
     const own = split === 'test' ? data.test! : validation;
     const batches = new EvaluationBatches(own, plan.context, plan.config.search.batch, split);
-    const evaluation = await evaluate(job.model, batches, job.alphas);
+    return evaluate(model, batches, alphas);
+  }
+
+  private handOver(job: TrainingJob, soft: RunResult): Promise<HandOver[]> {
+    const { plan, costs } = this.services;
+    const split = soft.split === 'test' ? 'test' : 'validation';
+    const score = (alphas: readonly (readonly number[])[]) => this.score(job, split, alphas);
+    return handOverOf({ plan, costs, cost: this.cost, soft, alphas: job.alphas, score });
+  }
+
+  private finishedEvent(status: 'done' | 'stopped', running: TrainingJob | undefined) {
+    return finishedEvent(status, this.services.plan, this.finished, running, this.cost);
+  }
+
+  private async evaluate(job: TrainingJob, split: 'validation' | 'test') {
+    const { stage, subject, seed } = job.design;
+    const evaluation = await this.score(job, split, job.alphas);
     const { step } = job.progress;
     this.emit({ type: 'evaluation', stage, subject, seed, step, split, ...evaluation });
     return evaluation;
@@ -236,7 +270,12 @@ class Run {
     const { tick, finished, dataDigest: data } = this;
     const { weights } = this.services;
     const nextSeq = this.services.nextSeq();
-    return { version: 1, job, tick, nextSeq, data, weights, finished: [...finished] };
+    const measured = this.cost?.kind === 'milliseconds' ? this.cost.table : undefined;
+    return {
+      version: 1,
+      ...{ job, tick, nextSeq, data, weights, finished: [...finished] },
+      ...(measured ? { milliseconds: measured.map((row) => [...row]) } : {}),
+    };
   }
 
   /** @param snapshot `undefined`: no checkpoint is there, so nothing counts but `started` and the controls */

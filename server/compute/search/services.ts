@@ -22,6 +22,8 @@ export interface CostTable {
   readonly flopsPerToken: (alphas: readonly (readonly number[])[]) => number;
   /** @param alone position of a component that is itself, as a baseline is */
   readonly parameters: (alphas: readonly (readonly number[])[], alone?: number) => number;
+  /** Of each (block, component), as a cost-aware search weighs it: [N][K]. */
+  readonly ofPairs: (kind: 'flops' | 'parameters') => number[][];
   /** FLOPs a token that training projectors alone costs less than training everything. */
   readonly savedByFreezing: (alphas: readonly (readonly number[])[]) => number;
 }
@@ -33,6 +35,8 @@ export interface RunServices {
   readonly weights: Readonly<Record<string, string>>;
   readonly buildModel: ModelBuilder;
   readonly costs: CostTable;
+  /** Milliseconds of each (block, component) on this engine, [N][K]; asked once a run, of a model as planned. */
+  readonly measureCosts: (model: TrainableModel) => Promise<number[][]>;
   /** Appends to the run's log; `seq` is the event's position there. */
   readonly emit: (event: NewRunEvent) => { readonly seq: number };
   /** `seq` that the next event will have. */

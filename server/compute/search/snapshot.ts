@@ -72,11 +72,26 @@ const result = z.strictObject({
   seconds: z.number().min(0),
 });
 
+/** The searched hybrid at harder α, nothing trained in between. */
+const handOver = z.strictObject({
+  seed: count,
+  alphas: z.enum(['soft', 'argmax', 'threshold']),
+  threshold: finite.exactOptional(),
+  split: z.enum(['train', 'validation', 'test']),
+  loss: finite,
+  perplexity: finite,
+  accuracy: finite.exactOptional(),
+  parameters: count,
+  flopsPerToken: z.number().min(0),
+  cost: finite.exactOptional(),
+});
+
 const finishedJob = z.strictObject({
   job: count,
   progress,
   architecture,
   results: z.array(result),
+  handOver: z.array(handOver).exactOptional(),
 });
 
 export const snapshotSchema = z.strictObject({
@@ -91,6 +106,8 @@ export const snapshotSchema = z.strictObject({
   data: z.string().max(64),
   /** SHA-256 of the weights that it starts from, by component: rewinds and baselines read them again. */
   weights: z.record(z.string(), z.string().max(64)),
+  /** Measured once, before the first step: milliseconds of each (block, component), [N][K]. */
+  milliseconds: table.exactOptional(),
   /** The running job; absent between two jobs. */
   running: jobSnapshot.optional(),
   /** Between two jobs: the model that the next one goes on with. */
@@ -116,6 +133,7 @@ export function checkSnapshot(snapshot: RunSnapshot, plan: Plan): void {
   const fits =
     snapshot.job <= plan.jobs.length &&
     snapshot.finished.every(({ job }) => job < plan.jobs.length) &&
+    (snapshot.milliseconds === undefined || isTable(snapshot.milliseconds)) &&
     architectures.every(
       (blocks) =>
         isTable(blocks.map(({ a }) => a)) &&

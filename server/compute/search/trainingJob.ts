@@ -15,6 +15,7 @@ import type { TrainableModel, TrainableParameter } from './model';
 import { disposeAdamw, initialAdamw } from './optimiser';
 import { learningRateAt } from './schedule';
 import type { StepPlan } from './schedule';
+import { costShare, type SearchCost } from './searchCost';
 import type { CostTable } from './services';
 import type { JobProgress, JobSnapshot, ParkedTensors } from './snapshot';
 import { trainingStep } from './trainingStep';
@@ -31,6 +32,8 @@ export interface JobParts {
   readonly now: () => number;
   readonly model: TrainableModel;
   readonly architecture: ArchitectureState;
+  /** Of a cost-aware search. */
+  readonly cost?: SearchCost | undefined;
   /** Whether a parameter is trained; absent: all are. What is frozen has no gradient, no moments, no place in a checkpoint. */
   readonly trains?: (parameter: TrainableParameter) => boolean;
 }
@@ -74,6 +77,11 @@ export class TrainingJob {
     return { model: this, adamw: this.adamw };
   }
 
+  /** E[cost] of α as a share of all components' cost; `undefined` unless the search weighs it. */
+  get cost(): number | undefined {
+    return this.parts.cost && costShare(this.alphas, this.parts.cost);
+  }
+
   /** Mean over the last steps; 0 before the first. */
   get secondsPerStep(): number {
     const { recent } = this;
@@ -104,6 +112,7 @@ export class TrainingJob {
       job: jobLabel(design),
       weights: { ...settings, learningRate: learningRateAt(settings, phaseStep, phase.steps) },
       alphaLearningRate: config.search.alphaLearningRate,
+      cost: this.parts.cost,
     });
     this.architecture = outcome.architecture;
     this.alphaMoments = outcome.alphaMoments;

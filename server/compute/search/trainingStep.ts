@@ -16,6 +16,7 @@ import type { TrainableModel } from './model';
 import { globalNorm, updateWeights } from './optimiser';
 import type { AdamwSettings, AdamwState, ParameterGradient } from './optimiser';
 import type { StepPlan } from './schedule';
+import { withCost, type SearchCost } from './searchCost';
 
 export interface StepInput {
   readonly model: Pick<TrainableModel, 'parameters' | 'lossSum'>;
@@ -31,6 +32,8 @@ export interface StepInput {
   readonly job: string;
   readonly weights: AdamwSettings;
   readonly alphaLearningRate: number;
+  /** The cost term of a cost-aware search; the step's loss is without it. */
+  readonly cost?: SearchCost | undefined;
 }
 
 export interface StepOutcome {
@@ -106,7 +109,7 @@ async function readSums(
 }
 
 function updatedAlphas(
-  { architecture, alphaMoments, alphaTensors, plan, alphaLearningRate }: StepInput,
+  { architecture, alphaMoments, alphaTensors, plan, alphaLearningRate, cost }: StepInput,
   alphas: readonly (readonly number[])[],
   gradientsOfAlpha: readonly number[],
 ): Pick<StepOutcome, 'architecture' | 'alphaMoments'> {
@@ -115,7 +118,7 @@ function updatedAlphas(
   const updated = updateArchitecture(
     architecture,
     alphaMoments,
-    parameterGradients(architecture, alphas, table),
+    withCost(parameterGradients(architecture, alphas, table), architecture, cost),
     alphaLearningRate,
   );
   return { architecture: updated.state, alphaMoments: updated.moments };

@@ -115,6 +115,14 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
       off: 'everything is kept for the backward pass',
     },
   ],
+  [
+    ['search', 'cost', 'kind'],
+    {
+      flops: 'forward operations a token',
+      parameters: 'numbers to hold',
+      milliseconds: 'time of a forward pass, measured once on the run’s engine before the search',
+    },
+  ],
   [['search', 'decay'], decay],
   [['finetune', 'decay'], decay],
   [['hybrid', 'projectors', 'pretrain', 'decay'], decay],

@@ -98,6 +98,14 @@ const bodies: readonly (readonly [Path, (names: readonly string[]) => KeyBody])[
     ['finetune'],
     () => ({ block: '\n  steps: ${0:300}', flow: ' { steps: ${0:300} }', again: false }),
   ],
+  [
+    ['search', 'cost'],
+    () => ({
+      block: '\n  kind: ${1:flops}\n  weight: ${0:0.5}',
+      flow: ' { kind: ${1:flops}, weight: ${0:0.5} }',
+      again: false,
+    }),
+  ],
   [['search', 'seeds'], () => inline('[${1:1}, ${2:2}, ${3:3}]')],
   [['data', 'train', 'mad'], () => inline('', true)],
   [['data', 'train', 'lra'], () => inline('', true)],

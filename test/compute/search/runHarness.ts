@@ -138,6 +138,7 @@ export interface RunHooks {
   /** Called when a checkpoint's files are written, before they are in place. */
   readonly onCheckpoint?: (tick: number) => void;
   readonly memoryBytes?: () => number;
+  readonly measureCosts?: RunServices['measureCosts'];
   readonly buildModel?: RunServices['buildModel'];
   readonly data?: TaskData;
   /** Digests of what the hybrid starts from. */
@@ -180,6 +181,7 @@ export class RunBench {
       weights: hooks.weights ?? { neox: 'a', mamba: 'b' },
       buildModel: hooks.buildModel ?? ((live, seed, start) => files.build(live, seed, start)),
       costs: planCosts(this.plan),
+      measureCosts: hooks.measureCosts ?? (() => Promise.reject(new Error('nothing to measure'))),
       emit: (event) =>
         alive(() => {
           hooks.onEvent?.(event, controls);
