@@ -91,11 +91,14 @@ export async function runEval(run: string, options: EvalOptions, io: Io): Promis
   return withModel(run, io, (model, runDir) =>
     runJob({ kind: 'eval', model, engine, run: runDir, data, context, batch }, io, (message) => {
       if (message.type !== 'evaluated') return;
-      const { loss, perplexity, accuracy, tokens, source } = message;
+      const { loss, perplexity, accuracy, tokens, unit, source } = message;
       if (io.json) io.out(`${JSON.stringify({ loss, perplexity, accuracy, tokens, source })}\n`);
       else {
+        // Of classes perplexity says nothing.
+        const [also, what] =
+          unit === 'token' ? [`perplexity ${perplexity.toFixed(2)}, `, ' tokens'] : ['', ''];
         io.out(
-          `loss ${loss.toFixed(4)} nats a token, perplexity ${perplexity.toFixed(2)}, accuracy ${(accuracy * 100).toFixed(1)} %, over ${tokens} tokens of ${displayText(source, 1000)}\n`,
+          `loss ${loss.toFixed(4)} nats ${unit === 'token' ? 'a token' : 'an example'}, ${also}accuracy ${(accuracy * 100).toFixed(1)} %, over ${tokens}${what} of ${displayText(source, 1000)}\n`,
         );
       }
     }),

@@ -55,8 +55,9 @@ export type ComputeMessage =
       readonly perplexity: number;
       /** Share of scored tokens whose largest logit is the target. */
       readonly accuracy: number;
-      /** Scored. */
+      /** Scored: tokens, or the examples of a hybrid that tells their class. */
       readonly tokens: number;
+      readonly unit: 'token' | 'example';
       /** What was scored: a path, or the split's name. */
       readonly source: string;
     }

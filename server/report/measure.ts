@@ -45,7 +45,7 @@ export const byAccuracy: Measure = {
   of: (row) => row.accuracy ?? Number.NaN,
   isBetter: (difference) => difference >= STILL,
   figure: ({ accuracy, loss }) =>
-    `${share(accuracy?.mean)} (loss ${formatFixed(loss.mean)} nats a scored token)`,
+    `${share(accuracy?.mean)} (loss ${formatFixed(loss.mean)} nats an answer)`,
   short: ({ accuracy }) => share(accuracy?.mean),
   gap: (difference) =>
     Math.abs(difference) < STILL

@@ -319,7 +319,7 @@ describe('a report on a synthetic task', () => {
     assert.equal(headline.outcome, 'better');
     assert.match(
       headline.sentence,
-      /^The hybrid's validation accuracy of 9\d\.\d % \(loss \d\.\d{3} nats a scored token\) is 10\.0 points above \w+ alone \(8\d\.\d %\) and 10\.0 points above/,
+      /^The hybrid's validation accuracy of 9\d\.\d % \(loss \d\.\d{3} nats an answer\) is 10\.0 points above \w+ alone \(8\d\.\d %\) and 10\.0 points above/,
     );
     assert.match(headline.details[0]!, /: \+10\.0 points/);
     const worse = buildReportModel(events(0.7), plan).headline;

@@ -127,6 +127,7 @@ async function evaluateOn(job: Job<'eval'>): Promise<void> {
   const plan = job.run === undefined ? undefined : ((await readPlanFile(job.run)).plan as Plan);
   await openEngine(job.engine);
   const hybrid = await loadHybrid(job.model);
+  if (hybrid.design.classifier && job.data) throw classifierHasNoText(job.model);
   const { split, name, source } = await splitToScore(job, plan);
   const context = split instanceof Int32Array ? (job.context ?? plan?.context) : split.length;
   if (context === undefined) throw runNeeded();
@@ -136,7 +137,8 @@ async function evaluateOn(job: Job<'eval'>): Promise<void> {
     batches,
     hybrid.alphas,
   );
-  send({ type: 'evaluated', loss, perplexity, accuracy, tokens: batches.scored, source });
+  const unit = hybrid.design.classifier ? 'example' : 'token';
+  send({ type: 'evaluated', loss, perplexity, accuracy, tokens: batches.scored, unit, source });
 }
 
 interface ScoredSplit {
