@@ -6,7 +6,9 @@
  *
  * Writes `examples/pretrain/text/{novel,addresses}-{train,valid}.txt` (what the tiny models learn from, not kept in
  * the repository) and `examples/data/{train,valid,test}.txt` (what the quickstart uses: both kinds of text, from
- * chapters and years that the pretraining never sees).
+ * chapters and years that the pretraining never sees). And `examples/experiments/lra/passages`: short passages of both
+ * in the layout of IMDb's reviews, the novel's as `pos`, the addresses' as `neg`; those to test on are of other chapters
+ * and years.
  *
  *     node examples/pretrain/makeText.mjs
  */
@@ -52,6 +54,16 @@ const interleave = (first, second, size = 4000) => {
     { length: Math.max(a.length, b.length) },
     (_, i) => (a[i] ?? '') + (b[i] ?? ''),
   ).join('');
+};
+
+/** The first passages of a text, each of about `size` characters, cut between words. */
+const passagesOf = (text, count, size = 400) => {
+  const words = text.split(/\s+/);
+  return Array.from({ length: count }, () => {
+    let passage = words.shift();
+    while (passage.length < size) passage += ` ${words.shift()}`;
+    return passage;
+  });
 };
 
 try {
@@ -107,6 +119,21 @@ try {
     '../data/test.txt',
     interleave(upTo(chapters(127, 135), 16_000), upTo(addresses(1888, 1888), 16_000)),
   );
+  const writePassages = (split, count, novel, speeches) => {
+    for (const [name, rating, text] of [
+      ['pos', 10, novel],
+      ['neg', 1, speeches],
+    ]) {
+      const folder = path.join(here, '../experiments/lra/passages', split, name);
+      rmSync(folder, { recursive: true, force: true });
+      mkdirSync(folder, { recursive: true });
+      passagesOf(text, count).forEach((passage, index) => {
+        writeFileSync(path.join(folder, `${index}_${rating}.txt`), passage);
+      });
+    }
+  };
+  writePassages('train', 60, chapters(107, 119), addresses(1885, 1886));
+  writePassages('test', 20, chapters(127, 135), addresses(1888, 1888));
 } finally {
   rmSync(work, { recursive: true, force: true });
 }
