@@ -56,7 +56,7 @@ const common = {
   mainFields: ['module', 'main'],
   // The package's build for Node reads an environment variable for each token, a third of a config's parsing time.
   alias: { yaml: './node_modules/yaml/browser/dist/index.js' },
-  loader: { '.wasm': 'binary', '.ttf': 'binary' },
+  loader: { '.wasm': 'binary', '.ttf': 'binary', '.py': 'text' },
   external: ['vscode', '@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node'],
   sourcemap: 'linked',
   logLevel: 'warning',
@@ -77,8 +77,9 @@ const nodeEntries = {
 const sharedPng = {
   name: 'shared png',
   setup({ onResolve }) {
-    onResolve({ filter: /^\.\/png$/ }, ({ kind, resolveDir }) =>
-      kind === 'dynamic-import' && path.relative(root, resolveDir) === path.join('server', 'report')
+    onResolve({ filter: /^\.{1,2}\/(.+\/)?png$/ }, ({ kind, path: named, resolveDir }) =>
+      kind === 'dynamic-import' &&
+      path.relative(root, path.resolve(resolveDir, named)) === path.join('server', 'report', 'png')
         ? { path: './png.js', external: true }
         : undefined,
     );

@@ -17,6 +17,13 @@ run(
     env: { ...process.env, UPDATE_GOLDEN: '1' },
   },
 );
-for (const script of ['families', 'hybrid', 'search', 'weightsGoldens', 'pretrained']) {
+for (const script of [
+  'families',
+  'hybrid',
+  'search',
+  'weightsGoldens',
+  'pretrained',
+  'transformersExport',
+]) {
   run(python, [`test/reference/${script}.py`]);
 }

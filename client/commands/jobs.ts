@@ -1,6 +1,6 @@
 /** Generate Text, Export Hybrid, Download Model. */
 import { Uri, commands, env, window, workspace, type QuickPickItem } from 'vscode';
-import type { ExportType } from '../../server/contract/jobs';
+import type { ExportFormat, ExportType } from '../../server/contract/jobs';
 import type { Extension } from '../extension';
 import { escapeIcons, messageText, plainText } from '../text/escape';
 import { hubSource } from '../text/modelId';
@@ -56,8 +56,8 @@ export async function exportHybrid(extension: Extension, argument: unknown): Pro
   if (!(await mayRun('Exporting'))) return;
   const run = await chooseRun(extension, argument, 'result', 'Export Hybrid');
   if (run === undefined) return;
-  const component = await askExported(extension, run.dir);
-  if (component === undefined) return;
+  const exported = await askExported(extension, run.dir);
+  if (exported === undefined) return;
   const dtype = await askDtype();
   if (dtype === undefined) return;
   const [parent] =
@@ -71,12 +71,19 @@ export async function exportHybrid(extension: Extension, argument: unknown): Pro
         : { defaultUri: workspace.workspaceFolders[0].uri }),
     })) ?? [];
   if (parent === undefined) return;
-  const stem = (component.name ?? run.name).replace(/[^\w.-]+/gu, '-').replace(/^[.-]+/u, '');
+  const stem = (exported.name ?? run.name).replace(/[^\w.-]+/gu, '-').replace(/^[.-]+/u, '');
   const to = await freePath(parent, stem === '' ? 'manticore' : stem);
   const done = await runJob(extension, `exporting ${plainText(run.name, 60)}`, (job, token) =>
     extension.server.request(
       'manticore/export',
-      { job, dir: run.dir, to: to.fsPath, component: component.name, dtype },
+      {
+        job,
+        dir: run.dir,
+        to: to.fsPath,
+        component: exported.name,
+        format: exported.format,
+        dtype,
+      },
       token,
     ),
   );
@@ -96,23 +103,31 @@ export async function exportHybrid(extension: Extension, argument: unknown): Pro
 async function askExported(
   extension: Extension,
   dir: string,
-): Promise<{ readonly name: string | undefined } | undefined> {
+): Promise<{ readonly name: string | undefined; readonly format: ExportFormat } | undefined> {
   const snapshot = await extension.server.request('manticore/runSnapshot', { dir });
   if (!snapshot.ok) {
     await tellError(snapshot.error);
     return undefined;
   }
-  type Choice = QuickPickItem & { name: string | undefined };
+  type Choice = QuickPickItem & { name: string | undefined; format: ExportFormat };
   const items: Choice[] = [
     {
       label: '$(combine) The hybrid',
       description: 'all that is live, with its mixture',
       name: undefined,
+      format: 'manticore',
+    },
+    {
+      label: '$(combine) The hybrid, for transformers',
+      description: 'with a model card and the Python that runs it there',
+      name: undefined,
+      format: 'transformers',
     },
     ...(snapshot.value.plan?.components ?? []).map(({ name, family }) => ({
       label: `$(symbol-module) ${escapeIcons(name)}`,
       description: `${escapeIcons(family)}, alone, in its family’s own layout`,
       name,
+      format: 'manticore' as const,
     })),
   ];
   return window.showQuickPick(items, { title: 'Export Hybrid', placeHolder: 'What to export?' });

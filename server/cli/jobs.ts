@@ -3,7 +3,7 @@ import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { runComputeJob } from '../commands/computeJob';
 import type { EngineReport } from '../contract/engine';
-import type { ComputeJob, ComputeMessage, ExportType } from '../contract/jobs';
+import type { ComputeJob, ComputeMessage, ExportFormat, ExportType } from '../contract/jobs';
 import { displayText } from '../report/text';
 import { findRun, runBases } from '../runs/listRuns';
 import { systemCode } from '../files/systemErrors';
@@ -34,6 +34,7 @@ export interface EvalOptions {
 export interface ExportOptions {
   readonly to: string;
   readonly component?: string;
+  readonly format: ExportFormat;
   readonly dtype: ExportType;
 }
 
@@ -107,14 +108,17 @@ export async function runEval(run: string, options: EvalOptions, io: Io): Promis
 
 /** Writes the hybrid or a component as a folder. */
 export async function runExport(run: string, options: ExportOptions, io: Io): Promise<number> {
-  return withModel(run, io, (model) =>
+  const { component, format, dtype } = options;
+  return withModel(run, io, (model, runDir) =>
     runJob(
       {
         kind: 'export',
         model,
+        run: runDir,
         to: path.resolve(options.to),
-        component: options.component,
-        dtype: options.dtype,
+        component,
+        format,
+        dtype,
       },
       io,
       (message) => {

@@ -2,6 +2,7 @@
 /** `manticore`: the command line. Parses arguments, dispatches, turns errors into sentences and exit codes. */
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { version } from '../../package.json';
+import { EXPORT_FORMATS, type ExportFormat, type ExportType } from '../contract/jobs';
 import { runAttach } from './attach';
 import { runCheck } from './check';
 import { runControl } from './control';
@@ -192,6 +193,14 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
     .requiredOption('--to <dir>', 'folder to make')
     .option('--component <name>', "one component alone, in its family's own layout")
     .addOption(
+      new Option(
+        '--format <format>',
+        'of the hybrid; transformers: with the Python that runs it there',
+      )
+        .choices(EXPORT_FORMATS)
+        .default('manticore'),
+    )
+    .addOption(
       new Option('--dtype <type>', 'type of the weights')
         .choices(['F32', 'F16', 'BF16'])
         .default('F32'),
@@ -201,7 +210,7 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
         (
           io,
           run: string,
-          options: { to: string; component?: string; dtype: 'F32' | 'F16' | 'BF16' },
+          options: { to: string; component?: string; format: ExportFormat; dtype: ExportType },
         ) => runExport(run, options, io),
       ),
     );

@@ -5,7 +5,7 @@
 import type { ControlRequest } from './control';
 import type { EngineReport } from './engine';
 import type { Alphas, RunEvent, StepEvent, Where } from './events';
-import type { ComputeMessage, ExportType } from './jobs';
+import type { ComputeMessage, ExportFormat, ExportType } from './jobs';
 import type { LayerSpan } from './plan';
 import type { RunState } from './run';
 
@@ -242,6 +242,7 @@ export interface EditorRequests {
       /** Absolute. */
       readonly to: string;
       readonly component: string | undefined;
+      readonly format: ExportFormat;
       readonly dtype: ExportType;
     },
     Outcome<{ readonly path: string; readonly files: readonly string[] }>,

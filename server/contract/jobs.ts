@@ -7,6 +7,10 @@ import type { EngineReport } from './engine';
 
 export type ExportType = 'F32' | 'F16' | 'BF16';
 
+/** `manticore`: what `generate`, `eval` and `projectors.from` read; `transformers`: with the Python that runs it there. */
+export const EXPORT_FORMATS = ['manticore', 'transformers'] as const;
+export type ExportFormat = (typeof EXPORT_FORMATS)[number];
+
 /** What `manticore engines`, `generate`, `eval` and `export` ask for. Folders are absolute. */
 export type ComputeJob =
   | { readonly kind: 'engines' }
@@ -37,9 +41,13 @@ export type ComputeJob =
   | {
       readonly kind: 'export';
       readonly model: string;
+      /** The run folder that it is of, for the model card; `undefined` for a folder that stands by itself. */
+      readonly run: string | undefined;
       readonly to: string;
-      /** A component's name: that component alone, in its family's own layout. */
+      /** A component's name: that component alone, in its family's own layout, which `transformers` reads as it is. */
       readonly component: string | undefined;
+      /** Of the hybrid. */
+      readonly format: ExportFormat;
       readonly dtype: ExportType;
     };
 

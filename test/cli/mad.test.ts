@@ -61,15 +61,14 @@ describe('a run of a MAD task', () => {
     const { code, out, err } = await scene.run(['eval', dir]);
     assert.equal(code, 0, err);
     assert.match(out, new RegExp(`accuracy ${(accuracy * 100).toFixed(1)} %`));
-    const refused = await scene.run([
-      'export',
-      dir,
-      '--to',
-      scene.path('no'),
-      '--component',
-      'neox',
-    ]);
-    assert.notEqual(refused.code, 0);
-    assert.match(refused.err, /^auto-encoder: /);
+    for (const part of [
+      ['--component', 'neox'],
+      ['--format', 'transformers'],
+    ]) {
+      const refused = await scene.run(['export', dir, '--to', scene.path('no'), ...part]);
+      assert.notEqual(refused.code, 0);
+      assert.match(refused.err, /^auto-encoder: /);
+    }
+    assert.ok(!(await readdir(scene.folder)).some((name) => name.startsWith('no')));
   });
 });

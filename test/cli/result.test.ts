@@ -1,6 +1,6 @@
 /** What is done with a run's hybrid: text, scores, folders, reports. */
 import assert from 'node:assert/strict';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { EngineReport } from '../../server/contract/engine';
 import { useOwnCache } from '../files/ownCache';
@@ -142,6 +142,30 @@ describe('what a run leaves', () => {
       const bare = await scene.run(['eval', 'hybrid']);
       assert.equal(bare.code, 1);
       assert.match(bare.err, /--context/);
+    });
+
+    it('for transformers brings the Python that runs it and a card, and gives the same numbers here', async () => {
+      const { files } = await json<{ files: string[] }>(
+        ...['export', dir, '--to', 'theirs', '--format', 'transformers'],
+      );
+      assert.deepEqual((await readdir(scene.path('theirs'))).sort(), [...files].sort());
+      assert.deepEqual(
+        ['modeling_manticore.py', 'heatmap.png', 'README.md', 'generation_config.json'].filter(
+          (name) => !files.includes(name),
+        ),
+        [],
+      );
+      const card = await readFile(scene.path('theirs', 'README.md'), 'utf8');
+      assert.match(card, /^---\nlibrary_name: transformers\n/);
+      assert.match(card, /\| hybrid, finetune \| test \| \d/);
+      assert.match(card, /\| hybrid, search \| test \| \d/);
+      const scored = await json<Scored>(
+        ...['eval', 'theirs', '--text', 'test.txt', '--context', '16', '--batch', '2'],
+      );
+      assert.ok(Math.abs(scored.loss - testLoss) < 1e-5);
+      const unknown = await scene.run(['export', dir, '--to', 'gguf', '--format', 'gguf']);
+      assert.equal(unknown.code, 2);
+      assert.match(unknown.err, /gguf.*manticore, transformers/s);
     });
 
     it('refuses a folder with files in it, and a component that is not there', async () => {

@@ -39,6 +39,9 @@ export interface HybridExport extends ExportInput {
 /** Where a hybrid's folder keeps rows of a component's table beyond V. */
 export const SURPLUS_PREFIX = 'surplus/';
 
+/** PyTorch's names. */
+export const TORCH_TYPES = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' } as const;
+
 const TOKENIZER_FILES = [
   'tokenizer.json',
   'tokenizer_config.json',
@@ -53,9 +56,7 @@ const TOKENIZER_FILES = [
 export async function exportHybrid(folder: string, input: HybridExport): Promise<string[]> {
   const { hybrid, alphas, configs, dtype } = input;
   const { design, parameters } = hybrid;
-  const live = alphas.map((_, block) =>
-    [...design.components.keys()].filter((component) => parameters.isLive(component, block)),
-  );
+  const live = liveRows(hybrid, alphas);
   const specs = tensorsOf({ design, live });
   const tensors = specs.map(({ name, shape }) =>
     tensorToWrite(parameters, name, name, shape, dtype),
@@ -69,6 +70,16 @@ export async function exportHybrid(folder: string, input: HybridExport): Promise
   const config = writeHybridConfig({ design, alphas, live, configs });
   await writeConfig(folder, { ...config, ...(await specialIds(input.tokenizer)) });
   return [WEIGHTS_FILE, ...files, 'config.json'];
+}
+
+/** Components that have tensors in each block, by position. */
+export function liveRows(
+  { design, parameters }: Hybrid,
+  alphas: ConstantRows,
+): readonly (readonly number[])[] {
+  return alphas.map((_, block) =>
+    [...design.components.keys()].filter((component) => parameters.isLive(component, block)),
+  );
 }
 
 /**
@@ -103,8 +114,7 @@ export async function exportComponent(
   });
   await writeSafetensors(path.join(folder, WEIGHTS_FILE), tensors, { format: 'pt' });
   const files = await copyTokenizer(input.tokenizer, folder);
-  const dtype = { F32: 'float32', F16: 'float16', BF16: 'bfloat16' }[input.dtype];
-  const config = { ...table.write(architecture, rows), torch_dtype: dtype };
+  const config = { ...table.write(architecture, rows), torch_dtype: TORCH_TYPES[input.dtype] };
   await writeConfig(folder, { ...config, ...(await specialIds(input.tokenizer)) });
   return [WEIGHTS_FILE, ...files, 'config.json'];
 }
@@ -123,7 +133,7 @@ function fileRows(
 }
 
 /** Values of a parameter, with the rows beyond V where `shape` has room for them. */
-function tensorToWrite(
+export function tensorToWrite(
   parameters: ParameterStore,
   fileName: string,
   name: string,
@@ -180,7 +190,7 @@ async function readIfThere(folder: string, name: string): Promise<Uint8Array | u
 }
 
 /** Special tokens as a `config.json` names them: some tokenizers say so nowhere else. */
-async function specialIds(tokenizer: string | undefined): Promise<Record<string, number>> {
+export async function specialIds(tokenizer: string | undefined): Promise<Record<string, number>> {
   if (tokenizer === undefined) return {};
   const { special } = await loadTokenizer(tokenizer);
   const ids: Record<string, number> = {};

@@ -12,6 +12,7 @@ import type { PlanTensor } from '../../contract/plan';
 import type { ConstantRows } from './decode';
 import { resultDamaged } from './errors';
 import type { HybridComponent, HybridDesign } from './hybrid';
+import { TRANSFORMERS_CLASS } from './transformers/names';
 
 export const HYBRID_MODEL_TYPE = 'manticore';
 const MAX_COMPONENTS = 64;
@@ -21,6 +22,7 @@ const weight = z.number().min(0).max(1);
 const hybridConfigSchema = z.object({
   model_type: z.literal(HYBRID_MODEL_TYPE),
   manticore: z.literal(1),
+  architectures: z.array(z.string()).optional(),
   vocab_size: z.int().min(1).max(16_777_216),
   gate: z.enum(['paper', 'transition', 'none']),
   head: z.enum(['first', 'last']),
@@ -54,10 +56,14 @@ export interface HybridFile {
   readonly live: readonly (readonly number[])[];
   /** Each component's own `config.json`. */
   readonly configs: readonly Readonly<Record<string, unknown>>[];
+  /** Whether its tensors have the names that `modeling_manticore.py` gives them. */
+  readonly forTransformers: boolean;
 }
 
 /** The JSON of a hybrid. */
-export function writeHybridConfig(file: HybridFile): Record<string, unknown> {
+export function writeHybridConfig(
+  file: Omit<HybridFile, 'forTransformers'>,
+): Record<string, unknown> {
   const { design, alphas, live, configs } = file;
   return {
     architectures: ['Manticore'],
@@ -119,6 +125,7 @@ export function readHybridConfig(json: unknown, folder: string): HybridFile {
     alphas: data.blocks.map(({ alphas }) => alphas),
     live: data.blocks.map(({ live }) => live),
     configs: data.components.map(({ config }) => config),
+    forTransformers: data.architectures?.includes(TRANSFORMERS_CLASS) ?? false,
   };
 }
 

@@ -1,4 +1,7 @@
-/** Reads a folder that `exportHybrid` wrote (a run's `result`). Nothing in it is trusted. */
+/**
+ * Reads a folder that `exportHybrid` wrote (a run's `result`), or `exportForTransformers`, or `save_pretrained` after that.
+ * Nothing in it is trusted.
+ */
 import type { PlanTensor } from '../../contract/plan';
 import { openModelFolder, type ModelFolder } from '../../weights/modelFolder';
 import { emptyStore } from './build';
@@ -7,6 +10,7 @@ import { resultDamaged } from './errors';
 import { SURPLUS_PREFIX } from './export';
 import type { Hybrid } from './hybrid';
 import { readHybridConfig, tensorsOf } from './hybridConfig';
+import { transformersTensorName } from './transformers/names';
 
 export interface LoadedHybrid extends Hybrid {
   /** α, [N][K]: the rows to run it with. */
@@ -22,14 +26,20 @@ export interface LoadedHybrid extends Hybrid {
 export async function loadHybrid(folder: string): Promise<LoadedHybrid> {
   const files = await openModelFolder(folder);
   try {
-    const { design, alphas, live, configs } = readHybridConfig(files.config, folder);
+    const { design, alphas, live, configs, forTransformers } = readHybridConfig(
+      files.config,
+      folder,
+    );
     const specs = tensorsOf({ design, live });
-    for (const spec of specs) checkShape(files, spec);
+    const names = design.components.map(({ name }) => name);
+    const fileName = (spec: PlanTensor) =>
+      forTransformers ? transformersTensorName(spec, names) : spec.name;
+    for (const spec of specs) checkShape(files, fileName(spec), spec);
     const blocks = live.map((members) => ({ live: members }));
     const parameters = emptyStore(design, { tensors: specs, blocks });
     try {
       for (const spec of specs) {
-        parameters.fill(spec, (await files.read(spec.name)).data);
+        parameters.fill(spec, (await files.read(fileName(spec))).data);
         const surplus = SURPLUS_PREFIX + spec.name;
         if (files.tensors.has(surplus)) {
           parameters.surplus.set(spec.name, await readSurplus(files, surplus, spec));
@@ -45,7 +55,7 @@ export async function loadHybrid(folder: string): Promise<LoadedHybrid> {
   }
 }
 
-function checkShape({ tensors, path }: ModelFolder, { name, shape }: PlanTensor): void {
+function checkShape({ tensors, path }: ModelFolder, name: string, { shape }: PlanTensor): void {
   const found = tensors.get(name);
   if (!found) throw resultDamaged(path, `${name} is missing`);
   if (found.shape.length !== shape.length || found.shape.some((size, at) => size !== shape[at])) {

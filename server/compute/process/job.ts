@@ -1,8 +1,7 @@
 /** Short jobs: one ComputeJob from standard input, ComputeMessages to standard output. */
-import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
-import type { ComputeJob, ComputeMessage } from '../../contract/jobs';
+import { EXPORT_FORMATS, type ComputeJob, type ComputeMessage } from '../../contract/jobs';
 import type { Plan } from '../../contract/plan';
 import { isTask } from '../../models/tasks';
 import { readPlanFile } from '../../runs/runFolder';
@@ -12,7 +11,8 @@ import { probeEngines } from '../engine/probe';
 import { classifierHasNoText, tokensAreNoText } from '../hybrid/errors';
 import { exportComponent, exportHybrid, hasTokenizer } from '../hybrid/export';
 import { generateText } from '../hybrid/generate';
-import { loadHybrid, type LoadedHybrid } from '../hybrid/load';
+import { loadHybrid } from '../hybrid/load';
+import { exportForTransformers } from '../hybrid/transformers/exportTransformers';
 import { evaluate } from '../search/evaluate';
 import { asRunFailure, RunFailure } from '../failure';
 import { scoreHybrid } from '../search/hybridModel';
@@ -20,6 +20,8 @@ import { EvaluationBatches, type Split } from '../tasks/batches';
 import { loadTaskData } from '../tasks/taskData';
 import { readText } from '../tasks/textSource';
 import { encodeDocuments, type TextTokenizer } from '../tasks/tokens';
+import { modelCardFiles } from './modelCard';
+import { writeFolder } from './writeFolder';
 
 const jobSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('engines') }),
@@ -50,8 +52,10 @@ const jobSchema = z.discriminatedUnion('kind', [
   z.object({
     kind: z.literal('export'),
     model: z.string(),
+    run: z.string().optional(),
     to: z.string(),
     component: z.string().optional(),
+    format: z.enum(EXPORT_FORMATS),
     dtype: z.enum(['F32', 'F16', 'BF16']),
   }),
 ]);
@@ -176,31 +180,23 @@ async function textTokenizer(model: string): Promise<Tokenizer> {
 async function exportTo(job: Job<'export'>): Promise<void> {
   await openEngine('auto');
   const hybrid = await loadHybrid(job.model);
-  await mkdir(job.to, { recursive: true });
-  if ((await readdir(job.to)).length > 0) throw folderNotEmpty(job.to);
   const tokenizer = (await hasTokenizer(job.model)) ? job.model : undefined;
-  const input = { hybrid, tokenizer, dtype: job.dtype };
-  const files =
-    job.component === undefined
-      ? await exportHybrid(job.to, { ...input, ...hybridParts(hybrid) })
-      : await exportComponent(job.to, job.component, input);
+  const { alphas, configs } = hybrid;
+  const input = { hybrid, tokenizer, dtype: job.dtype, alphas, configs };
+  const files = await writeFolder(job.to, async (folder) => {
+    if (job.component !== undefined) return exportComponent(folder, job.component, input);
+    if (job.format === 'manticore') return exportHybrid(folder, input);
+    return exportForTransformers(folder, input, () =>
+      modelCardFiles(hybrid, job.run, tokenizer !== undefined),
+    );
+  });
   send({ type: 'exported', path: job.to, files });
 }
-
-const hybridParts = ({ alphas, configs }: LoadedHybrid) => ({ alphas, configs });
 
 function runNeeded(): RunFailure {
   return new RunFailure(
     'run-needed',
     'A folder that is no run says neither what text to score nor with what context.',
     'Give `--text` or `--jsonl`, and `--context`.',
-  );
-}
-
-function folderNotEmpty(folder: string): RunFailure {
-  return new RunFailure(
-    'folder-not-empty',
-    `${folder} holds files already.`,
-    'Name a folder that is empty or does not exist yet.',
   );
 }

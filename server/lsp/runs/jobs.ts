@@ -49,10 +49,10 @@ export class Jobs {
     params: Params<'manticore/export'>,
     signal: AbortSignal,
   ): Promise<{ readonly path: string; readonly files: readonly string[] }> {
-    const { job, dir, to, component, dtype } = params;
+    const { job, dir, to, component, format, dtype } = params;
     const model = await resultOf(dir);
     const exported = await this.#compute(
-      { kind: 'export', model, to, component, dtype },
+      { kind: 'export', model, run: dir, to, component, format, dtype },
       'exported',
       job,
       signal,

@@ -2,6 +2,7 @@
 import path from 'node:path';
 import { z } from 'zod';
 import type { EditorRequests } from '../../contract/editor';
+import { EXPORT_FORMATS } from '../../contract/jobs';
 import { controlRequestSchema } from '../../runs/controlChannel';
 
 /** Requests that runs answer. */
@@ -82,6 +83,7 @@ export const paramsSchemas: { readonly [M in RunMethod]: z.ZodType<Params<M>> } 
       dir: absolute,
       to: absolute,
       component: name.optional(),
+      format: z.enum(EXPORT_FORMATS),
       dtype: z.enum(['F32', 'F16', 'BF16']),
     })
     // JSON leaves out what is undefined.

@@ -86,18 +86,25 @@ describe('jobs of the editor', () => {
 
   it('an export makes a folder, and refuses one that is in use', async () => {
     const to = scene.path('out', 'Hybrid ä');
-    const params = { dir, to, component: undefined, dtype: 'BF16' } as const;
+    const params = {
+      dir,
+      to,
+      component: undefined,
+      format: 'transformers',
+      dtype: 'BF16',
+    } as const;
     const { path: written, files } = await client.ask('manticore/export', {
       job: job(),
       ...params,
     });
     assert.equal(written, to);
     assert.deepEqual((await readdir(to)).sort(), [...files].sort());
-    assert.ok(files.includes('model.safetensors'));
+    assert.ok(files.includes('model.safetensors') && files.includes('modeling_manticore.py'));
     const refusal = await client.refused('manticore/export', { job: job(), ...params });
     assert.equal(refusal.code, 'folder-not-empty');
     const unknown = await client.refused('manticore/export', {
-      ...{ job: job(), dir, dtype: 'F32', to: scene.path('none'), component: 'nemo' },
+      ...{ job: job(), dir, to: scene.path('none'), component: 'nemo' },
+      ...{ format: 'manticore', dtype: 'F32' },
     });
     assert.match(unknown.message, /nemo/);
   });
