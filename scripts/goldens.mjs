@@ -19,6 +19,7 @@ run(
 );
 for (const script of [
   'families',
+  'stack',
   'hybrid',
   'search',
   'weightsGoldens',

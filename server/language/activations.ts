@@ -13,6 +13,7 @@ import { gptNeoxSettings } from '../models/gptNeox';
 import { llamaSettings } from '../models/llama';
 import { mambaSettings } from '../models/mamba';
 import { chunkLength, convolvedChannels, mamba2Settings } from '../models/mamba2';
+import { stackSettings } from '../models/stack';
 import type { ProjectorKind } from '../models/projector';
 
 /** Tensors, each as its numbers a token. */
@@ -100,9 +101,11 @@ function blockActivations(block: readonly ActiveGroup[], shape: TrainingShape): 
     const { architecture, first, end } = group;
     parts.push(gateActivations(group, shape, block.length > 1));
     if (first === 0) parts.push(entryActivations(architecture));
-    const { saved, transient } = layerActivations(architecture, shape.context);
-    for (let times = first; times < end; times++) parts.push({ saved, transient: [] });
-    if (end > first && sum(transient) > sum(largest)) largest = transient;
+    for (let layer = first; layer < end; layer++) {
+      const { saved, transient } = layerActivations(architecture, layer, shape.context);
+      parts.push({ saved, transient: [] });
+      if (sum(transient) > sum(largest)) largest = transient;
+    }
     if (end === architecture.layers) parts.push({ saved: [architecture.width], transient: [] });
   }
   if (block.length > 1) parts.push({ saved: [shape.width], transient: [] });
@@ -174,7 +177,7 @@ function drops(architecture: Architecture): boolean {
 }
 
 /** One layer of a component. */
-function layerActivations(architecture: Architecture, context: number): Activations {
+function layerActivations(architecture: Architecture, layer: number, context: number): Activations {
   switch (architecture.family) {
     case 'gpt2':
       return transformerLayer(architecture, gpt2Settings(architecture).inner, 'fused');
@@ -191,6 +194,8 @@ function layerActivations(architecture: Architecture, context: number): Activati
       return mambaLayer(architecture);
     case 'mamba2':
       return mamba2Layer(architecture, context);
+    case 'stack':
+      return stackLayer(architecture, layer);
   }
 }
 
@@ -275,6 +280,25 @@ function mamba2Layer(architecture: Architecture, context: number): Activations {
   };
 }
 
+/** Saved: the norm's output, what its kind keeps, the residual. */
+function stackLayer(architecture: Architecture, layer: number): Activations {
+  const { width } = architecture;
+  const { layerTypes, feedForward } = stackSettings(architecture);
+  switch (layerTypes[layer]!) {
+    case 'attention':
+      return { saved: [width, 3 * width, width, width], transient: [3 * width, width] };
+    case 'mamba':
+      return mambaLayer(architecture);
+    case 'mlp':
+      return { saved: [width, feedForward, feedForward, width], transient: [width] };
+    case 'swiglu':
+      return {
+        saved: [width, feedForward, feedForward, feedForward, width],
+        transient: [width],
+      };
+  }
+}
+
 /** Transformers: of what goes into the last linear map, of its output and of the residual; Mamba: of y, u and Δ. */
 export function gradientsIn(architecture: Architecture): readonly number[] {
   const { width } = architecture;
@@ -296,6 +320,13 @@ export function gradientsIn(architecture: Architecture): readonly number[] {
     case 'mamba': {
       const { inner } = mambaSettings(architecture);
       return [inner, inner, inner];
+    }
+    case 'stack': {
+      const { layerTypes, inner, feedForward } = stackSettings(architecture);
+      const widest = (kind: string) =>
+        kind === 'mamba' ? inner : kind === 'attention' ? width : feedForward;
+      const most = Math.max(...layerTypes.map(widest));
+      return [most, most, most];
     }
   }
 }

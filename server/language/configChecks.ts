@@ -29,7 +29,10 @@ function checkComponents(report: Report, written: Config): void {
       part: 'key',
     });
   }
-  for (const name of names) checkOrigin(report, name, written.components[name]!);
+  for (const name of names) {
+    checkOrigin(report, name, written.components[name]!);
+    checkStack(report, name, written.components[name]!);
+  }
 }
 
 /** Subjects of a run's jobs beside its components. */
@@ -44,7 +47,7 @@ function checkOrigin(report: Report, name: string, component: Config['components
       part: 'key',
     });
   }
-  const scratch = (['family', 'config', 'init'] as const).filter(
+  const scratch = (['family', 'config', 'stack', 'init'] as const).filter(
     (key) => component[key] !== undefined,
   );
   if (component.source !== undefined) {
@@ -74,6 +77,34 @@ function checkOrigin(report: Report, name: string, component: Config['components
     part: 'key',
     ...(missing.join() === 'init' ? initFix(report, [...path, 'family']) : {}),
   });
+}
+
+/** `stack` lists the layers of `family: stack`, and of no other. */
+function checkStack(report: Report, name: string, component: Config['components'][string]): void {
+  const path = ['components', name];
+  const { family, stack, config, source } = component;
+  if (stack !== undefined && family !== 'stack' && source === undefined) {
+    report.add([...path, 'stack'], {
+      code: 'stack-layers',
+      message: `\`stack\` lists the layers of a component of \`family: stack\`; the layers of ${family === undefined ? 'any other' : `\`${family}\``} are its family's.`,
+      part: 'key',
+    });
+  }
+  if (family !== 'stack') return;
+  if (stack === undefined && config !== undefined && !report.isLeftOut([...path, 'stack'])) {
+    report.add([...path, 'family'], {
+      code: 'stack-layers',
+      message: `\`${name}\` needs \`stack\`: its layers in order, such as \`[mamba, { repeat: 4, layers: [attention, mamba] }]\`.`,
+      part: 'value',
+    });
+  }
+  if (stack !== undefined && config?.['layer_types'] !== undefined) {
+    report.add([...path, 'config', 'layer_types'], {
+      code: 'stack-layers',
+      message: `\`stack\` says what the layers are: delete \`layer_types\`.`,
+      part: 'key',
+    });
+  }
 }
 
 /** Writes `init: random` as a line of its own before a sibling; in `{ … }` as an entry before it. */

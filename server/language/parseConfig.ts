@@ -48,9 +48,9 @@ export function parseConfig(text: string): ParsedConfig {
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const parsed = configSchema.safeParse(understood);
     if (parsed.success) return result(parsed.data, findings);
-    const laterFamilyGone = findings.map(({ strip }) => JSON.stringify(strip));
+    const gone = findings.map(({ strip }) => JSON.stringify(strip));
     const found = schemaFindings(document, parsed.error.issues).filter(
-      ({ strip }) => !strip || !laterFamilyGone.includes(JSON.stringify(strip)),
+      ({ strip }) => !strip || !gone.includes(JSON.stringify(strip)),
     );
     const strips = found.flatMap(({ strip }) => (strip ? [strip] : []));
     // What is missing after another entry was left out is that entry's fault, and has been said.

@@ -13,6 +13,7 @@ import type {
 } from '../contract/config';
 import { lraTable } from '../models/lraTasks';
 import { madContext, madTable } from '../models/madTasks';
+import { expandStack } from '../models/stack';
 import type { Config } from './schema';
 
 type WrittenSource = Config['data']['train'];
@@ -44,10 +45,13 @@ export function resolveConfig(config: Config): ResolvedConfig {
 }
 
 function resolveComponent(written: Config['components'][string]): ComponentSettings {
-  const { source, family, config, tokenizer } = written;
+  const { source, family, config, stack, tokenizer } = written;
+  // A stack without its layers is a problem, which the checks name.
+  const isWhole = config !== undefined && (family !== 'stack' || stack !== undefined);
+  const layers = family === 'stack' && stack ? { layer_types: expandStack(stack) } : {};
   const scratch =
-    source === undefined && family !== undefined && config !== undefined
-      ? { family, config }
+    source === undefined && family !== undefined && isWhole
+      ? { family, config: { ...config, ...layers } }
       : undefined;
   return { source, scratch, tokenizer };
 }

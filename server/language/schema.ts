@@ -1,10 +1,11 @@
 /**
  * The config language: one zod schema gives types, defaults, hover texts, completions and the JSON Schema.
- * Keys and families that come with a later version are listed at the end, and refused with a sentence.
+ * Keys that come with a later version are listed at the end, and refused with a sentence.
  */
 import { z } from 'zod';
 import { FAMILY_NAMES } from '../models/architecture';
 import { PROJECTOR_KINDS } from '../models/projector';
+import { STACK_LAYERS } from '../models/stack';
 import { lraSchema } from './lraSchema';
 import { madSchema } from './madSchema';
 
@@ -27,6 +28,21 @@ const weights = z
   .record(component, z.number().min(0))
   .describe('One weight a component; they sum to 1.');
 
+const stackLayer = z.enum(STACK_LAYERS);
+
+const stackSchema = z
+  .array(
+    z.union([
+      stackLayer,
+      z.strictObject({
+        repeat: count.max(1024).describe('How many times the layers stand there.'),
+        layers: z.array(stackLayer).min(1).max(1024).describe('The layers, in order.'),
+      }),
+    ]),
+  )
+  .min(1)
+  .max(1024);
+
 const componentSchema = z.strictObject({
   source: z
     .string()
@@ -38,6 +54,11 @@ const componentSchema = z.strictObject({
     .record(z.string(), z.unknown())
     .optional()
     .describe("The hub's `config.json` fields of a component built from scratch."),
+  stack: stackSchema
+    .optional()
+    .describe(
+      'The layers of `family: stack`, in order: `mamba`, `attention`, `mlp`, `swiglu`, or `{ repeat: 4, layers: [attention, mamba] }`.',
+    ),
   init: z
     .enum(['random'])
     .optional()
@@ -334,12 +355,8 @@ const laterData = {
 export const laterKeys: readonly LaterKey[] = [
   { path: ['program'], purpose: 'programming a hybrid on synthetic tasks' },
   { path: ['sweep'], purpose: 'sweeps over settings' },
-  { path: ['components', '*', 'stack'], purpose: 'components stacked from layers' },
   { path: ['baselines', 'stacks'], purpose: 'stacked baselines' },
   ...['train', 'validation', 'test'].flatMap((split) =>
     Object.entries(laterData).map(([key, purpose]) => ({ path: ['data', split, key], purpose })),
   ),
 ];
-
-/** Families that come with a later version, by their names in `family`. */
-export const laterFamilies: readonly string[] = ['stack'];

@@ -1,10 +1,9 @@
 /** zod's findings as sentences with the span of the very key or value, and a quick fix where one edit mends it. */
 import type { $ZodIssue } from 'zod/v4/core';
 import type { Problem, QuickFix, TextSpan } from '../contract/problem';
-import { FAMILY_NAMES } from '../models/architecture';
 import type { ConfigDocument, Path } from './configDocument';
 import { shown } from './configDocument';
-import { configSchema, laterFamilies, laterKeys } from './schema';
+import { configSchema, laterKeys } from './schema';
 import { descriptionAt, expectedAt, keysAt, schemasAt, valuesAt } from './schemaWalk';
 import { nearestName } from './suggestion';
 
@@ -22,9 +21,9 @@ export function schemaFindings(
   return issues.flatMap((issue) => findings(document, issue, []));
 }
 
-/** Keys and families of later versions that are written in the config. */
+/** Keys of later versions that are written in the config. */
 export function laterFindings(document: ConfigDocument): readonly SchemaFinding[] {
-  const keys = laterKeys.flatMap(({ path, purpose }) =>
+  return laterKeys.flatMap(({ path, purpose }) =>
     matchingPaths(document.data, path).map((found) =>
       finding(document, found, 'key', {
         code: 'later-key',
@@ -32,16 +31,6 @@ export function laterFindings(document: ConfigDocument): readonly SchemaFinding[
       }),
     ),
   );
-  const families = matchingPaths(document.data, ['components', '*', 'family'])
-    .map((path) => ({ path, value: valueAt(document.data, path) }))
-    .filter(({ value }) => typeof value === 'string' && laterFamilies.includes(value))
-    .map(({ path, value }) =>
-      finding(document, path, 'value', {
-        code: 'later-family',
-        message: `The family \`${String(value)}\` comes with a later version of Manticore; this one has ${FAMILY_NAMES.join(', ')}.`,
-      }),
-    );
-  return [...keys, ...families];
 }
 
 function findings(

@@ -4,7 +4,15 @@
  */
 
 /** The families that are supported. Adding one: a table here, a block function in `compute/families`. */
-export const FAMILY_NAMES = ['gpt2', 'gptNeo', 'gptNeox', 'llama', 'mamba', 'mamba2'] as const;
+export const FAMILY_NAMES = [
+  'gpt2',
+  'gptNeo',
+  'gptNeox',
+  'llama',
+  'mamba',
+  'mamba2',
+  'stack',
+] as const;
 export type FamilyName = (typeof FAMILY_NAMES)[number];
 
 /** Where a tensor is used: before the layers, in layer i (from 0), in the last group's end, or in the head. */

@@ -15,6 +15,7 @@ import { llama } from './llama';
 import { mamba } from './mamba';
 import { isOriginalMamba2, mamba2 } from './mamba2';
 import { isOriginalMamba } from './originalMamba';
+import { stack } from './stack';
 
 const TABLES: Readonly<Record<FamilyName, FamilyTable>> = {
   gpt2,
@@ -23,6 +24,7 @@ const TABLES: Readonly<Record<FamilyName, FamilyTable>> = {
   llama,
   mamba,
   mamba2,
+  stack,
 };
 
 export function familyTable(name: FamilyName): FamilyTable {

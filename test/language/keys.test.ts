@@ -8,7 +8,9 @@ import { problemsOf, quickConfig } from './marked';
 
 const known = [
   'manticore',
-  ...['source', 'family', 'config', 'init', 'tokenizer'].map((key) => `components.x.${key}`),
+  ...['source', 'family', 'config', 'stack', 'init', 'tokenizer'].map(
+    (key) => `components.x.${key}`,
+  ),
   ...['blocks', 'tokenizer', 'embeddings', 'head', 'gate', 'projectors', 'mixture'].map(
     (key) => `hybrid.${key}`,
   ),
@@ -20,6 +22,7 @@ const known = [
   ...['train', 'validation', 'test'].flatMap((split) =>
     ['text', 'jsonl', 'field'].map((key) => `data.${split}.${key}`),
   ),
+  ...['repeat', 'layers'].map((key) => `components.x.stack.0.${key}`),
   'data.context',
   'data.train.mad',
   ...[
@@ -82,12 +85,6 @@ const known = [
 const later: readonly [key: string, text: string][] = [
   ['program', quickConfig({ rest: 'program: { tasks: [] }' })],
   ['sweep', quickConfig({ rest: 'sweep: {}' })],
-  [
-    'stack',
-    quickConfig({
-      components: '  neox: { source: ./neox }\n  mamba: { source: ./mamba, stack: [] }',
-    }),
-  ],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
   ...['parquet', 'chat'].map((key): [string, string] => [
     key,
@@ -114,19 +111,6 @@ describe('the table of keys', () => {
         [['later-key', key]],
       );
       assert.match(problems[0]!.message, /comes with a later version/);
-    });
-  }
-
-  for (const family of ['stack']) {
-    it(`says that the family ${family} comes later`, async () => {
-      const text = quickConfig({
-        components: `  neox: { source: ./neox }\n  other: { family: ${family}, config: {}, init: random }`,
-      });
-      const problems = await problemsOf(text);
-      assert.deepEqual(
-        problems.map(({ code, span }) => [code, text.slice(span.start, span.end)]),
-        [['later-family', family]],
-      );
     });
   }
 

@@ -7,6 +7,7 @@ import { gptNeox } from './gptNeox';
 import { llama } from './llama';
 import { mamba } from './mamba';
 import { mamba2 } from './mamba2';
+import { stack } from './stack';
 
 const BLOCKS: Readonly<Record<FamilyName, FamilyBlocks>> = {
   gpt2,
@@ -15,6 +16,7 @@ const BLOCKS: Readonly<Record<FamilyName, FamilyBlocks>> = {
   llama,
   mamba,
   mamba2,
+  stack,
 };
 
 export function familyBlocks(name: FamilyName): FamilyBlocks {

@@ -60,7 +60,7 @@ function schemaKeys(scene: CompletionScene): readonly Completion[] {
 
 /** Keys that make no sense beside `key`. */
 function exclusionsOf(path: Path, key: string): readonly string[] {
-  const scratch = ['family', 'config', 'init'];
+  const scratch = ['family', 'config', 'stack', 'init'];
   if (fits(path, ['components', '*'])) {
     if (key === 'source') return scratch;
     return scratch.includes(key) ? ['source'] : [];
@@ -82,8 +82,11 @@ function exclusionsOf(path: Path, key: string): readonly string[] {
   return [];
 }
 
-/** `field` belongs to JSON Lines; a task has its own context and splits, and only some of the knobs. */
+/** `stack` belongs to a family; `field` to JSON Lines; a task has its own context and splits, and only some of the knobs. */
 function isMeant({ path, siblings }: Caret, data: unknown, key: string): boolean {
+  if (fits(path, ['components', '*']) && key === 'stack') {
+    return ['stack', undefined].some((family) => family === dataAt(data, [...path, 'family']));
+  }
   if (fits(path, ['data', '*']) || fits(path, PRETRAIN_DATA))
     return key !== 'field' || siblings.includes('jsonl');
   if (fits(path, ['data'])) {
@@ -107,7 +110,10 @@ function hubFields(scene: CompletionScene): readonly Completion[] {
   const family = dataAt(document.data, [...caret.path.slice(0, -1), 'family']);
   const meant = FAMILY_NAMES.find((name) => name === family);
   if (!meant) return [];
-  const fields = [...fieldsRead({}, familyTable(meant))].filter((name) => name !== 'model_type');
+  const fields = [...fieldsRead({}, familyTable(meant))].filter(
+    // `stack` beside `config` says what the layers are.
+    (name) => name !== 'model_type' && name !== 'layer_types',
+  );
   return fields
     .filter((field) => !caret.siblings.includes(field))
     .map((field, index) => ({

@@ -18,7 +18,7 @@ export async function valueCompletions(scene: CompletionScene): Promise<readonly
   if (FILE_PATHS.some((pattern) => fits(path, pattern))) return dataFiles(scene);
   return [
     ...componentValues(scene, path),
-    ...schemaValues(scene),
+    ...schemaValues(scene, scene.caret.path),
     ...numbers(scene),
     ...mappings(scene),
   ];
@@ -38,7 +38,11 @@ const FILE_PATHS: readonly Path[] = [
 
 export function itemCompletions(scene: CompletionScene): readonly Completion[] {
   const { path, siblings } = scene.caret;
-  return componentValues(scene, [...path, '0']).filter(({ label }) => !siblings.includes(label));
+  const item = [...path, '0'];
+  return [
+    ...componentValues(scene, item).filter(({ label }) => !siblings.includes(label)),
+    ...schemaValues(scene, item),
+  ];
 }
 
 function componentValues(scene: CompletionScene, path: Path): readonly Completion[] {
@@ -62,8 +66,7 @@ function componentValues(scene: CompletionScene, path: Path): readonly Completio
     });
 }
 
-function schemaValues(scene: CompletionScene): readonly Completion[] {
-  const { path } = scene.caret;
+function schemaValues(scene: CompletionScene, path: Path): readonly Completion[] {
   const literals = schemasAt(configSchema, path).flatMap(({ _zod }) => {
     const { def } = _zod;
     if (def.type === 'boolean') return ['true', 'false'];

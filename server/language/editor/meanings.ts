@@ -29,6 +29,13 @@ const lraTasks: Meanings = {
   pathfinder128: 'Path-X: the same at 128 × 128 pixels, generated',
 };
 
+const stackLayers: Meanings = {
+  attention: 'causal attention with rotary positions',
+  mamba: 'the mixer of Mamba',
+  mlp: 'two matrices with a GELU between them',
+  swiglu: 'a gated feed-forward layer',
+};
+
 const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
   [
     ['components', '*', 'family'],
@@ -39,8 +46,11 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
       llama: 'Llama: rotary positions, RMSNorm, gated feed-forward, grouped queries',
       mamba: 'Mamba: a selective state space, no attention',
       mamba2: 'Mamba-2: a state space of many heads, no attention',
+      stack: 'layers that `stack` lists one by one',
     },
   ],
+  [['components', '*', 'stack', '*'], stackLayers],
+  [['components', '*', 'stack', '*', 'layers', '*'], stackLayers],
   [['data', 'train', 'mad'], madTasks],
   [['data', 'train', 'mad', 'task'], madTasks],
   [['data', 'train', 'lra'], lraTasks],

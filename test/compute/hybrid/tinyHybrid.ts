@@ -80,6 +80,17 @@ export function tinyConfig(
         hidden_size: width,
         state_size: 3,
       };
+    case 'stack': {
+      const kinds = ['mamba', 'attention', 'swiglu', 'mlp'] as const;
+      return {
+        model_type: 'manticore_stack',
+        vocab_size: VOCABULARY,
+        hidden_size: width,
+        num_attention_heads: 2,
+        state_size: 3,
+        layer_types: Array.from({ length: layers }, (_, layer) => kinds[layer % kinds.length]!),
+      };
+    }
   }
 }
 

@@ -110,6 +110,18 @@ export const TRANSFORMERS_CASES: Readonly<Record<string, TransformersCase>> = {
     ],
     length: 13,
   },
+  stack: {
+    options: {
+      components: [{ name: 'former', family: 'stack', layers: 5, width: 8 }, neox],
+      blocks: 3,
+    },
+    alphas: [
+      [0.5, 0.5],
+      [0.75, 0.25],
+      [0.25, 0.75],
+    ],
+    length: 13,
+  },
   'plain-mixture': {
     options: { components: [mamba, gpt2], blocks: 1, gate: 'none', projectors: { kind: 'none' } },
     alphas: [[0.625, 0.375]],

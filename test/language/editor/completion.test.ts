@@ -116,11 +116,12 @@ describe('completion of keys', () => {
       'init',
       'tokenizer',
     ]);
+    assert.ok((await labels('components:\n  a:\n    family: stack\n    |')).includes('stack'));
     assert.ok(!(await labels('search:\n  seed: 1\n  |')).includes('seeds'));
   });
 
   it('offers no key of a later version', async () => {
-    for (const key of ['program', 'sweep', 'stack', 'cost']) {
+    for (const key of ['program', 'sweep', 'cost']) {
       assert.ok(!(await labels('|')).includes(key));
       assert.ok(!(await labels('search:\n  |')).includes(key));
       assert.ok(!(await labels('components:\n  a:\n    |')).includes(key));
@@ -188,7 +189,12 @@ describe('completion of values', () => {
       'llama',
       'mamba',
       'mamba2',
+      'stack',
     ]);
+    const layers = (line: string) => `components:\n  a:\n    family: stack\n    stack:\n${line}`;
+    const kinds = ['attention', 'mamba', 'mlp', 'swiglu'];
+    assert.deepEqual(await labels(layers('      - |')), kinds);
+    assert.deepEqual(await labels(layers('      - repeat: 2\n        layers: [|]')), kinds);
   });
 
   it('of components', async () => {

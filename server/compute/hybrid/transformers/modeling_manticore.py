@@ -390,6 +390,57 @@ class MambaLayer(nn.Module):
         return u + self.mixer(self.norm(u), sequence, place)
 
 
+class StackAttention(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        width = config["hidden_size"]
+        self.heads, self.base = config["num_attention_heads"], config["rope_theta"]
+        self.head_dim = width // self.heads
+        self.qkv_proj = nn.Linear(width, 3 * width, bias=False)
+        self.out_proj = nn.Linear(width, width, bias=False)
+
+    def forward(self, x, sequence, place):
+        q, k, v = (heads_of(part, self.heads) for part in self.qkv_proj(x).chunk(3, -1))
+        q, k = (rotate(part, sequence.positions, self.head_dim, self.base) for part in (q, k))
+        return self.out_proj(attend(q, k, v, sequence, place, self.head_dim**-0.5, 0.0))
+
+
+class StackMlp(nn.Module):
+    """`mlp`: W_2 gelu(W_1 x); `swiglu`: W_2 (silu(W_g x) * W_1 x)."""
+
+    def __init__(self, config, kind):
+        super().__init__()
+        width, inner = config["hidden_size"], config["intermediate_size"]
+        self.gate_proj = nn.Linear(width, inner, bias=False) if kind == "swiglu" else None
+        self.up_proj = nn.Linear(width, inner, bias=False)
+        self.down_proj = nn.Linear(inner, width, bias=False)
+
+    def forward(self, x):
+        up = self.up_proj(x)
+        return self.down_proj(F.gelu(up) if self.gate_proj is None else F.silu(self.gate_proj(x)) * up)
+
+
+class StackLayer(nn.Module):
+    """One layer of a model that is designed by hand: of the kind that `layer_types` names."""
+
+    def __init__(self, config, layer):
+        super().__init__()
+        self.kind = kind = config["layer_types"][layer]
+        self.norm = RMSNorm(config["hidden_size"], config["rms_norm_eps"])
+        if kind == "attention":
+            self.attention = StackAttention(config)
+        elif kind == "mamba":
+            self.mixer = MambaMixer({**config, "intermediate_size": config["expand"] * config["hidden_size"]})
+        else:
+            self.mlp = StackMlp(config, kind)
+
+    def forward(self, u, sequence, place):
+        x = self.norm(u)
+        if self.kind == "attention":
+            return u + self.attention(x, sequence, place)
+        return u + (self.mixer(x, sequence, place) if self.kind == "mamba" else self.mlp(x))
+
+
 @dataclass
 class Family:
     """Where a family's files have its parts, and the keys of its config that say how large they are."""
@@ -419,6 +470,8 @@ FAMILIES = {
                       "hidden_size", "num_hidden_layers", "layer_norm_eps", "hidden_dropout"),
     "mamba": Family(MambaLayer, "embeddings", None, "layers", "norm_f", "lm_head", RMSNorm, "hidden_size",
                     "num_hidden_layers", "layer_norm_epsilon"),
+    "stack": Family(StackLayer, "embeddings", None, "layers", "norm_f", "lm_head", RMSNorm, "hidden_size",
+                    "num_hidden_layers", "rms_norm_eps"),
 }
 
 
