@@ -131,10 +131,10 @@ export const classifierHasNoText = (folder: string): HybridError =>
     'Score it with `manticore eval RUN`; to generate text, take a run that was trained on one.',
   );
 
-export const autoEncoderForTransformers = (): HybridError =>
+export const notCausal = (code: 'auto-encoder' | 'classifier'): HybridError =>
   new HybridError(
-    'auto-encoder',
-    'The hybrid was trained on the compression task: it rebuilds a sequence and predicts no next token, so it is no causal language model, which `--format transformers` writes.',
+    code,
+    `The hybrid ${code === 'classifier' ? 'tells the class of a sequence' : 'was trained on the compression task: it rebuilds a sequence'} and predicts no next token, so it is no causal language model, which \`--format transformers\` writes.`,
     'Export it without `--format`, or train on another task.',
   );
 

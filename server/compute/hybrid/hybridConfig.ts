@@ -100,6 +100,10 @@ export function readHybridConfig(json: unknown, folder: string): HybridFile {
   if (new Set(names).size < names.length) {
     throw resultDamaged(folder, 'two components have one name');
   }
+  const forTransformers = data.architectures?.includes(TRANSFORMERS_CLASS) ?? false;
+  if (forTransformers && (data.auto_encoder || data.classifier)) {
+    throw resultDamaged(folder, 'config.json: no causal language model is what it says it is');
+  }
   const architectures = data.components.map((component) => readArchitecture(component, folder));
   data.blocks.forEach((block, index) => {
     checkBlock(block, index, architectures.length, folder);
@@ -125,7 +129,7 @@ export function readHybridConfig(json: unknown, folder: string): HybridFile {
     alphas: data.blocks.map(({ alphas }) => alphas),
     live: data.blocks.map(({ live }) => live),
     configs: data.components.map(({ config }) => config),
-    forTransformers: data.architectures?.includes(TRANSFORMERS_CLASS) ?? false,
+    forTransformers,
   };
 }
 

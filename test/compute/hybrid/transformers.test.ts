@@ -154,20 +154,25 @@ describe('a hybrid exported for transformers', () => {
     loaded.parameters.dispose();
   });
 
-  it('is refused where a hybrid rebuilds sequences and predicts no next token', async () => {
+  it('is refused where a hybrid predicts no next token: an auto-encoder, a classifier', async () => {
     const tested = TRANSFORMERS_CASES['plain-mixture']!;
     const hybrid = await caseHybrid(tested);
-    const design = { ...hybrid.design, autoEncoder: true };
     const input = {
       alphas: tested.alphas,
       configs: [],
       tokenizer: undefined,
       dtype: 'F32',
     } as const;
-    await assert.rejects(
-      exportForTransformers(path.join(root, 'no'), { hybrid: { ...hybrid, design }, ...input }),
-      (error) => error instanceof HybridError && error.code === 'auto-encoder',
-    );
+    for (const [code, change] of [
+      ['auto-encoder', { autoEncoder: true }],
+      ['classifier', { classifier: { classes: 2, sequences: 1 } }],
+    ] as const) {
+      const design = { ...hybrid.design, ...change };
+      await assert.rejects(
+        exportForTransformers(path.join(root, 'no'), { hybrid: { ...hybrid, design }, ...input }),
+        (error) => error instanceof HybridError && error.code === code,
+      );
+    }
     hybrid.parameters.dispose();
   });
 

@@ -110,6 +110,35 @@ export const TRANSFORMERS_CASES: Readonly<Record<string, TransformersCase>> = {
     ],
     length: 13,
   },
+  'grouped-heads': {
+    options: {
+      components: [
+        {
+          ...{ name: 'llama', family: 'llama', layers: 3, width: 8 },
+          config: {
+            rope_scaling: {
+              rope_type: 'llama3',
+              factor: 4,
+              low_freq_factor: 1,
+              high_freq_factor: 4,
+              original_max_position_embeddings: 8,
+            },
+            attention_bias: true,
+          },
+        },
+        {
+          ...{ name: 'second', family: 'mamba2', layers: 2, width: 12 },
+          config: { time_step_limit: [0.01, 0.9], tie_word_embeddings: true },
+        },
+      ],
+      blocks: 2,
+    },
+    alphas: [
+      [0.25, 0.75],
+      [0.625, 0.375],
+    ],
+    length: 70,
+  },
   stack: {
     options: {
       components: [{ name: 'former', family: 'stack', layers: 5, width: 8 }, neox],

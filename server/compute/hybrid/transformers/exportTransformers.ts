@@ -13,7 +13,7 @@ import { WeightsError } from '../../../weights/errors';
 import { loadTokenizer, MAX_TOKENIZER_BYTES, TOKENIZER_FILE } from '../../../weights/tokenizer';
 import { writeSafetensors } from '../../../weights/writeSafetensors';
 import { positionLimit, type ConstantRows } from '../decode';
-import { autoEncoderForTransformers } from '../errors';
+import { notCausal } from '../errors';
 import { liveRows, specialIds, tensorToWrite, TORCH_TYPES, type HybridExport } from '../export';
 import type { HybridDesign } from '../hybrid';
 import { HYBRID_MODEL_TYPE, tensorsOf, writeHybridConfig } from '../hybridConfig';
@@ -36,7 +36,7 @@ const TOKENIZER_KEYS = ['model_max_length', 'padding_side', 'truncation_side', '
  * components' tables beyond V are left out.
  * @param beside makes what else is to stand in the folder
  * @returns names of the files written
- * @throws HybridError for the compression task's auto-encoder, which predicts no next token; WeightsError when the disk
+ * @throws HybridError for an auto-encoder and a classifier, which predict no next token; WeightsError when the disk
  * refuses
  */
 export async function exportForTransformers(
@@ -46,7 +46,8 @@ export async function exportForTransformers(
 ): Promise<string[]> {
   const { hybrid, alphas, dtype } = input;
   const { design, parameters } = hybrid;
-  if (design.autoEncoder) throw autoEncoderForTransformers();
+  if (design.autoEncoder) throw notCausal('auto-encoder');
+  if (design.classifier) throw notCausal('classifier');
   const live = liveRows(hybrid, alphas);
   const names = design.components.map(({ name }) => name);
   const tensors = tensorsOf({ design, live }).map((spec) =>

@@ -17,6 +17,7 @@ whose alpha is 0 isn't computed; a projector whose skip weight is 1 isn't either
 """
 
 import inspect
+import math
 from dataclasses import dataclass
 
 import torch
@@ -167,11 +168,25 @@ def heads_of(x, heads):
     return x.unflatten(-1, (heads, -1)).transpose(1, 2)
 
 
-def rotate(x, positions, dims, base):
+def scaled(frequencies, scaling):
+    """Frequencies for a longer context: all divided (`linear`), or the low ones, with a blend between (`llama3`)."""
+    if scaling is None:
+        return frequencies
+    divided = frequencies / scaling["factor"]
+    if scaling["rope_type"] == "linear":
+        return divided
+    low, high = scaling["low_freq_factor"], scaling["high_freq_factor"]
+    turns = scaling["original_max_position_embeddings"] * frequencies / (2 * math.pi)
+    share = ((turns - low) / (high - low)).clamp(0, 1)
+    return (1 - share) * divided + share * frequencies
+
+
+def rotate(x, positions, dims, base, scaling=None):
     """Rotary positions on the first `dims` entries of each head: x [b, h, l, dh] -> same."""
     if dims == 0:
         return x
     frequencies = base ** (-torch.arange(0, dims, 2, device=x.device, dtype=torch.float32) / dims)
+    frequencies = scaled(frequencies, scaling)
     angles = positions[:, None, :, None].float() * frequencies  # [b, 1, l, dims / 2]
     cos, sin = angles.cos().to(x.dtype), angles.sin().to(x.dtype)
     low, high, rest = x[..., : dims // 2], x[..., dims // 2 : dims], x[..., dims:]
@@ -303,6 +318,54 @@ class GptNeoxLayer(nn.Module):
         return attended + self.dropout(self.mlp(self.post_attention_layernorm(fed_from)))
 
 
+class LlamaAttention(nn.Module):
+    """Each head of keys and values serves several heads of queries."""
+
+    def __init__(self, config):
+        super().__init__()
+        width, bias, self.head_dim = config["hidden_size"], config["attention_bias"], config["head_dim"]
+        self.heads, self.key_heads = config["num_attention_heads"], config["num_key_value_heads"]
+        self.base, self.scaling = config["rope_theta"], config.get("rope_scaling")
+        self.dropout = config["attention_dropout"]
+        self.q_proj = nn.Linear(width, self.heads * self.head_dim, bias=bias)
+        self.k_proj = nn.Linear(width, self.key_heads * self.head_dim, bias=bias)
+        self.v_proj = nn.Linear(width, self.key_heads * self.head_dim, bias=bias)
+        self.o_proj = nn.Linear(self.heads * self.head_dim, width, bias=bias)
+
+    def forward(self, x, sequence, place):
+        q, k = heads_of(self.q_proj(x), self.heads), heads_of(self.k_proj(x), self.key_heads)
+        v = heads_of(self.v_proj(x), self.key_heads)
+        q, k = (rotate(part, sequence.positions, self.head_dim, self.base, self.scaling) for part in (q, k))
+        return self.o_proj(attend(q, k, v, sequence, place, self.head_dim**-0.5, self.dropout))
+
+
+class LlamaMlp(nn.Module):
+    def __init__(self, config):
+        super().__init__()
+        width, inner, bias = config["hidden_size"], config["intermediate_size"], config["mlp_bias"]
+        self.gate_proj = nn.Linear(width, inner, bias=bias)
+        self.up_proj = nn.Linear(width, inner, bias=bias)
+        self.down_proj = nn.Linear(inner, width, bias=bias)
+        self.activation = ACTIVATIONS[config["hidden_act"]]
+
+    def forward(self, x):
+        return self.down_proj(self.activation(self.gate_proj(x)) * self.up_proj(x))
+
+
+class LlamaLayer(nn.Module):
+    def __init__(self, config, layer):
+        super().__init__()
+        width, eps = config["hidden_size"], config["rms_norm_eps"]
+        self.input_layernorm = RMSNorm(width, eps)
+        self.self_attn = LlamaAttention(config)
+        self.post_attention_layernorm = RMSNorm(width, eps)
+        self.mlp = LlamaMlp(config)
+
+    def forward(self, u, sequence, place):
+        u = u + self.self_attn(self.input_layernorm(u), sequence, place)
+        return u + self.mlp(self.post_attention_layernorm(u))
+
+
 SCAN_CHUNK = 64
 
 
@@ -340,6 +403,23 @@ def selective_scan(u, delta, A, B, C, D, state):
     return torch.cat(outputs, 1) + D * u, state
 
 
+def convolve(x, conv, sequence, place):
+    """
+    Causal convolution and silu, behind what decoding keeps of the inputs before: x [b, l, c] -> same, the last k - 1 inputs
+    [b, c, k - 1], and the layer's state if it has one. Padding leaves it as if it weren't there.
+    """
+    counted = 1 if sequence.counted is None else sequence.counted[..., None].to(x.dtype)
+    x = (x * counted).transpose(1, 2)  # [b, c, l]
+    taps = conv.kernel_size[0]
+    before, state = x.new_zeros(x.shape[0], x.shape[1], taps - 1), None
+    if sequence.cache is not None and place in sequence.cache.layers:
+        before, state = sequence.cache.layers[place]
+    x = torch.cat([before, x], 2)  # [b, c, k - 1 + l]
+    recent = x[..., x.shape[2] - (taps - 1) :]
+    y = F.conv1d(x, conv.weight, conv.bias, groups=conv.groups)
+    return F.silu(y).transpose(1, 2) * counted, recent, state
+
+
 class MambaMixer(nn.Module):
     def __init__(self, config):
         super().__init__()
@@ -356,15 +436,9 @@ class MambaMixer(nn.Module):
 
     def forward(self, u, sequence, place):
         x, z = self.in_proj(u).chunk(2, -1)  # each [b, l, c]
-        # Padding must leave convolution and state as if it weren't there.
-        counted = 1 if sequence.counted is None else sequence.counted[..., None].to(x.dtype)
-        x = (x * counted).transpose(1, 2)  # [b, c, l]
-        b, inner, _ = x.shape
-        taps = self.conv1d.kernel_size[0]
-        before, state = self.begin(sequence, place, x, b, inner, taps)
-        x = torch.cat([before, x], 2)  # [b, c, k - 1 + l]
-        recent = x[..., x.shape[2] - (taps - 1) :]
-        x = F.silu(F.conv1d(x, self.conv1d.weight, self.conv1d.bias, groups=inner)).transpose(1, 2) * counted
+        x, recent, state = convolve(x, self.conv1d, sequence, place)
+        if state is None:
+            state = x.new_zeros(x.shape[0], x.shape[2], self.sizes[1], dtype=torch.float32)
         rank, B, C = self.x_proj(x).split(self.sizes, -1)
         delta = F.softplus(self.dt_proj(rank))
         y, state = selective_scan(
@@ -373,18 +447,81 @@ class MambaMixer(nn.Module):
             sequence.cache.layers[place] = (recent, state)
         return self.out_proj(y.to(z.dtype) * F.silu(z))
 
-    def begin(self, sequence, place, x, b, inner, taps):
-        """The inputs before the first, [b, c, k - 1], and the state, [b, c, n]."""
-        if sequence.cache is not None and place in sequence.cache.layers:
-            return sequence.cache.layers[place]
-        return x.new_zeros(b, inner, taps - 1), x.new_zeros(b, inner, self.sizes[1], dtype=torch.float32)
-
 
 class MambaLayer(nn.Module):
     def __init__(self, config, layer):
         super().__init__()
         self.norm = RMSNorm(config["hidden_size"], config["layer_norm_epsilon"])
         self.mixer = MambaMixer(config)
+
+    def forward(self, u, sequence, place):
+        return u + self.mixer(self.norm(u), sequence, place)
+
+
+class GroupedRMSNorm(nn.Module):
+    """RMSNorm of each group of channels by itself."""
+
+    def __init__(self, width, groups, eps):
+        super().__init__()
+        self.weight = nn.Parameter(torch.ones(width))
+        self.groups, self.eps = groups, eps
+
+    def forward(self, x):
+        wide = x.float().unflatten(-1, (self.groups, -1))
+        wide = wide * torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + self.eps)
+        return wide.flatten(-2).to(x.dtype) * self.weight
+
+
+class Mamba2Mixer(nn.Module):
+    """Mamba-2 (Dao & Gu, arXiv 2405.21060): one A and one delta a head, B and C shared by groups of heads, a gated norm."""
+
+    def __init__(self, config):
+        super().__init__()
+        width, self.heads, self.head_dim = config["hidden_size"], config["num_heads"], config["head_dim"]
+        self.groups, self.state, bias = config["n_groups"], config["state_size"], config["use_bias"]
+        self.inner = inner = self.heads * self.head_dim
+        convolved, kernel = inner + 2 * self.groups * self.state, config["conv_kernel"]
+        # JSON has no infinity: where it stands, it is an object.
+        self.limits = [math.inf if isinstance(bound, dict) else float(bound)
+                       for bound in config.get("time_step_limit", (0, math.inf))]
+        self.dt_bias = nn.Parameter(torch.ones(self.heads))
+        self.A_log = nn.Parameter(torch.log(torch.arange(1, self.heads + 1, dtype=torch.float32)))
+        self.D = nn.Parameter(torch.ones(self.heads))
+        self.conv1d = nn.Conv1d(convolved, convolved, kernel, groups=convolved, bias=config["use_conv_bias"])
+        self.in_proj = nn.Linear(width, inner + convolved + self.heads, bias=bias)
+        self.norm = GroupedRMSNorm(inner, self.groups, config["layer_norm_epsilon"])
+        self.out_proj = nn.Linear(inner, width, bias=bias)
+
+    def forward(self, u, sequence, place):
+        shared = self.groups * self.state
+        z, x, delta = self.in_proj(u).split([self.inner, self.inner + 2 * shared, self.heads], -1)
+        x, recent, state = convolve(x, self.conv1d, sequence, place)
+        if state is None:
+            state = x.new_zeros(x.shape[0], self.inner, self.state, dtype=torch.float32)
+        x, B, C = x.float().split([self.inner, shared, shared], -1)
+        delta = F.softplus(delta.float() + self.dt_bias.float()).clamp(*self.limits)
+        ys, states = [], []
+        # A head's numbers hold for each of its channels, a group's B and C for each of its heads.
+        of_channels = lambda value: value.repeat_interleave(self.head_dim, -1)
+        A = of_channels(-torch.exp(self.A_log.float()))[:, None].expand(-1, self.state)
+        delta, D = of_channels(delta), of_channels(self.D.float())
+        for g in range(self.groups):
+            own = slice(g * self.inner // self.groups, (g + 1) * self.inner // self.groups)
+            entries = slice(g * self.state, (g + 1) * self.state)
+            y, after = selective_scan(x[..., own], delta[..., own], A[own], B[..., entries], C[..., entries], D[own],
+                                      state[:, own])
+            ys.append(y)
+            states.append(after)
+        if sequence.cache is not None:
+            sequence.cache.layers[place] = (recent, torch.cat(states, 1))
+        return self.out_proj(self.norm(torch.cat(ys, -1).to(z.dtype) * F.silu(z)))
+
+
+class Mamba2Layer(nn.Module):
+    def __init__(self, config, layer):
+        super().__init__()
+        self.norm = RMSNorm(config["hidden_size"], config["layer_norm_epsilon"])
+        self.mixer = Mamba2Mixer(config)
 
     def forward(self, u, sequence, place):
         return u + self.mixer(self.norm(u), sequence, place)
@@ -468,6 +605,10 @@ FAMILIES = {
                      "layer_norm_epsilon", "embed_dropout", "max_position_embeddings"),
     "gptNeox": Family(GptNeoxLayer, "embed_in", None, "layers", "final_layer_norm", "embed_out", nn.LayerNorm,
                       "hidden_size", "num_hidden_layers", "layer_norm_eps", "hidden_dropout"),
+    "llama": Family(LlamaLayer, "embed_tokens", None, "layers", "norm", "lm_head", RMSNorm, "hidden_size",
+                    "num_hidden_layers", "rms_norm_eps"),
+    "mamba2": Family(Mamba2Layer, "embeddings", None, "layers", "norm_f", "lm_head", RMSNorm, "hidden_size",
+                     "num_hidden_layers", "layer_norm_epsilon"),
     "mamba": Family(MambaLayer, "embeddings", None, "layers", "norm_f", "lm_head", RMSNorm, "hidden_size",
                     "num_hidden_layers", "layer_norm_epsilon"),
     "stack": Family(StackLayer, "embeddings", None, "layers", "norm_f", "lm_head", RMSNorm, "hidden_size",

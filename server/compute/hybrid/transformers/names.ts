@@ -13,6 +13,7 @@ export function transformersTensorName(
   { name, component, place }: Pick<PlanTensor, 'name' | 'component' | 'place'>,
   componentNames: readonly string[],
 ): string {
+  if (component === undefined) throw new Error(`${name} is no component's: a classifier's head`);
   const own = componentTensorName(componentNames[component]!, '');
   if (name.startsWith(own)) return `components.${component}.${name.slice(own.length)}`;
   if (typeof place !== 'number') throw new Error(`${name} is in no block`);
