@@ -121,7 +121,7 @@ describe('completion of keys', () => {
   });
 
   it('offers no key of a later version', async () => {
-    for (const key of ['program', 'sweep', 'cost']) {
+    for (const key of ['program', 'sweep']) {
       assert.ok(!(await labels('|')).includes(key));
       assert.ok(!(await labels('search:\n  |')).includes(key));
       assert.ok(!(await labels('components:\n  a:\n    |')).includes(key));
