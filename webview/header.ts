@@ -121,6 +121,7 @@ export interface HeaderHandlers {
 const factNames = [
   'Loss',
   'Validation loss',
+  'Expected cost',
   'Tokens/s',
   'Left in stage',
   'Memory',
@@ -226,6 +227,7 @@ export class Header {
     const facts: Record<FactName, string | undefined> = {
       Loss: progress && run.state !== 'done' ? formatLoss(progress.loss) : undefined,
       'Validation loss': validated === undefined ? undefined : formatLoss(validated),
+      'Expected cost': formatShare(latest?.cost),
       'Tokens/s': isGoing && latest ? formatShort(latest.tokensPerSecond) : undefined,
       'Left in stage': isGoing && latest ? formatDuration(latest.etaSeconds) : undefined,
       Memory: latest ? formatBytes(latest.memoryBytes) : undefined,
@@ -278,3 +280,7 @@ function summary(run: RunData): string {
     ...(took > 0 ? [`took ${formatDuration(took)}`] : []),
   ].join(' · ');
 }
+
+/** Of a cost-aware search: what its α are expected to cost, of all components together. */
+const formatShare = (share: number | undefined): string | undefined =>
+  share === undefined || !Number.isFinite(share) ? undefined : `${(share * 100).toFixed(1)} %`;

@@ -57,6 +57,7 @@ const step = z.object({
   steps: count,
   loss: measured,
   alphas: z.exactOptional(alphas),
+  cost: z.exactOptional(measured),
   tokensPerSecond: measured,
   etaSeconds: measured,
   memoryBytes: measured,

@@ -158,8 +158,9 @@ class View implements TerminalView {
     this.#tenth = tenth;
     const speed = `${formatCount(event.tokensPerSecond)} tokens a second`;
     const left = event.step < event.steps ? `, ${formatDuration(event.etaSeconds)} left` : '';
+    const share = event.cost === undefined ? '' : ` at ${formatFixed(event.cost * 100, 1)} % cost`;
     this.#say(
-      `  step ${formatCount(event.step)} of ${formatCount(event.steps)}: loss ${formatFixed(event.loss)}, ${speed}${left}`,
+      `  step ${formatCount(event.step)} of ${formatCount(event.steps)}: loss ${formatFixed(event.loss)}${share}, ${speed}${left}`,
     );
   }
 

@@ -81,6 +81,7 @@ export function progressLine(step: number, steps: number, columns: number, paint
 export function measureLine(event: StepEvent, columns: number): string {
   const parts = [
     `loss ${formatFixed(event.loss)}`,
+    ...(event.cost === undefined ? [] : [`cost ${formatFixed(event.cost * 100, 1)} %`]),
     `${formatCount(event.tokensPerSecond)} tokens/s`,
     `${formatDuration(event.etaSeconds)} left`,
     formatBytes(event.memoryBytes),

@@ -153,13 +153,13 @@ const numbers = (values: readonly unknown[]): boolean =>
 
 /** Steps are many: checked by hand. */
 function isStep(value: Record<string, unknown>): boolean {
-  const { alphas: rows } = value;
+  const { alphas: rows, cost } = value;
   return (
     typeof value['time'] === 'string' &&
     stageNames.has(value['stage']) &&
     typeof value['subject'] === 'string' &&
     value['subject'].length <= 1000 &&
-    numbers([value['seed'], value['loss']]) &&
+    numbers([value['seed'], value['loss'], ...(cost === undefined ? [] : [cost])]) &&
     [value['seq'], value['step'], value['steps']].every(Number.isSafeInteger) &&
     (rows === undefined ||
       (Array.isArray(rows) &&
