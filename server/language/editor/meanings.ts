@@ -22,7 +22,7 @@ const madTasks: Meanings = {
 const lraTasks: Meanings = {
   listops: 'the value of nested operators on digits, generated',
   text: 'whether a review is good, byte by byte (IMDb)',
-  retrieval: 'whether two papers cite each other or a third, byte by byte (AAN)',
+  retrieval: 'whether one of two papers cites the other, byte by byte (AAN)',
   image: 'what a picture shows, pixel by pixel (CIFAR-10, grey)',
   pathfinder32: 'whether one dashed line joins two discs, 32 × 32 pixels, generated',
   pathfinder64: 'whether one dashed line joins two discs, 64 × 64 pixels, generated',
