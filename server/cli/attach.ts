@@ -8,9 +8,11 @@ import { systemCode } from '../files/systemErrors';
 import { RunError } from '../runs/runErrors';
 import { readEvents } from '../runs/readEvents';
 import { readPlanFile } from '../runs/runFolder';
+import { findSweep } from '../runs/sweepFolder';
 import { tellError } from './control';
 import { exitCode, type Io } from './io';
 import { printable } from './runsCommand';
+import { attachSweep } from './sweep';
 
 /** What draws the events; `createTerminalView` unless a test watches. */
 export interface EventView {
@@ -32,7 +34,10 @@ export async function runAttach(
   createView: CreateView = createTerminalView,
 ): Promise<number> {
   try {
-    const run = await findRun(reference, await runBases(process.cwd()));
+    const bases = await runBases(process.cwd());
+    const sweep = await findSweep(reference, bases);
+    if (sweep) return await attachSweep(sweep, io);
+    const run = await findRun(reference, bases);
     const end = await showRun(run.dir, io, createView);
     return tellEnd(end, run.id, io);
   } catch (error) {

@@ -4,8 +4,10 @@ import { sendControl } from '../commands/sendControl';
 import type { ControlReply, ControlRequest } from '../contract/control';
 import { findRun, runBases } from '../runs/listRuns';
 import { RunError } from '../runs/runErrors';
+import { findSweep } from '../runs/sweepFolder';
 import { CliError, exitCode, type Io } from './io';
 import { printable } from './runsCommand';
+import { stopSweep } from './sweep';
 
 /** A command as typed: blocks and weights are still text. */
 export type ControlCommand =
@@ -39,7 +41,10 @@ export async function runControl(
 ): Promise<number> {
   try {
     const request = parseControl(command);
-    const run = await findRun(reference, await runBases(process.cwd()));
+    const bases = await runBases(process.cwd());
+    const sweep = request.action === 'stop' ? await findSweep(reference, bases) : undefined;
+    if (sweep && request.action === 'stop') return await stopSweep(sweep, request.checkpoint, io);
+    const run = await findRun(reference, bases);
     return tellReply(await sendControl(run.dir, request, io.signal), request.action, io);
   } catch (error) {
     if (io.signal.aborted) return exitCode.stopped;

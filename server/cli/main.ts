@@ -90,20 +90,28 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
     .option('--out <dir>', 'folder in which the run folder is made')
     .addOption(engineOption)
     .addOption(setOption())
+    .option('--jobs <n>', 'runs of a sweep at once (default: 1)', count)
     .action(
-      action((io, config: string, options: { out?: string; engine?: string; set: string[] }) =>
-        runSearch(config, options, io),
+      action(
+        (
+          io,
+          config: string,
+          options: { out?: string; engine?: string; set: string[]; jobs?: number },
+        ) => runSearch(config, options, io),
       ),
     );
   command(
     'resume <run>',
-    'go on with a paused run, or with a stopped or lost one from its last checkpoint',
-  ).action(action((io, run: string) => runResume(run, io)));
-  command('attach <run>', 'follow a running run; Ctrl-C detaches and leaves it running').action(
-    action((io, run: string) => runAttach(run, io)),
-  );
+    'go on with a paused run, or with a stopped or lost one from its last checkpoint; or with a sweep',
+  )
+    .option('--jobs <n>', 'runs of a sweep at once (default: 1)', count)
+    .action(action((io, run: string, options: { jobs?: number }) => runResume(run, options, io)));
+  command(
+    'attach <run>',
+    'follow a running run or sweep; Ctrl-C detaches and leaves it running',
+  ).action(action((io, run: string) => runAttach(run, io)));
 
-  command('stop <run>', 'stop a running run at the next step')
+  command('stop <run>', 'stop a running run at the next step, or a sweep')
     .option('--checkpoint', 'write a checkpoint first')
     .action(
       action((io, run: string, options: { checkpoint?: boolean }) =>
@@ -132,10 +140,10 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
     ),
   );
 
-  command('runs [folder]', 'list runs, newest first').action(
+  command('runs [folder]', 'list runs and sweeps, newest first').action(
     action((io, folder: string | undefined) => runRuns(folder, io)),
   );
-  command('report <run>', "rebuild a run's report from its data").action(
+  command('report <run>', 'rebuild the report of a run, or of a sweep, from its data').action(
     action((io, run: string) => runReport(run, io)),
   );
   command('generate <run>', "continue a prompt with a run's hybrid")

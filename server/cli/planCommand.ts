@@ -1,7 +1,7 @@
 /** `manticore plan CONFIG`: what would be built, trained and spent, before any of it is. */
 import { loadConfig, placeProblems } from '../commands/configFile';
 import { isError } from '../language/checkConfig';
-import { planText } from '../language/planText';
+import { planText, sweepPlanText } from '../language/planText';
 import type { ModelReader } from '../models/modelReader';
 import { createNodeModelReader } from '../weights/nodeModelReader';
 import { exitCode, type Io } from './io';
@@ -22,6 +22,8 @@ export async function runPlan(
     );
     return exitCode.problems;
   }
-  io.out(io.json ? `${JSON.stringify(config.plan, null, 2)}\n` : planText(config.plan));
+  const { plan, sweep } = config;
+  if (io.json) io.out(`${JSON.stringify(sweep ? { ...sweep, plan } : plan, null, 2)}\n`);
+  else io.out(sweep ? sweepPlanText(sweep, plan) : planText(plan));
   return config.problems.some(isError) ? exitCode.problems : exitCode.done;
 }

@@ -2,14 +2,19 @@
 import { displayText } from '../report/text';
 import { writeReport } from '../report/write';
 import { findRun, runBases } from '../runs/listRuns';
+import { findSweep } from '../runs/sweepFolder';
 import { tellError } from './control';
 import { exitCode } from './io';
 import type { Io } from './io';
+import { reportSweep } from './sweep';
 
 /** @param reference the run's folder, id, a prefix, or `latest` */
 export async function runReport(reference: string, io: Io): Promise<number> {
   try {
-    const { dir } = await findRun(reference, await runBases(process.cwd()));
+    const bases = await runBases(process.cwd());
+    const sweep = await findSweep(reference, bases);
+    if (sweep) return await reportSweep(sweep, io);
+    const { dir } = await findRun(reference, bases);
     return await rebuild(dir, io);
   } catch (error) {
     return tellError(error, io);

@@ -13,11 +13,13 @@ import { signalProcess } from '../runs/processIdentity';
 import { readRawEvents } from '../runs/readEvents';
 import { RunError } from '../runs/runErrors';
 import { findPublication } from '../runs/runtimeFolder';
+import { findSweep } from '../runs/sweepFolder';
 import { createNodeModelReader } from '../weights/nodeModelReader';
 import { showRun, tellEnd, type EventView } from './attach';
 import { tellError, tellReply } from './control';
 import { exitCode, type Io } from './io';
 import { problemLine } from './problemLine';
+import { resumeSweep, startSweep } from './sweep';
 
 /** This bundle stands beside that of the compute process. */
 const program = { distFolder: __dirname };
@@ -28,6 +30,8 @@ export interface SearchOptions {
   readonly engine?: string;
   /** `key=value` overrides. */
   readonly set: readonly string[];
+  /** Cells of a sweep that run at once; default 1. */
+  readonly jobs?: number;
 }
 
 /** How long a stop may take after the second Ctrl-C before the process is ended. */
@@ -51,6 +55,20 @@ export async function runSearch(file: string, options: SearchOptions, io: Io): P
     io.err(`${file}: nothing runs until ${reason}.\n`);
     return exitCode.problems;
   }
+  if (config.sweep !== undefined) {
+    try {
+      const { out, jobs = 1 } = options;
+      return await startSweep(config, { jobs, ...(out === undefined ? {} : { out }) }, io);
+    } catch (error) {
+      return tellError(error, io);
+    }
+  }
+  if (options.jobs !== undefined) {
+    io.err(
+      `${file} has no \`sweep\`, so there is one run and \`--jobs\` says nothing: leave it out.\n`,
+    );
+    return exitCode.usage;
+  }
   const tellFolder = ({ id, dir }: RunRef): void => {
     if (io.json) return;
     io.out(`Run ${id} in ${displayText(path.relative('', dir) || '.', 1000)}\n`);
@@ -69,9 +87,16 @@ export async function runSearch(file: string, options: SearchOptions, io: Io): P
  * Goes on with a run: a paused one continues, a stopped, failed or lost one starts again at its last checkpoint.
  * @returns as `runSearch`
  */
-export async function runResume(reference: string, io: Io): Promise<number> {
+export async function runResume(
+  reference: string,
+  options: { readonly jobs?: number },
+  io: Io,
+): Promise<number> {
   try {
-    const run = await findRun(reference, await runBases(process.cwd()));
+    const bases = await runBases(process.cwd());
+    const sweep = await findSweep(reference, bases);
+    if (sweep) return await resumeSweep(sweep, options.jobs ?? 1, io);
+    const run = await findRun(reference, bases);
     let fromSeq = 0;
     const resumed = await resumeRun(run, createNodeModelReader(), program, async () => {
       fromSeq = await nextSeq(run.dir);

@@ -42,7 +42,7 @@ export async function checkConfigText(
   overrides: readonly string[] = [],
 ): Promise<ConfigFile> {
   const { text, problems } = applyOverrides(original, overrides);
-  const checked = await checkConfig(text, placeOf(file, reader));
+  const checked = await checkConfig(text, { ...placeOf(file, reader), everyCell: true });
   return { ...checked, path: file, text, problems: [...problems, ...checked.problems] };
 }
 

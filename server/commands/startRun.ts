@@ -1,6 +1,7 @@
 /** Starts a run: a checked config becomes a run folder, and a detached process that works on it. */
 import { version } from '../../package.json';
 import type { RunRef } from '../contract/editor';
+import type { RunOfSweep } from '../contract/run';
 import { isError } from '../language/checkConfig';
 import { launchDetached } from '../runs/launch';
 import { COMPUTE_FLAGS, type NodeChoice } from '../runs/nodeBinary';
@@ -18,7 +19,9 @@ export interface StartOptions {
   /** Folder in which the run folder is made; default `.manticore/runs` beside the config. */
   readonly out?: string;
   /** Told the folder once it is made, before the process is started. */
-  readonly onFolder?: (run: RunRef) => void;
+  readonly onFolder?: (run: RunRef) => unknown;
+  /** The sweep whose cell this is. */
+  readonly sweep?: RunOfSweep;
 }
 
 /**
@@ -37,13 +40,21 @@ export async function startRun(
     plan,
     ...(options.out === undefined ? {} : { out: options.out }),
     versions: { manticore: version },
+    ...(options.sweep === undefined ? {} : { sweep: options.sweep }),
   });
-  options.onFolder?.({ id, dir });
+  await options.onFolder?.({ id, dir });
   return { id, dir, node: await launchRun(dir, 'run', program) };
 }
 
 /** The plan of a config without errors; the first error is named where it has some. */
 function runnablePlan(config: ConfigFile): NonNullable<ConfigFile['plan']> {
+  if (config.sweep !== undefined) {
+    throw new CommandError(
+      'config-sweeps',
+      `${config.path} is a sweep of ${config.sweep.count} runs, not one run.`,
+      `Start it in a terminal: manticore search ${config.path}`,
+    );
+  }
   const problems = placeProblems(config);
   const errors = problems.filter(({ severity }) => severity === 'error');
   const [first] = errors;

@@ -17,4 +17,16 @@ export interface RunManifest {
     readonly node: string;
   };
   readonly versions: Readonly<Record<string, string>>;
+  /** Of a run that is a cell of a sweep. */
+  readonly sweep?: RunOfSweep | undefined;
+}
+
+export interface RunOfSweep {
+  /** The sweep's id. */
+  readonly id: string;
+  /** From 1. */
+  readonly cell: number;
+  readonly cells: number;
+  /** `search.learningRate=1e-4, search.seed=2`. */
+  readonly name: string;
 }

@@ -4,15 +4,17 @@ import type { Plan } from '../contract/plan';
 import type { Problem } from '../contract/problem';
 import type { ModelReader } from '../models/modelReader';
 import { checkConfigAlone } from './configChecks';
-import type { ConfigDocument } from './configDocument';
+import { checkSweep, type PlannedSweep } from './checkSweep';
+import { readDocument, type ConfigDocument } from './configDocument';
 import { checkFiles } from './headerChecks';
 import { readHeaders } from './headers';
 import { checkHybridOf } from './hybridChecks';
 import { checkMemory } from './memoryCheck';
-import { inTextOrder, parseConfig } from './parseConfig';
+import { inTextOrder, parseDocument } from './parseConfig';
 import { buildPlan, type PlanPlace } from './plan';
 import { Report } from './report';
 import { resolveConfig } from './resolve';
+import { hasSweep } from './sweep';
 import { checkProjectorSource } from './tensorChecks';
 
 export interface CheckedConfig {
@@ -26,16 +28,27 @@ export interface CheckedConfig {
    * engine's memory can't hold.
    */
   readonly plan: Plan | undefined;
+  /** The grid of a config that has a `sweep`: `config` and `plan` are then those of its first cell. */
+  readonly sweep?: PlannedSweep;
 }
 
 export interface CheckPlace extends PlanPlace {
   readonly reader: ModelReader;
+  /** Checks every cell of a sweep, however many; while a user types a large one is checked in part. */
+  readonly everyCell?: boolean;
 }
 
 /** Never throws for what a text or a file can hold. */
 export async function checkConfig(text: string, place: CheckPlace): Promise<CheckedConfig> {
-  const parsed = parseConfig(text);
-  const { document, value } = parsed;
+  const document = readDocument(text);
+  return hasSweep(document)
+    ? checkSweep(document, place, checkDocument)
+    : checkDocument(document, place);
+}
+
+async function checkDocument(document: ConfigDocument, place: CheckPlace): Promise<CheckedConfig> {
+  const parsed = parseDocument(document);
+  const { value } = parsed;
   if (!value) return { problems: parsed.problems, document, config: undefined, plan: undefined };
 
   const report = new Report(parsed);

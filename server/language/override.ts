@@ -2,6 +2,7 @@
 import { isMap, isScalar } from 'yaml';
 import type { Document, Node, Pair, YAMLMap } from 'yaml';
 import type { Problem } from '../contract/problem';
+import type { Setting } from '../contract/sweep';
 import { readDocument, shown } from './configDocument';
 import { configSchema } from './schema';
 import { nearestName } from './suggestion';
@@ -39,27 +40,41 @@ export function applyOverrides(text: string, overrides: readonly string[]): Over
 function applyOne(document: Document, override: string): Problem | undefined {
   const equals = override.indexOf('=');
   const key = override.slice(0, Math.max(equals, 0)).trim();
-  const path = key.split('.');
-  if (equals < 1 || path.some((part) => part === '')) {
-    return refused(override, 'write it as `key=value`, such as `search.steps=30`');
-  }
-  const unknown = path.findIndex(
-    (_, index) => schemasAt(configSchema, path.slice(0, index + 1)).length === 0,
-  );
-  if (unknown >= 0) {
-    const name = path[unknown]!;
-    const nearest = nearestName(name, keysAt(configSchema, path.slice(0, unknown)));
-    const hint = nearest ? `did you mean \`${nearest}\`?` : 'see the keys in the documentation';
-    return refused(override, `there is no key \`${shown(name)}\`; ${hint}`);
+  if (equals < 1) return refused(override, 'write it as `key=value`, such as `search.steps=30`');
+  const fault = keyFault(key);
+  if (fault) {
+    const hint = fault.nearest
+      ? `did you mean \`${fault.nearest}\`?`
+      : 'see the keys in the documentation';
+    return refused(override, `there is no key \`${shown(fault.name)}\`; ${hint}`);
   }
   const value = readDocument(override.slice(equals + 1));
   if (!value.yaml || value.problems.length > 0) {
     return refused(override, 'the value isn’t YAML; quotes may help');
   }
-  const node = document.createNode(value.data);
-  return put(document, path, node)
-    ? undefined
-    : refused(override, 'a value stands where its path goes through');
+  return set(document, { key, value: value.data }) ? undefined : refused(override, BLOCKED);
+}
+
+/** Why a value can't be put at a key that the language has. */
+const BLOCKED = 'a value stands where its path goes through';
+
+/** The first part of a dotted key that the language doesn't have; `undefined` for one that it has. */
+export function keyFault(
+  key: string,
+): { readonly name: string; readonly nearest: string | undefined } | undefined {
+  const path = key.split('.');
+  const unknown = path.findIndex(
+    (part, index) => part === '' || schemasAt(configSchema, path.slice(0, index + 1)).length === 0,
+  );
+  if (unknown < 0) return undefined;
+  const name = path[unknown]!;
+  const nearest = nearestName(name, keysAt(configSchema, path.slice(0, unknown)));
+  return { name, nearest };
+}
+
+/** Sets a value in a document, as `--set` does. @returns whether it could: its path may go through another value */
+export function set(document: Document, { key, value }: Setting): boolean {
+  return put(document, key.split('.'), document.createNode(value));
 }
 
 /** Puts `node` at `path`, making mappings on the way; keeps the comment of a value that is replaced. */

@@ -25,7 +25,10 @@ const MAX_ROUNDS = 20;
 const MAX_PROBLEMS = 200;
 
 export function parseConfig(text: string): ParsedConfig {
-  const document = readDocument(text);
+  return parseDocument(readDocument(text));
+}
+
+export function parseDocument(document: ConfigDocument): ParsedConfig {
   const placeholders: Path[] = [];
   const result = (value: Config | undefined, findings: readonly SchemaFinding[]): ParsedConfig => ({
     value,

@@ -1,7 +1,9 @@
 /** A plan as text for a terminal. */
 import type { LraSource } from '../contract/config';
 import type { Plan, PlanBlock } from '../contract/plan';
+import type { CellCost, PlannedSweep } from './checkSweep';
 import { formatBytes, formatCount } from './format';
+import { valueText } from './sweep';
 
 /** Ends with a newline. */
 export function planText(plan: Plan): string {
@@ -23,6 +25,49 @@ export function planText(plan: Plan): string {
     ...table(jobRows(plan)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+/** The grid with what each cell takes, and the plan of the first one. Ends with a newline. */
+export function sweepPlanText(sweep: PlannedSweep, plan: Plan): string {
+  const { axes, cells, count } = sweep;
+  const product = axes.map(({ values }) => values.length).join(' × ');
+  const known = cells.flatMap(({ cost }) => (cost ? [cost] : []));
+  const sum = (of: (cost: CellCost) => number): number =>
+    known.reduce((total, cost) => total + of(cost), 0);
+  const peak = Math.max(...known.map((cost) => cost.peak));
+  const lines = [
+    `${plan.name}: a sweep of ${axes.length > 1 ? `${product} = ` : ''}${numberOf(count, 'run')}`,
+    '',
+    ...table([
+      [
+        'cell',
+        ...axes.map(({ key }) => key),
+        'parameters',
+        'FLOPs/token',
+        'tokens',
+        'training FLOPs',
+        'peak',
+      ],
+      ...cells.map(({ cell, settings, cost }) => [
+        String(cell + 1),
+        ...settings.map(({ value }) => valueText(value)),
+        ...(cost
+          ? [
+              ...[cost.parameters, cost.flopsPerToken, cost.tokens, cost.trainingFlops].map(
+                formatCount,
+              ),
+              formatBytes(cost.peak),
+            ]
+          : ['–', '–', '–', '–', '–']),
+      ]),
+    ]),
+    '',
+    `in all            ${formatCount(sum(({ tokens }) => tokens))} tokens, ${formatCount(sum((cost) => cost.trainingFlops))} training FLOPs; the largest run peaks at ${formatBytes(peak)} on wasm`,
+    '',
+    'The first cell:',
+    '',
+  ];
+  return `${lines.join('\n')}\n${planText(plan)}`;
 }
 
 /** Where the tokens come from: a component's tokenizer, or a synthetic task. */

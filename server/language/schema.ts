@@ -335,6 +335,12 @@ export const configSchema = z.strictObject({
     .union([engineSchema.shape.name, engineSchema])
     .default('auto')
     .describe('Where it runs.'),
+  sweep: z
+    .record(z.string(), z.array(z.unknown()).min(1))
+    .optional()
+    .describe(
+      'A grid: keys as paths with dots, each with a list of values, such as `search.learningRate: [1e-4, 5e-4]`. Every combination is a run of its own, in the order of the text, the first key slowest.',
+    ),
 });
 
 /** A config as written, checked by the schema; `resolve.ts` fills in the defaults that depend on other keys. */
@@ -354,7 +360,6 @@ const laterData = {
 
 export const laterKeys: readonly LaterKey[] = [
   { path: ['program'], purpose: 'programming a hybrid on synthetic tasks' },
-  { path: ['sweep'], purpose: 'sweeps over settings' },
   { path: ['baselines', 'stacks'], purpose: 'stacked baselines' },
   ...['train', 'validation', 'test'].flatMap((split) =>
     Object.entries(laterData).map(([key, purpose]) => ({ path: ['data', split, key], purpose })),

@@ -57,11 +57,16 @@ export async function writeReport(runDir: string, model?: ReportModel): Promise<
     svg: at('heatmap.svg'),
     png: at('heatmap.png'),
   };
-  // A bundle of its own, for everyone who writes reports (`scripts/build.mjs`): a drawing engine and its fonts.
-  const { renderPng } = await import('./png');
   await writeAtomic(written.json, reportJson(shown));
   await writeAtomic(written.svg, drawing);
-  await writeAtomic(written.png, await renderPng(drawing));
+  await writeAtomic(written.png, await pngOf(drawing));
   await writeAtomic(written.html, reportHtml(shown));
   return written;
+}
+
+/** @throws Error when the SVG is not well-formed */
+export async function pngOf(svg: string): Promise<Uint8Array> {
+  // A bundle of its own, for everyone who writes reports (`scripts/build.mjs`): a drawing engine and its fonts.
+  const { renderPng } = await import('./png');
+  return renderPng(svg);
 }

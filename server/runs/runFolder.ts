@@ -4,7 +4,7 @@ import { mkdir, open, realpath, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import type { Plan } from '../contract/plan';
-import type { RunManifest } from '../contract/run';
+import type { RunManifest, RunOfSweep } from '../contract/run';
 import { systemCode } from '../files/systemErrors';
 import { notARunFolder, RunError, runFolderRefused, withDiskFull } from './runErrors';
 import { syncFolder } from '../files/atomicFile';
@@ -34,6 +34,14 @@ const manifestSchema = z.object({
     node: label,
   }),
   versions: z.record(label, label),
+  sweep: z
+    .object({
+      id: z.string().max(128),
+      cell: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+      cells: z.number().int().min(1).max(Number.MAX_SAFE_INTEGER),
+      name: label,
+    })
+    .optional(),
 });
 
 export interface NewRun {
@@ -44,6 +52,7 @@ export interface NewRun {
   /** Folder to make the run folder in; default `.manticore/runs` beside the config. */
   readonly out?: string;
   readonly versions: Readonly<Record<string, string>>;
+  readonly sweep?: RunOfSweep;
   readonly now?: Date;
 }
 
@@ -64,7 +73,9 @@ export async function createRunFolder(run: NewRun): Promise<RunFolder> {
   const now = run.now ?? new Date();
   const parent =
     run.out ?? path.join(path.dirname(path.resolve(run.configPath)), '.manticore', 'runs');
-  const dir = await newFolderIn(parent, folderLabel(run.configPath, now));
+  const { sweep } = run;
+  const cell = sweep && `-${String(sweep.cell).padStart(String(sweep.cells).length, '0')}`;
+  const dir = await newFolderIn(parent, `${folderLabel(run.configPath, now)}${cell ?? ''}`);
   const id = randomBytes(6).toString('hex');
   const plan = `${JSON.stringify(run.plan, null, 1)}\n`;
   try {
@@ -79,6 +90,7 @@ export async function createRunFolder(run: NewRun): Promise<RunFolder> {
       state: 'starting',
       engine: { name: '', device: '', tier: '', threads: 0, node: '' },
       versions: run.versions,
+      ...(sweep === undefined ? {} : { sweep }),
     });
   } catch (error) {
     await rm(dir, { recursive: true, force: true });
@@ -88,7 +100,8 @@ export async function createRunFolder(run: NewRun): Promise<RunFolder> {
   return { id, dir, planHash: createHash('sha256').update(plan).digest('hex') };
 }
 
-async function newFolderIn(parent: string, name: string): Promise<string> {
+/** A new folder with this name, or with a number behind it, in a folder that is made if need be. */
+export async function newFolderIn(parent: string, name: string): Promise<string> {
   try {
     await mkdir(parent, { recursive: true });
     return await claimFolder(await realpath(parent), name);

@@ -84,7 +84,6 @@ const known = [
 
 const later: readonly [key: string, text: string][] = [
   ['program', quickConfig({ rest: 'program: { tasks: [] }' })],
-  ['sweep', quickConfig({ rest: 'sweep: {}' })],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
   ...['parquet', 'chat'].map((key): [string, string] => [
     key,
@@ -164,6 +163,7 @@ describe('the JSON Schema', () => {
       'finetune',
       'baselines',
       'engine',
+      'sweep',
     ]);
     assert.deepEqual(schema['required'], ['manticore', 'components', 'hybrid', 'data', 'search']);
     assert.equal(schema['additionalProperties'], false);

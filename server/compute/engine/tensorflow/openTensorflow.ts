@@ -4,7 +4,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { userCacheFolder } from '../../../files/userCache';
 import type { Engine, EngineOptions } from '../engine';
 import { registerUpdateKernels } from '../update';
-import { physicalCores } from '../wasm/cores';
+import { physicalCores } from '../../../runs/cores';
 import { measureTiers } from '../wasm/measureTiers';
 import { chooseTier, keyOfThisMachine } from '../wasm/tierChoice';
 import { BACKEND_NAME, TensorflowBackend } from './backend';

@@ -5,7 +5,7 @@ import { userCacheFolder } from '../../../files/userCache';
 import type { Engine, EngineOptions } from '../engine';
 import { notAvailable } from '../errors';
 import { WasmBackend } from './backend';
-import { physicalCores } from './cores';
+import { physicalCores } from '../../../runs/cores';
 import { isRegistered, makeCurrent, removeBackend } from './currentBackend';
 import { LARGEST_MEMORY } from './heap';
 import { measureTiers } from './measureTiers';

@@ -5,7 +5,7 @@ import {
   physicalCores,
   processorList,
   type CoreSources,
-} from '../../../server/compute/engine/wasm/cores';
+} from '../../server/runs/cores';
 
 /** A machine by its files and what its commands print. */
 const machine = (

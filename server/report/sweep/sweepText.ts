@@ -1,0 +1,152 @@
+/** A sweep in words, for the terminal and the head of its page. */
+import { fit, textWidth } from '../terminalDrawings';
+import type { Estimate } from '../statistics';
+import { displayText, formatFixed, formatNumberOf, listInWords } from '../text';
+import { labelOf } from './axes';
+import type { SelectedScore, SplitScore, SweepModel } from './sweepModel';
+import { figure, spreadText } from './sweepSvg';
+
+/** What the grid comes to, in a sentence and some facts. */
+export function headlineOf(model: SweepModel): {
+  readonly sentence: string;
+  readonly details: readonly string[];
+} {
+  const { selected, measure, cells, done, failed } = model;
+  const details = [
+    ...(failed.length > 0
+      ? [`${failed.length === 1 ? 'Cell' : 'Cells'} ${listInWords(failed.map(String))} failed.`]
+      : []),
+    ...(done < cells - failed.length
+      ? [`${done} of ${formatNumberOf(cells, 'run')} ${done === 1 ? 'is' : 'are'} done.`]
+      : []),
+  ];
+  const conditions = new Map<string, SelectedScore[]>();
+  for (const one of selected) {
+    const key = JSON.stringify(one.condition);
+    const known = conditions.get(key);
+    if (known) known.push(one);
+    else conditions.set(key, [one]);
+  }
+  if (conditions.size === 0) return { sentence: 'No cell has ended yet.', details };
+  const sentences = [...conditions.values()].map((scores) => sentenceOf(scores, measure));
+  if (sentences.length === 1) {
+    const [only] = [...conditions.values()] as [SelectedScore[]];
+    const chosen = only.flatMap((one) => chosenText(model, one));
+    return { sentence: sentences[0]!, details: [...chosen, ...details] };
+  }
+  const ahead = [...conditions.values()].filter((scores) => isAhead(scores, measure)).length;
+  return {
+    sentence: `The hybrid is ahead of every component on ${ahead} of ${sentences.length} kinds of data.`,
+    details: [...sentences, ...details],
+  };
+}
+
+/** On test where every model was tested, else on validation. */
+function reported(scores: readonly SelectedScore[]): 'test' | 'validation' {
+  return scores.every(({ score }) => score.test !== null) ? 'test' : 'validation';
+}
+
+const estimateOf = (score: SplitScore | null, measure: SweepModel['measure']): Estimate | null =>
+  (measure === 'accuracy' ? score?.accuracy : score?.loss) ?? null;
+
+function sentenceOf(scores: readonly SelectedScore[], measure: SweepModel['measure']): string {
+  const split = reported(scores);
+  const [{ condition }] = scores as readonly [SelectedScore, ...SelectedScore[]];
+  const where =
+    condition.length === 0
+      ? ''
+      : `With ${condition.map(({ key, value }) => `${key.split('.').at(-1)} ${labelOf(value)}`).join(', ')}: `;
+  const parts = scores.map(({ subject, score }) => {
+    const estimate = estimateOf(score[split], measure);
+    return `${subject === 'hybrid' ? 'the hybrid' : subject} ${figure(estimate?.mean ?? Number.NaN, measure)}${spanOf(estimate, measure)}`;
+  });
+  const best = `best ${split} ${measure} of the grid: ${parts.join(', ')}.`;
+  return where === '' ? `B${best.slice(1)}` : `${where}${best}`;
+}
+
+function spanOf(estimate: Estimate | null, measure: SweepModel['measure']): string {
+  if (!estimate?.interval) return '';
+  const { low, high } = estimate.interval;
+  return ` (95 % interval ${figure(low, measure)} to ${figure(high, measure)}, ${formatNumberOf(estimate.n, 'seed')})`;
+}
+
+function isAhead(scores: readonly SelectedScore[], measure: SweepModel['measure']): boolean {
+  const split = reported(scores);
+  const means = scores.map(({ subject, score }) => ({
+    subject,
+    mean: estimateOf(score[split], measure)?.mean ?? Number.NaN,
+  }));
+  const own = means.find(({ subject }) => subject === 'hybrid')?.mean ?? Number.NaN;
+  const others = means.filter(({ subject }) => subject !== 'hybrid' && subject !== 'uniform');
+  return (
+    others.length > 0 &&
+    others.every(({ mean }) => (measure === 'accuracy' ? own > mean : own < mean))
+  );
+}
+
+function chosenText({ rows }: SweepModel, { subject, row }: SelectedScore): readonly string[] {
+  const { settings } = rows[row]!;
+  if (settings.length === 0) return [];
+  const name = subject === 'hybrid' ? 'the hybrid' : subject;
+  const values = settings.map(({ key, value }) => `${key} ${labelOf(value)}`).join(', ');
+  return [`Validation chose for ${name}: ${values}.`];
+}
+
+/** The rows of the grid as lines, none wider than `columns`: intervals are left out where they don't fit. */
+export function sweepTable(model: SweepModel, columns: number): readonly string[] {
+  const whole = tableLines(model, true);
+  const lines = whole.some((line) => textWidth(line) > columns) ? tableLines(model, false) : whole;
+  const what = `validation ${model.measure} of each model, and the hybrid's on test`;
+  return [...lines, `* chosen on validation; ${what}`].map((line) => fit(line, columns));
+}
+
+function tableLines(model: SweepModel, hasIntervals: boolean): readonly string[] {
+  const own = model.axes.filter(({ kind }) => kind !== 'seed');
+  const short = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
+  const cell = (score: SplitScore | null | undefined): string => {
+    const estimate = estimateOf(score ?? null, model.measure);
+    if (!estimate) return '–';
+    const interval = hasIntervals ? spreadText(estimate, model.measure) : undefined;
+    const spread = interval === undefined ? '' : ` (${interval})`;
+    return `${figure(estimate.mean, model.measure)}${spread}`;
+  };
+  const table = [
+    [
+      'cell',
+      ...own.map(({ key }) => displayText(short(key), 24)),
+      ...model.subjects.map((subject) => displayText(subject, 16)),
+      'test',
+      'α',
+      'state',
+    ],
+    ...model.rows.map((row, index) => {
+      const hybrid = row.subjects.find(({ subject }) => subject === 'hybrid');
+      const { selection } = row;
+      return [
+        row.cells.length === 1 ? String(row.cells[0]) : `${row.cells[0]!}–${row.cells.at(-1)!}`,
+        ...row.settings.map(({ value }) => displayText(labelOf(value), 28)),
+        ...model.subjects.map((subject) => {
+          const score = row.subjects.find((one) => one.subject === subject);
+          const isChosen = model.selected.some(
+            (one) => one.row === index && one.subject === subject,
+          );
+          return `${cell(score?.validation)}${isChosen ? ' *' : '  '}`;
+        }),
+        cell(hybrid?.test),
+        selection
+          ? `${displayText(selection.component, 14)} ${formatFixed(selection.meanAlpha, 2)}`
+          : '–',
+        [...new Set(row.states)].join(', '),
+      ];
+    }),
+  ];
+  const widths = table[0]!.map((_, column) =>
+    Math.max(...table.map((line) => textWidth(line[column]!))),
+  );
+  return table.map((line) =>
+    line
+      .map((word, column) => word + ' '.repeat(widths[column]! - textWidth(word)))
+      .join('  ')
+      .trimEnd(),
+  );
+}
