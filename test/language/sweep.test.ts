@@ -24,7 +24,7 @@ describe('a sweep', () => {
         ),
       ),
     );
-    assert.ok(sweep?.cells.every(({ cost }) => cost !== undefined && cost.trainingFlops > 0));
+    assert.ok(sweep.cells.every(({ cost }) => cost !== undefined && cost.trainingFlops > 0));
   });
 
   it('makes of each cell the config that its overrides make, comments kept', async () => {
