@@ -1,4 +1,5 @@
 /** `manticore search` and `manticore resume`: starts the compute process and follows it to the end. */
+import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { loadConfig, placeProblems } from '../commands/configFile';
 import { resumeRun } from '../commands/resumeRun';
@@ -142,7 +143,11 @@ function tellWhere(dir: string, id: string, end: string, io: Io): void {
   const shown = (...parts: string[]): string =>
     displayText(path.relative('', path.join(dir, ...parts)), 1000);
   if (end === 'done') {
-    io.out(`Report  ${shown('result', 'report.html')}\nHybrid  ${shown('result')}\n`);
+    // A run that only pretrained projectors leaves no hybrid.
+    const left = existsSync(path.join(dir, 'result', 'config.json'))
+      ? `Hybrid  ${shown('result')}`
+      : `Projectors  ${shown('result', 'projectors')}`;
+    io.out(`Report  ${shown('result', 'report.html')}\n${left}\n`);
   } else {
     io.out(
       `Report so far  ${shown('result', 'report.html')}\nGo on with  manticore resume ${id}\n`,

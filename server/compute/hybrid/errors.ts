@@ -7,6 +7,7 @@ export type HybridErrorCode =
   | 'projectors-missing'
   | 'projectors-differ'
   | 'result-damaged'
+  | 'no-hybrid'
   | 'component-incomplete'
   | 'component-unknown'
   | 'auto-encoder'
@@ -80,6 +81,13 @@ export const resultDamaged = (folder: string, why: string): HybridError =>
     'result-damaged',
     `${folder} holds no whole hybrid: ${why}.`,
     'Export it again, or give the `result` folder of a finished run.',
+  );
+
+export const noHybrid = (folder: string): HybridError =>
+  new HybridError(
+    'no-hybrid',
+    `${folder} holds pretrained projectors, and no hybrid.`,
+    'A search makes one: give it `hybrid.projectors.from` with this run.',
   );
 
 export const componentIncomplete = (component: string, tensor: string): HybridError =>

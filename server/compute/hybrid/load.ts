@@ -2,11 +2,14 @@
  * Reads a folder that `exportHybrid` wrote (a run's `result`), or `exportForTransformers`, or `save_pretrained` after that.
  * Nothing in it is trusted.
  */
+import path from 'node:path';
 import type { PlanTensor } from '../../contract/plan';
+import { WeightsError } from '../../weights/errors';
 import { openModelFolder, type ModelFolder } from '../../weights/modelFolder';
+import { readProjectorManifest } from '../../weights/projectorManifest';
 import { emptyStore } from './build';
 import type { ConstantRows } from './decode';
-import { resultDamaged } from './errors';
+import { noHybrid, resultDamaged } from './errors';
 import { SURPLUS_PREFIX } from './export';
 import type { Hybrid } from './hybrid';
 import { readHybridConfig, tensorsOf } from './hybridConfig';
@@ -24,7 +27,7 @@ export interface LoadedHybrid extends Hybrid {
  * @throws HybridError when it is no whole hybrid; WeightsError when a file is missing or damaged
  */
 export async function loadHybrid(folder: string): Promise<LoadedHybrid> {
-  const files = await openModelFolder(folder);
+  const files = await openResult(folder);
   try {
     const { design, alphas, live, configs, forTransformers } = readHybridConfig(
       files.config,
@@ -52,6 +55,17 @@ export async function loadHybrid(folder: string): Promise<LoadedHybrid> {
     return { design, parameters, alphas, configs };
   } finally {
     await files.close();
+  }
+}
+
+async function openResult(folder: string): Promise<ModelFolder> {
+  try {
+    return await openModelFolder(folder);
+  } catch (error) {
+    const isMissing = error instanceof WeightsError && error.code === 'file-missing';
+    if (!isMissing) throw error;
+    const projectors = await readProjectorManifest(path.join(folder, 'projectors'));
+    throw projectors ? noHybrid(folder) : error;
   }
 }
 
