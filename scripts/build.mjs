@@ -68,6 +68,7 @@ const nodeEntries = {
   compute: 'server/compute/main.ts',
   cli: 'server/cli/main.ts',
   png: 'server/report/png.ts',
+  templates: 'server/compute/templates/program.ts',
 };
 
 /**
@@ -88,7 +89,8 @@ const sharedPng = {
 
 async function buildBundles(named) {
   const writesReports = named.some((name) => ['lsp', 'compute', 'cli'].includes(name));
-  const wanted = writesReports ? [...named, 'png'] : named;
+  const renders = named.includes('compute');
+  const wanted = [...named, ...(writesReports ? ['png'] : []), ...(renders ? ['templates'] : [])];
   const minified = {
     outdir: 'dist',
     minify: true,

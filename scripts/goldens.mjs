@@ -23,6 +23,8 @@ for (const script of [
   'hybrid',
   'search',
   'weightsGoldens',
+  'chatTemplates',
+  'parquetFiles',
   'pretrained',
   'transformersExport',
 ]) {

@@ -1,6 +1,7 @@
 /** What a person reads where there is nothing to draw, or where the run needs them: words, and the next step. */
 import type { UserError } from '../server/contract/editor';
 import { make } from './dom';
+import { formatBytes } from './format';
 import { makeIcon, type IconName } from './icons';
 import { progressOf } from './selectors';
 import type { PanelModel, RunData } from './state';
@@ -44,7 +45,9 @@ function runBanner(run: RunData): Banner | undefined {
         lines: ['Components are being loaded. The first weights come with the first step.'],
       };
     case 'running':
-      return moved ? undefined : { tone: 'wait', title: 'The first step is on its way', lines: [] };
+      return moved
+        ? undefined
+        : { tone: 'wait', title: 'The first step is on its way', lines: preparingLines(run) };
     case 'failed': {
       const failed = run.events.findLast((event) => event.type === 'failed');
       return {
@@ -73,6 +76,16 @@ function runBanner(run: RunData): Banner | undefined {
     case 'done':
       return undefined;
   }
+}
+
+/** How far large data are read and encoded, until that is done. */
+function preparingLines({ events }: RunData): string[] {
+  const last = events.findLast((event) => event.type === 'preparing');
+  if (last === undefined || last.bytes >= last.totalBytes) return [];
+  const { split, bytes, totalBytes } = last;
+  return [
+    `Encoding the ${split} data: ${formatBytes(bytes)} of ${formatBytes(totalBytes)} (${Math.floor((100 * bytes) / totalBytes)} %).`,
+  ];
 }
 
 /** Lines of the log that couldn't be read, and warnings of the run. */

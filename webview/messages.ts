@@ -46,6 +46,7 @@ const stage = z.enum(['projectors', 'search', 'finetune', 'baseline', 'program']
 const whereFields = { stage, subject: label, seed: count };
 const where = z.object(whereFields);
 const split = z.enum(['train', 'validation', 'test']);
+const prepared = z.enum(['train', 'validation', 'test', 'pretrain']);
 const runState = z.enum(['starting', 'running', 'paused', 'done', 'stopped', 'failed', 'lost']);
 const userError = z.object({ code: label, message: text, hint: text });
 
@@ -108,6 +109,13 @@ const otherEvents = [
     step: count,
   }),
   z.object({ ...base, ...whereFields, type: z.literal('checkpoint'), step: count, path: text }),
+  z.object({
+    ...base,
+    type: z.literal('preparing'),
+    split: prepared,
+    bytes: count,
+    totalBytes: count,
+  }),
   z.object({ ...base, type: z.literal('warning'), code: label, message: text }),
   z.object({ ...base, type: z.literal('failed'), code: label, message: text, hint: text }),
   z.object({

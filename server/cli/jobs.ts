@@ -2,6 +2,7 @@
 import { lstat } from 'node:fs/promises';
 import path from 'node:path';
 import { runComputeJob } from '../commands/computeJob';
+import type { DataSource } from '../contract/config';
 import type { EngineReport } from '../contract/engine';
 import type { ComputeJob, ComputeMessage, ExportFormat, ExportType } from '../contract/jobs';
 import { displayText } from '../report/text';
@@ -25,7 +26,13 @@ export interface GenerateOptions {
 export interface EvalOptions {
   readonly text?: string;
   readonly jsonl?: string;
-  readonly field: string;
+  readonly parquet?: string;
+  readonly chat?: string;
+  readonly field?: string;
+  readonly prompt?: string;
+  readonly input?: string;
+  readonly response?: string;
+  readonly template?: string;
   readonly context?: number;
   readonly batch: number;
   readonly engine?: string;
@@ -76,18 +83,36 @@ export async function runGenerate(run: string, options: GenerateOptions, io: Io)
   });
 }
 
-/** Prints loss, perplexity and accuracy of the run's hybrid on a text; by default on the config's test or validation text. */
+/** The data that the options name; a text is what is wrong with them. */
+function dataOf(options: EvalOptions): DataSource | string | undefined {
+  const kinds = (['text', 'jsonl', 'parquet', 'chat'] as const).filter(
+    (kind) => options[kind] !== undefined,
+  );
+  const [kind, second] = kinds;
+  if (second !== undefined) return `--${kind!} and --${second} exclude each other`;
+  if (kind === undefined) return undefined;
+  const file = path.resolve(options[kind]!);
+  if (kind === 'text') return { kind, path: file };
+  const { field, prompt, input, response } = options;
+  const { template: written } = options;
+  const template = written?.endsWith('.jinja') ? path.resolve(written) : written;
+  if (kind === 'chat') return { kind, path: file, field: field ?? 'messages', template };
+  if (prompt === undefined && response === undefined) {
+    return { kind, path: file, field: field ?? 'text' };
+  }
+  if (prompt === undefined || response === undefined) {
+    return '--prompt and --response need each other';
+  }
+  return { kind, path: file, pair: { prompt, input, response }, template };
+}
+
+/** Prints loss, perplexity and accuracy of the run's hybrid on data; by default on the config's test or validation data. */
 export async function runEval(run: string, options: EvalOptions, io: Io): Promise<number> {
-  if (options.text !== undefined && options.jsonl !== undefined) {
-    io.err('error: --text and --jsonl exclude each other\n');
+  const data = dataOf(options);
+  if (typeof data === 'string') {
+    io.err(`error: ${data}\n`);
     return exitCode.usage;
   }
-  const data =
-    options.text !== undefined
-      ? ({ kind: 'text', path: path.resolve(options.text) } as const)
-      : options.jsonl !== undefined
-        ? ({ kind: 'jsonl', path: path.resolve(options.jsonl), field: options.field } as const)
-        : undefined;
   const { context, batch, engine = 'auto' } = options;
   return withModel(run, io, (model, runDir) =>
     runJob({ kind: 'eval', model, engine, run: runDir, data, context, batch }, io, (message) => {

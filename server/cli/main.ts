@@ -8,7 +8,7 @@ import { runCheck } from './check';
 import { runControl } from './control';
 import { runInstall } from './install';
 import { CliError, exitCode, type Io } from './io';
-import { runEngines, runEval, runExport, runGenerate } from './jobs';
+import { runEngines, runEval, type EvalOptions, runExport, runGenerate } from './jobs';
 import { runPlan } from './planCommand';
 import { runPull } from './pull';
 import { runReport } from './report';
@@ -174,29 +174,23 @@ function createProgram(makeIo: (json: boolean) => Io, finish: (code: number) => 
         ) => runGenerate(run, options, io),
       ),
     );
-  command('eval <run>', "score a run's hybrid on text")
+  command('eval <run>', "score a run's hybrid on text, pairs or conversations")
     .option('--text <file>', 'a UTF-8 text file')
     .option('--jsonl <file>', 'a JSON Lines file')
-    .option('--field <name>', 'the field that holds the text', 'text')
+    .option('--parquet <file>', 'a Parquet file')
+    .option('--chat <file>', 'conversations, as JSON Lines or Parquet')
+    .option(
+      '--field <name>',
+      'the field of the text (default: text), or of the messages (messages)',
+    )
+    .option('--prompt <name>', 'the field of a prompt, with --response')
+    .option('--input <name>', 'the field of what a prompt is about')
+    .option('--response <name>', 'the field of the response: it alone is scored')
+    .option('--template <jinja>', 'how a pair or a conversation is written, or a .jinja file')
     .option('--context <n>', 'tokens predicted in each sequence (default: as in the run)', count)
     .option('--batch <n>', 'sequences at a time', count, 8)
     .addOption(engineOption)
-    .action(
-      action(
-        (
-          io,
-          run: string,
-          options: {
-            text?: string;
-            jsonl?: string;
-            field: string;
-            context?: number;
-            batch: number;
-            engine?: string;
-          },
-        ) => runEval(run, options, io),
-      ),
-    );
+    .action(action((io, run: string, options: EvalOptions) => runEval(run, options, io)));
   command('export <run>', 'write the hybrid, or one of its components, as a folder')
     .requiredOption('--to <dir>', 'folder to make')
     .option('--component <name>', "one component alone, in its family's own layout")

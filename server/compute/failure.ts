@@ -72,6 +72,14 @@ export function notEnoughText(what: string, tokens: number, needed: number): Run
   );
 }
 
+export function notEnoughExamples(what: string): RunFailure {
+  return new RunFailure(
+    'not-enough-examples',
+    `The ${what} data have no example whose response is scored.`,
+    'Give more examples, a longer `data.context`, or another part for validation.',
+  );
+}
+
 export function noScoredToken(what: string): RunFailure {
   return new RunFailure(
     'no-scored-token',

@@ -1,8 +1,31 @@
 /** A config with every default filled in: made by `server/language`, carried by the plan, obeyed by the compute process. */
 
+/** Where the records of a file have prompts and responses. */
+export interface PairFields {
+  readonly prompt: string;
+  /** What the prompt is about, where a record has it: Alpaca's third field. */
+  readonly input?: string | undefined;
+  readonly response: string;
+}
+
 export type DataSource =
   | { readonly kind: 'text'; readonly path: string }
-  | { readonly kind: 'jsonl'; readonly path: string; readonly field: string };
+  /** A text in one field of each record. */
+  | { readonly kind: 'jsonl' | 'parquet'; readonly path: string; readonly field: string }
+  /** Prompts and responses. `template`: Jinja, or the path of a `.jinja` file. */
+  | {
+      readonly kind: 'jsonl' | 'parquet';
+      readonly path: string;
+      readonly pair: PairFields;
+      readonly template?: string | undefined;
+    }
+  /** Lists of messages, in JSON Lines or Parquet by the file's name; without a template the tokenizer's own. */
+  | {
+      readonly kind: 'chat';
+      readonly path: string;
+      readonly field: string;
+      readonly template?: string | undefined;
+    };
 
 export type MadTask =
   | 'in-context-recall'

@@ -73,6 +73,16 @@ export interface EvaluationEvent extends EventBase, Where {
   readonly accuracy?: number;
 }
 
+/** Data that take a while to read and encode, before the first step; the last of a split has all its bytes. */
+export interface PreparingEvent extends EventBase {
+  readonly type: 'preparing';
+  /** `pretrain`: the general text of the projectors' pretraining. */
+  readonly split: Split | 'pretrain';
+  /** Of the data's file, so far. */
+  readonly bytes: number;
+  readonly totalBytes: number;
+}
+
 export type ControlAction = 'pin' | 'unpin' | 'prune' | 'restore' | 'pause' | 'resume';
 
 export interface ControlEvent extends EventBase, Where {
@@ -188,6 +198,7 @@ export interface FinishedEvent extends EventBase {
 
 export type RunEvent =
   | StartedEvent
+  | PreparingEvent
   | StepEvent
   | EvaluationEvent
   | ControlEvent

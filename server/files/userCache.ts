@@ -39,6 +39,13 @@ export function enginesFolder(place: UserPlace = here()): string {
   );
 }
 
+/** Where encoded data are kept that are too large for the memory; `MANTICORE_TOKENS_DIR` names another place. */
+export function tokensFolder(place: UserPlace = here()): string {
+  return (
+    named(place.environment, 'MANTICORE_TOKENS_DIR') ?? path.join(userCacheFolder(place), 'tokens')
+  );
+}
+
 /** Where an engine stands once it is installed. Binaries fit one platform only: a home can be shared by several. */
 export const installedEngine = (folder: string, name: string): string =>
   path.join(folder, `${name}-${process.platform}-${process.arch}`);

@@ -19,6 +19,8 @@ export interface TokenizerSummary {
   readonly size: number;
   /** Hex SHA-256 of the map from id to bytes: equal digests are the same tokenizer. */
   readonly digest: string;
+  /** Whether its model has a chat template; absent where that isn't known. */
+  readonly hasChatTemplate?: boolean;
 }
 
 /** The answer isn't there yet: nothing is said about it. Only readers that don't wait for a slow disk give this. */
@@ -106,6 +108,24 @@ export interface ProjectorManifest {
   readonly alphas: readonly (readonly number[])[];
 }
 
+/** A field of a file's records. */
+export interface RecordField {
+  readonly name: string;
+  /** `messages`: a list of objects that have a text as `role` and as `content`. */
+  readonly holds: 'text' | 'messages' | 'other';
+  /** Whether every record that was looked at has it. */
+  readonly always: boolean;
+}
+
+export type RecordsFinding =
+  | PendingFinding
+  /** Of the first records, or of a Parquet file's footer. */
+  | { readonly kind: 'found'; readonly fields: readonly RecordField[] }
+  /** No file, one that may not be read, or one whose first records don't tell: nothing is said. */
+  | { readonly kind: 'unknown' }
+  /** `message`: a clause that says what is wrong with the records. */
+  | { readonly kind: 'damaged'; readonly message: string };
+
 export type ResultFinding =
   | PendingFinding
   | {
@@ -127,6 +147,12 @@ export interface ModelReader {
   /** Tokenizer alone, for `components.x.tokenizer` and components from scratch: a folder or `hf:…`. */
   readonly readTokenizer: (source: string, base: string) => Promise<TokenizerFinding>;
   readonly readFile: (path: string, base: string) => Promise<FileFinding>;
+  /** What the records of a data file have. */
+  readonly readRecords: (
+    path: string,
+    base: string,
+    format: 'jsonl' | 'parquet',
+  ) => Promise<RecordsFinding>;
   /** The tensors of another hybrid, as for `projectors.from`: a folder, or a run's, which stands for its result. */
   readonly readResult: (path: string, base: string) => Promise<ResultFinding>;
 }

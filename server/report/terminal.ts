@@ -18,7 +18,14 @@ import {
   wrap,
 } from './terminalDrawings';
 import type { Paint } from './terminalDrawings';
-import { displayText, formatCount, formatDuration, formatFixed, formatNumberOf } from './text';
+import {
+  displayText,
+  formatBytes,
+  formatCount,
+  formatDuration,
+  formatFixed,
+  formatNumberOf,
+} from './text';
 import { wellFormedEvent, wellFormedPlan } from './wellFormed';
 import type { ReportPlan } from './wellFormed';
 
@@ -211,6 +218,11 @@ class View implements TerminalView {
         );
         break;
       }
+      case 'preparing':
+        this.#say(
+          `Encoding the ${event.split} data: ${formatBytes(event.bytes)} of ${formatBytes(event.totalBytes)}`,
+        );
+        break;
       case 'evaluation': {
         const words = `${event.split} loss ${formatFixed(event.loss)}, ${this.#secondFigure(event)}`;
         this.#evaluation = `${words} at step ${formatCount(event.step)}`;

@@ -18,6 +18,7 @@ const alphas = z.array(z.array(measured).max(maxComponents)).max(maxBlocks);
 const base = { seq: count, time: z.string().max(64) };
 const where = { ...base, stage: z.enum(stages), subject: name, seed: z.number() };
 const split = z.enum(['train', 'validation', 'test']);
+const prepared = z.enum(['train', 'validation', 'test', 'pretrain']);
 const score = { loss: measured, perplexity: measured, accuracy: measured.optional() };
 
 const result = z.object({
@@ -75,6 +76,13 @@ const event = z.discriminatedUnion('type', [
     step: count,
   }),
   z.object({ ...where, type: z.literal('checkpoint'), step: count, path: name }),
+  z.object({
+    ...base,
+    type: z.literal('preparing'),
+    split: prepared,
+    bytes: count,
+    totalBytes: count,
+  }),
   z.object({ ...base, type: z.literal('warning'), code: name, message: z.string() }),
   z.object({
     ...base,

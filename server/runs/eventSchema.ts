@@ -33,6 +33,7 @@ const where = {
   seed: count,
 };
 const split = z.enum(['train', 'validation', 'test']);
+const prepared = z.enum(['train', 'validation', 'test', 'pretrain']);
 /** A folder right below `checkpoints/`; anything else leads out of it or is no checkpoint. */
 const checkpointPath = z.string().regex(/^checkpoints\/step-\d{1,15}$/);
 
@@ -86,6 +87,13 @@ const eventSchema = z.discriminatedUnion('type', [
     components: z.array(component).max(4096),
     blocks: count,
     engine: z.object({ name: label, device: text, tier: text, threads: count, node: text }),
+  }),
+  z.object({
+    ...base,
+    type: z.literal('preparing'),
+    split: prepared,
+    bytes: count,
+    totalBytes: count,
   }),
   z.object({
     ...base,

@@ -6,6 +6,7 @@ import type {
   FoundModel,
   ModelFinding,
   ModelReader,
+  RecordsFinding,
   ResultFinding,
   TensorHeader,
   TokenizerFinding,
@@ -13,6 +14,7 @@ import type {
 } from '../models/modelReader';
 import { readTokenizerIdentity } from '../models/tokenizerIdentity';
 import { systemCode } from '../files/systemErrors';
+import { CHAT_TEMPLATE_FILES, readChatTemplate } from './chatTemplate';
 import { WeightsError } from './errors';
 import { FileMemory, signatureOf } from './fileMemory';
 import { cachedFolder, hubCacheFolder, isHubSource, parseHubId, type Environment } from './hubId';
@@ -27,6 +29,7 @@ import {
 } from './modelFolder';
 import { isInside, resolveInFolder } from './modelFiles';
 import { readProjectorManifest } from './projectorManifest';
+import { readRecordFields } from './recordFields';
 import { readTokenizerJson, TOKENIZER_FILE } from './tokenizer';
 
 export interface NodeModelReaderOptions {
@@ -173,13 +176,28 @@ class NodeModelReader {
         summary = { size: reading.identity.size, digest: reading.identity.digest };
         this.summaries.set(signature, summary);
       }
-      return { kind: 'found', path: folder, summary };
+      const hasChatTemplate = await this.hasChatTemplate(folder);
+      return { kind: 'found', path: folder, summary: { ...summary, ...hasChatTemplate } };
     } catch (error) {
       if (isBadPath(error)) return { kind: 'missing', path: folder };
       if (!(error instanceof WeightsError)) throw error;
       return error.code === 'file-missing'
         ? { kind: 'missing', path: folder }
         : { kind: 'damaged', path: folder, message: `${error.what} ${error.hint}` };
+    }
+  }
+
+  /** Says nothing where its files can't be read: only a config that needs one asks. */
+  private async hasChatTemplate(folder: string): Promise<{ hasChatTemplate?: boolean }> {
+    try {
+      for (const name of CHAT_TEMPLATE_FILES) {
+        const real = await resolveInFolder(folder, name).catch(() => undefined);
+        if (real !== undefined && !(await this.isAllowed(real))) return {};
+      }
+      return { hasChatTemplate: (await readChatTemplate(folder)) !== undefined };
+    } catch (error) {
+      if (!(error instanceof WeightsError)) throw error;
+      return {};
     }
   }
 
@@ -198,6 +216,21 @@ class NodeModelReader {
       return { kind: 'missing', path: full };
     }
     return { kind: 'refused', path: full, message: `${full} is not a regular file.` };
+  }
+
+  async readRecords(
+    file: string,
+    base: string,
+    format: 'jsonl' | 'parquet',
+  ): Promise<RecordsFinding> {
+    const real = await placeOf(path.resolve(base, file));
+    if (real === undefined || !(await this.isAllowed(real))) return { kind: 'unknown' };
+    try {
+      return await readRecordFields(real, format);
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      return { kind: 'unknown' };
+    }
   }
 
   async readResult(folder: string, base: string): Promise<ResultFinding> {
@@ -228,6 +261,7 @@ export function createNodeModelReader(options: NodeModelReaderOptions = {}): Mod
     readModel: (source, base) => reader.readModel(source, base),
     readTokenizer: (source, base) => reader.readTokenizer(source, base),
     readFile: (file, base) => reader.readFile(file, base),
+    readRecords: (file, base, format) => reader.readRecords(file, base, format),
     readResult: (folder, base) => reader.readResult(folder, base),
   };
 }

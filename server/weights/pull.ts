@@ -62,7 +62,12 @@ export interface PullResult {
 }
 
 const MAX_INDEX_BYTES = 64 << 20;
-const TOKENIZER_FILES = ['tokenizer.json', 'tokenizer_config.json', 'special_tokens_map.json'];
+const TOKENIZER_FILES = [
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'special_tokens_map.json',
+  'chat_template.jinja',
+];
 const MODEL_FILES = ['config.json', 'generation_config.json', ...TOKENIZER_FILES];
 
 function required(files: ReadonlyMap<string, HubFile>, name: string, model: HubModel): HubFile {

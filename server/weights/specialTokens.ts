@@ -16,12 +16,13 @@ const ROLES = ['bos', 'eos', 'unk', 'pad'] as const;
 /** Chat templates are long. */
 const MAX_BYTES = 16 << 20;
 
-type Json = Readonly<Record<string, unknown>>;
+export type Json = Readonly<Record<string, unknown>>;
 
 const asObject = (value: unknown): Json =>
   typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Json) : {};
 
-async function readOptional(folder: string, name: string): Promise<Json> {
+/** A file of the folder that may be missing, as an object. @throws WeightsError where it is no JSON */
+export async function readOptional(folder: string, name: string): Promise<Json> {
   try {
     return asObject(
       parseConfigJson((await readInFolder(folder, name, MAX_BYTES)).toString('utf8')),

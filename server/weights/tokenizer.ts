@@ -3,6 +3,7 @@
  * this belongs in a process that can be killed; `models/tokenizerIdentity` serves those that can't.
  */
 import { Tokenizer as LibraryTokenizer } from '@huggingface/tokenizers';
+import { createHash } from 'node:crypto';
 import path from 'node:path';
 import {
   BYTE_CHARACTERS,
@@ -11,6 +12,7 @@ import {
 } from '../models/tokenizerIdentity';
 import { WeightsError } from './errors';
 import { readInFolder } from './modelFiles';
+import { readChatTemplate } from './chatTemplate';
 import { createPieceEncoder, type PieceEncoder } from './pieceEncoder';
 import { readSpecialTokens, type SpecialTokens } from './specialTokens';
 import { chunkText } from './textChunks';
@@ -25,6 +27,12 @@ export interface Tokenizer {
   /** Hex SHA-256 of the map from id to bytes. */
   readonly digest: string;
   readonly special: SpecialTokens;
+  /** Texts of the special tokens by role, as `tokenizer_config.json` has them. */
+  readonly specialTexts: Readonly<Record<string, string>>;
+  /** Its model's chat template, Jinja. */
+  readonly chatTemplate: string | undefined;
+  /** Hex SHA-256 of `tokenizer.json` and of its roles: equal ones encode alike. */
+  readonly fileDigest: string;
   /** Ids of `text`; no special token is added, those spelt out in the text are recognised. Megabytes are fine. */
   readonly encode: (text: string) => Int32Array;
   /** Text of `ids`, special tokens included; ids without a token are left out, broken UTF-8 becomes U+FFFD. */
@@ -54,7 +62,13 @@ const damaged = (file: string, why: string) =>
  * @throws WeightsError when it is missing, too large or not JSON
  */
 export async function readTokenizerJson(folder: string): Promise<unknown> {
-  const bytes = await readInFolder(folder, TOKENIZER_FILE, MAX_TOKENIZER_BYTES);
+  return parseTokenizerJson(folder, await readTokenizerBytes(folder));
+}
+
+const readTokenizerBytes = (folder: string): Promise<Buffer> =>
+  readInFolder(folder, TOKENIZER_FILE, MAX_TOKENIZER_BYTES);
+
+function parseTokenizerJson(folder: string, bytes: Buffer): unknown {
   try {
     return JSON.parse(bytes.toString('utf8')) as unknown;
   } catch (error) {
@@ -191,22 +205,37 @@ function encodeText(
   return all;
 }
 
+/** `eos_token` and its like. */
+function textsOf(special: SpecialTokens, { bytes }: TokenizerIdentity): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(special).map(([role, id]: [string, number]) => [
+      `${role}_token`,
+      Buffer.from(bytes[id] ?? []).toString('utf8'),
+    ]),
+  );
+}
+
 /**
  * Loads the tokenizer of a model folder.
  * @throws WeightsError when its files are missing, damaged, or need what the library lacks
  */
 export async function loadTokenizer(folder: string): Promise<Tokenizer> {
   const file = path.join(folder, TOKENIZER_FILE);
-  const json = await readTokenizerJson(folder);
+  const bytes = await readTokenizerBytes(folder);
+  const json = parseTokenizerJson(folder, bytes);
   const reading = readTokenizerIdentity(json);
   if (!reading.ok) throw damaged(file, reading.message);
   const { identity } = reading;
   const library = createLibraryTokenizer(json as object, file);
   const encodePieces = createPieceEncoder(json, library);
+  const special = await readSpecialTokens(folder, json, identity);
   const tokenizer: Tokenizer = {
     size: identity.size,
     digest: identity.digest,
-    special: await readSpecialTokens(folder, json, identity),
+    special,
+    specialTexts: textsOf(special, identity),
+    chatTemplate: await readChatTemplate(folder),
+    fileDigest: createHash('sha256').update(bytes).update(JSON.stringify(special)).digest('hex'),
     encode: (text) => encodeText(text, library, encodePieces),
     decode: (ids) => {
       if (identity.spelling.kind === 'byteLevel') return decodeBytes(ids, identity);

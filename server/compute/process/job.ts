@@ -17,9 +17,13 @@ import { evaluate } from '../search/evaluate';
 import { asRunFailure, RunFailure } from '../failure';
 import { scoreHybrid } from '../search/hybridModel';
 import { EvaluationBatches, type Split } from '../tasks/batches';
+import { isConversation } from '../tasks/conversations';
 import { loadTaskData } from '../tasks/taskData';
-import { readText } from '../tasks/textSource';
-import { encodeDocuments, type TextTokenizer } from '../tasks/tokens';
+import { encodeSource, type LoadOptions } from '../tasks/text';
+import { TokenStore } from '../tasks/tokenStore';
+import { textTokenizerOf } from '../tasks/tokens';
+import { dataSourceSchema } from './dataSource';
+import { templateProgram } from './runData';
 import { modelCardFiles } from './modelCard';
 import { writeFolder } from './writeFolder';
 
@@ -39,12 +43,7 @@ const jobSchema = z.discriminatedUnion('kind', [
     kind: z.literal('eval'),
     model: z.string(),
     engine: z.enum(['auto', 'wasm', 'webgpu', 'tensorflow']),
-    data: z
-      .discriminatedUnion('kind', [
-        z.object({ kind: z.literal('text'), path: z.string() }),
-        z.object({ kind: z.literal('jsonl'), path: z.string(), field: z.string() }),
-      ])
-      .optional(),
+    data: dataSourceSchema.optional(),
     run: z.string().optional(),
     context: z.int().min(1).optional(),
     batch: z.int().min(1),
@@ -132,17 +131,20 @@ async function evaluateOn(job: Job<'eval'>): Promise<void> {
   await openEngine(job.engine);
   const hybrid = await loadHybrid(job.model);
   if (hybrid.design.classifier && job.data) throw classifierHasNoText(job.model);
-  const { split, name, source } = await splitToScore(job, plan);
-  const context = split instanceof Int32Array ? (job.context ?? plan?.context) : split.length;
-  if (context === undefined) throw runNeeded();
-  const batches = new EvaluationBatches(split, context, job.batch, name);
-  const { loss, perplexity, accuracy } = await evaluate(
-    { score: (batch, alphas) => scoreHybrid(hybrid, batch, alphas) },
-    batches,
-    hybrid.alphas,
-  );
-  const unit = hybrid.design.classifier ? 'example' : 'token';
-  send({ type: 'evaluated', loss, perplexity, accuracy, tokens: batches.scored, unit, source });
+  const store = new TokenStore();
+  try {
+    const { split, name, source, context } = await splitToScore(job, plan, store);
+    const batches = new EvaluationBatches(split, context, job.batch, name);
+    const { loss, perplexity, accuracy } = await evaluate(
+      { score: (batch, alphas) => scoreHybrid(hybrid, batch, alphas) },
+      batches,
+      hybrid.alphas,
+    );
+    const unit = hybrid.design.classifier ? 'example' : 'token';
+    send({ type: 'evaluated', loss, perplexity, accuracy, tokens: batches.scored, unit, source });
+  } finally {
+    await store.close();
+  }
 }
 
 interface ScoredSplit {
@@ -150,25 +152,36 @@ interface ScoredSplit {
   readonly name: 'validation' | 'test';
   /** For the user: a path, or the split's name. */
   readonly source: string;
+  readonly context: number;
 }
 
-async function splitToScore(job: Job<'eval'>, plan: Plan | undefined): Promise<ScoredSplit> {
-  const tokenizer = async (): Promise<TextTokenizer> => {
-    const { encode, special } = await textTokenizer(job.model);
-    return { encode, eos: special.eos };
-  };
+async function splitToScore(
+  job: Job<'eval'>,
+  plan: Plan | undefined,
+  store: TokenStore,
+): Promise<ScoredSplit> {
+  const tokenizer = async () => textTokenizerOf(await textTokenizer(job.model));
+  const options: LoadOptions = { store, templateProgram: templateProgram() };
   const { data } = job;
+  const context = job.context ?? plan?.context;
+  if (context === undefined) throw runNeeded();
   if (data !== undefined) {
-    const text = readText(data, path.dirname(data.path));
-    const split = await encodeDocuments(text, await tokenizer());
-    return { split, name: 'test', source: data.path };
+    const base = path.dirname(data.path);
+    const encoding = { ...options, base, context, tokenizer: await tokenizer() };
+    const split = await encodeSource(data, 'test', encoding);
+    return { split, name: 'test', source: data.path, context };
   }
   if (plan === undefined) throw runNeeded();
-  const { test, validation } = await loadTaskData(plan.config, plan.base, tokenizer);
-  const what = isTask(plan.config.data.train) ? 'examples' : 'text';
+  const { train } = plan.config.data;
+  // Conversations are cut at the context; a task has one of its own.
+  const isRows = !isTask(train) && isConversation(train);
+  const config = isRows ? { ...plan.config, data: { ...plan.config.data, context } } : plan.config;
+  const { test, validation } = await loadTaskData(config, plan.base, tokenizer, options);
+  const what = isTask(train) || isRows ? 'examples' : 'text';
+  const rest = { context: isTask(train) ? plan.context : context };
   return test === undefined
-    ? { split: validation, name: 'validation', source: `the validation ${what}` }
-    : { split: test, name: 'test', source: `the test ${what}` };
+    ? { split: validation, name: 'validation', source: `the validation ${what}`, ...rest }
+    : { split: test, name: 'test', source: `the test ${what}`, ...rest };
 }
 
 /** @throws HybridError for a hybrid of a synthetic task */

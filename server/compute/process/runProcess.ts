@@ -21,11 +21,16 @@ import { measureCosts } from '../hybrid/measureCosts';
 import { ControlQueue } from '../search/controlQueue';
 import { asRunFailure } from '../failure';
 import { planCosts, type HybridModel } from '../search/hybridModel';
+import { finishedEvent } from '../search/results';
 import { runJobs, type RunOutcome } from '../search/runJobs';
-import { loadTaskData } from '../tasks/taskData';
+import type { TaskData } from '../tasks/taskData';
+import { LoadingStopped } from '../tasks/text';
+import { TokenStore } from '../tasks/tokenStore';
+import { textTokenizerOf } from '../tasks/tokens';
 import { keepProjectors } from './keepProjectors';
 import { keepResult } from './keepResult';
-import { beginAgain, resumePoint } from './resumePoint';
+import { beginAgain, resumePoint, type ResumePoint } from './resumePoint';
+import { loadRunData } from './runData';
 import { differences, openPlannedEngine, passedOver, summarizeEngine } from './runEngine';
 import { ComponentFiles, PRETRAINED } from './runServices';
 
@@ -128,11 +133,10 @@ class RunProcess {
     }
     this.save({ state: 'running', engine: from?.engine ?? summary });
     const files = new ComponentFiles(plan, this.dir);
+    const store = new TokenStore();
     try {
-      const data = await loadTaskData(plan.config, plan.base, async () => {
-        const { encode, special } = await files.tokenizer();
-        return { encode, eos: special.eos };
-      });
+      const data = await this.loadData(plan, files, store, log, from);
+      if (data === undefined) return { status: 'stopped' };
       return await runJobs(
         {
           plan,
@@ -141,7 +145,9 @@ class RunProcess {
           buildModel: (live, seed, start) => files.build(live, seed, start),
           costs: planCosts(plan),
           measureCosts: (model) =>
-            measureCosts((model as HybridModel).hybrid, measuredShape(plan), () => performance.now()),
+            measureCosts((model as HybridModel).hybrid, measuredShape(plan), () =>
+              performance.now(),
+            ),
           emit,
           nextSeq: () => log.nextSeq,
           controls: this.controls,
@@ -164,7 +170,32 @@ class RunProcess {
       );
     } finally {
       await files.close();
+      await store.close();
       engine.dispose();
+    }
+  }
+
+  /** @returns `undefined` when a stop came: a new run ends with that word, an older one stands as it stood */
+  private async loadData(
+    plan: Plan,
+    files: ComponentFiles,
+    store: TokenStore,
+    log: EventLog,
+    from: ResumePoint | undefined,
+  ): Promise<TaskData | undefined> {
+    const emit = (event: NewRunEvent) => void this.emit(log, event);
+    const tokenizer = async () => textTokenizerOf(await files.tokenizer());
+    try {
+      return await loadRunData(plan, tokenizer, store, {
+        emit,
+        warn: (event) => (from === undefined ? emit(event) : void this.unsaid.push(event)),
+        isStopped: () => this.controls.isStopWaiting,
+      });
+    } catch (error) {
+      if (!(error instanceof LoadingStopped)) throw error;
+      if (from === undefined) emit(finishedEvent('stopped', plan, [], undefined));
+      this.controls.stopBeforeSteps();
+      return undefined;
     }
   }
 

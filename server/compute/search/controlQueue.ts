@@ -23,6 +23,11 @@ export class ControlQueue {
     });
   }
 
+  /** Whether a stop waits: long work before the first step gives up for it. */
+  get isStopWaiting(): boolean {
+    return this.waiting.some(({ request }) => request.action === 'stop');
+  }
+
   take(): PendingControl | undefined {
     return this.waiting.shift();
   }
@@ -34,6 +39,14 @@ export class ControlQueue {
       this.wake = resolve;
     });
     this.wake = undefined;
+  }
+
+  /** Says yes to the stops that wait, and is closed. */
+  stopBeforeSteps(): void {
+    for (const { request, reply } of this.waiting) {
+      if (request.action === 'stop') reply({ ok: true, step: 0 });
+    }
+    this.close();
   }
 
   /** Refuses what still waits and everything that comes later. */

@@ -81,7 +81,7 @@ class Run {
     const { jobs } = this.services.plan;
     const folder = resume?.folder;
     const snapshot = folder === undefined ? undefined : await readSnapshot(folder);
-    this.dataDigest = digestOf(this.services.data);
+    this.dataDigest = await digestOf(this.services.data);
     if (resume) this.takeUp(resume, snapshot);
     this.cost = await settleCost(this.services, snapshot);
     const starter = new JobStarter(this.services, this.cost);

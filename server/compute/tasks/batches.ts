@@ -4,16 +4,14 @@
  * rows as it has sequences.
  * Symbols: b sequences, l positions.
  */
-import { RandomStream } from '../../models/random';
-import { notEnoughText } from '../failure';
-import type { ExampleSet } from './examples';
+import { notEnoughExamples, notEnoughText } from '../failure';
 import { IGNORED } from './ignored';
 import { tokensOf, type LabelledSet } from './labelled';
+import { fillRow, isLabelled, isSequence, rowsOf, type Split } from './split';
+import { windowOrder, type WindowOrder } from './windowOrder';
 
 export { IGNORED };
-
-/** Token ids of a text, or whole examples. */
-export type Split = Int32Array | ExampleSet | LabelledSet;
+export type { Split };
 
 export interface Batch {
   /** Rows. */
@@ -40,11 +38,11 @@ export class TrainingBatches {
   readonly windows: number;
   private epoch = 0;
   private index = 0;
-  private order: { readonly epoch: number; readonly windows: Uint32Array } | undefined;
+  private order: { readonly epoch: number; readonly at: WindowOrder } | undefined;
 
   /**
    * @param stream names the random stream of the order; equal names and seeds give equal orders
-   * @throws RunFailure `not-enough-text` when there is no whole window
+   * @throws RunFailure `not-enough-text`, `not-enough-examples` when there is no whole window, or no example
    */
   constructor(
     private readonly split: Split,
@@ -53,10 +51,8 @@ export class TrainingBatches {
     private readonly stream: string,
     what: string = 'training',
   ) {
-    this.windows =
-      split instanceof Int32Array ? Math.floor((split.length - 1) / context) : split.count;
-    if (this.windows >= 1) return;
-    throw notEnoughText(what, split instanceof Int32Array ? split.length : 0, context + 1);
+    this.windows = rowsOf(split, context, false);
+    if (this.windows < 1) throw tooSmall(split, what, context + 1);
   }
 
   get position(): DataPosition {
@@ -86,11 +82,10 @@ export class TrainingBatches {
       this.index = 0;
     }
     if (this.order?.epoch !== this.epoch) {
-      const windows = Uint32Array.from({ length: this.windows }, (_, w) => w);
-      RandomStream.named(this.seed, `data/${this.stream}/${this.epoch}`).shuffle(windows);
-      this.order = { epoch: this.epoch, windows };
+      const name = `data/${this.stream}/${this.epoch}`;
+      this.order = { epoch: this.epoch, at: windowOrder(this.windows, this.seed, name) };
     }
-    const window = this.order.windows[this.index]!;
+    const window = this.order.at(this.index);
     this.index += 1;
     return window;
   }
@@ -101,42 +96,51 @@ export class TrainingBatches {
  * over every example.
  */
 export class EvaluationBatches {
-  readonly scored: number;
   private readonly windows: number;
+  private counted = 0;
 
-  /** @throws RunFailure `not-enough-text` when there is nothing to predict */
+  /** @throws RunFailure `not-enough-text`, `not-enough-examples` when there is nothing to predict */
   constructor(
     private readonly split: Split,
     private readonly context: number,
     private readonly sequences: number,
     what: string,
   ) {
-    if (split instanceof Int32Array) {
-      if (split.length < 2) throw notEnoughText(what, split.length, 2);
-      this.scored = split.length - 1;
-      this.windows = Math.ceil(this.scored / context);
-    } else {
-      this.scored = 'targets' in split ? countScored(split.targets) : split.count;
-      this.windows = split.count;
-    }
+    this.windows = rowsOf(split, context, true);
+    if (this.windows < 1) throw tooSmall(split, what, 2);
+  }
+
+  /** Positions that the last walk over all batches scored, as far as it came. */
+  get scored(): number {
+    return this.counted;
   }
 
   *all(): Generator<Batch> {
+    this.counted = 0;
     for (let first = 0; first < this.windows; first += this.sequences) {
       const rows = Math.min(this.sequences, this.windows - first);
       const windows = Array.from({ length: rows }, (_, row) => first + row);
-      yield batchOf(this.split, this.context, windows);
+      const batch = batchOf(this.split, this.context, windows);
+      this.counted += batch.scored;
+      yield batch;
     }
   }
 }
 
+function tooSmall(split: Split, what: string, needed: number) {
+  return isSequence(split) ? notEnoughText(what, split.length, needed) : notEnoughExamples(what);
+}
+
 /** The windows, or the examples, of these numbers. */
 function batchOf(split: Split, length: number, windows: readonly number[]): Batch {
-  if ('labels' in split) return labelledBatch(split, length, windows);
-  const batch = emptyBatch(windows.length, length);
+  if (isLabelled(split)) return labelledBatch(split, length, windows);
+  const ids = new Int32Array(windows.length * length);
+  const targets = new Int32Array(windows.length * length).fill(IGNORED);
   let scored = 0;
-  for (const [row, window] of windows.entries()) scored += fillRow(batch, row, split, window);
-  return { ...batch, scored };
+  for (const [row, window] of windows.entries()) {
+    scored += fillRow(split, window, { ids, targets, at: row * length, length });
+  }
+  return { sequences: windows.length, length, ids, targets, scored };
 }
 
 /** Sequences are filled up with zeros behind their last tokens, where nothing is read. */
@@ -152,39 +156,4 @@ function labelledBatch(set: LabelledSet, length: number, examples: readonly numb
   }
   const targets = Int32Array.from(examples, (example) => set.labels[example]!);
   return { sequences: rows, length, ids, targets, scored: examples.length, lasts };
-}
-
-function emptyBatch(sequences: number, length: number): Omit<Batch, 'scored'> {
-  return {
-    sequences,
-    length,
-    ids: new Int32Array(sequences * length),
-    targets: new Int32Array(sequences * length).fill(IGNORED),
-  };
-}
-
-/** Puts a window or an example into `row`; returns how many positions it scores. */
-function fillRow(
-  batch: Omit<Batch, 'scored'>,
-  row: number,
-  split: Exclude<Split, LabelledSet>,
-  window: number,
-): number {
-  const { length } = batch;
-  const at = row * length;
-  const start = window * length;
-  if (split instanceof Int32Array) {
-    const predictions = Math.min(length, split.length - 1 - start);
-    batch.ids.set(split.subarray(start, start + predictions), at);
-    batch.targets.set(split.subarray(start + 1, start + 1 + predictions), at);
-    return predictions;
-  }
-  const targets = split.targets.subarray(start, start + length);
-  batch.ids.set(split.ids.subarray(start, start + length), at);
-  batch.targets.set(targets, at);
-  return countScored(targets);
-}
-
-function countScored(targets: Int32Array): number {
-  return targets.reduce((count, target) => count + Number(target !== IGNORED), 0);
 }

@@ -2,12 +2,10 @@
 import { createHash } from 'node:crypto';
 import type { ResolvedConfig } from '../../contract/config';
 import { isTask } from '../../models/tasks';
-import type { Split } from './batches';
-import { examplesOf, type ExampleSet } from './examples';
-import { labelledOf, type LabelledSet } from './labelled';
 import { lraSplits } from './lra/dataset';
 import { madSplits } from './mad/dataset';
-import { loadTextData, type PretrainData } from './text';
+import { hashSplit, partOf, type Split } from './split';
+import { loadTextData, type LoadOptions, type PretrainData } from './text';
 import type { TextTokenizer } from './tokens';
 
 /** No two of train, validation and heldOut share a token or an example. */
@@ -33,9 +31,10 @@ export async function loadTaskData(
   config: Pick<ResolvedConfig, 'data' | 'search' | 'hybrid'>,
   base: string,
   tokenizer: () => Promise<TextTokenizer>,
+  options: LoadOptions,
 ): Promise<TaskData> {
   const { train: source } = config.data;
-  if (!isTask(source)) return loadTextData(config, base, await tokenizer());
+  if (!isTask(source)) return loadTextData(config, base, await tokenizer(), options);
   const { train, validation, test } =
     source.kind === 'mad' ? await madSplits(source) : await lraSplits(source, base);
   const { schedule, heldOut } = config.search;
@@ -50,30 +49,13 @@ export async function loadTaskData(
   };
 }
 
-const partOf = (set: ExampleSet | LabelledSet, first: number, end: number) =>
-  'labels' in set ? labelledOf(set, first, end) : examplesOf(set, first, end);
-
-/** Node hashes at most 2 GiB at once. */
-const HASHED_AT_ONCE = 2 ** 30;
-
 /** SHA-256 over the ids (and targets) of all splits, in hexadecimal: tells whether a resumed run sees what it saw. */
-export function digestOf({ searchTrain, heldOut, validation, test, pretrain }: TaskData): string {
+export async function digestOf(data: TaskData): Promise<string> {
+  const { searchTrain, heldOut, validation, test, pretrain } = data;
   const hash = createHash('sha256');
   const general = pretrain ? [pretrain.train, pretrain.validation] : [];
   for (const split of [searchTrain, heldOut, validation, test, ...general]) {
-    for (const ids of arraysOf(split)) {
-      hash.update(`${ids?.length ?? -1};`);
-      for (let at = 0; ids && at < ids.byteLength; at += HASHED_AT_ONCE) {
-        const bytes = Math.min(HASHED_AT_ONCE, ids.byteLength - at);
-        hash.update(new Uint8Array(ids.buffer, ids.byteOffset + at, bytes));
-      }
-    }
+    await hashSplit(hash, split);
   }
   return hash.digest('hex');
-}
-
-function arraysOf(split: Split | undefined) {
-  if (split === undefined) return [undefined];
-  if (split instanceof Int32Array) return [split];
-  return 'labels' in split ? [split.ids, split.starts, split.labels] : [split.ids, split.targets];
 }

@@ -1,12 +1,11 @@
 /**
- * Text files as documents: `text` (one file, one document) and `jsonl` (one document a line). Read in pieces, so that a
- * file's size bounds the time and not the memory. The files are the user's: only regular ones, capped, UTF-8 or refused.
+ * Texts as documents: a `text` file is one, a `jsonl` or `parquet` file has one a record. Read in pieces, so that a file's
+ * size bounds the time and not the memory.
  */
-import { constants } from 'node:fs';
-import { open } from 'node:fs/promises';
-import path from 'node:path';
+import { readRecords, wordsOf } from './records';
+import type { SourceFile } from './sourceFile';
 import type { DataSource } from '../../contract/config';
-import { RunFailure } from '../failure';
+import type { ConversationSource } from './conversations';
 
 export interface TextLimits {
   /** Largest file, bytes. */
@@ -18,7 +17,7 @@ export interface TextLimits {
 }
 
 export const TEXT_LIMITS: TextLimits = {
-  fileBytes: 8 * 2 ** 30,
+  fileBytes: 2 ** 40,
   lineLength: 64 * 2 ** 20,
   pieceLength: 2 ** 18,
 };
@@ -29,82 +28,28 @@ export interface TextPiece {
   readonly ends: boolean;
 }
 
-export interface ReadProgress {
-  readonly bytes: number;
-  readonly totalBytes: number;
-}
-
-const READ_BYTES = 2 ** 18;
+/** A source whose records are texts. */
+export type TextSource = Exclude<DataSource, ConversationSource>;
 
 /**
- * The documents of `source`, in pieces. A relative path starts from `base`.
- * @throws RunFailure `data-unreadable`, `data-too-large`, `data-not-utf8`, `data-jsonl`
+ * The documents of `source`, in pieces.
+ * @param onBytes told how much of the file has been read
+ * @throws RunFailure `data-unreadable`, `data-changed`, `data-not-utf8`, `data-jsonl`, `data-parquet`
  */
 export async function* readText(
-  source: DataSource,
-  base: string,
-  onProgress: (progress: ReadProgress) => void = () => undefined,
+  source: TextSource,
+  file: SourceFile,
+  onBytes: (bytes: number) => void = () => undefined,
   limits: TextLimits = TEXT_LIMITS,
 ): AsyncGenerator<TextPiece> {
-  const file = path.resolve(base, source.path);
-  const chunks = readChunks(file, limits, onProgress);
-  switch (source.kind) {
-    case 'text':
-      yield* piecesOfDocument(chunks, limits);
-      return;
-    case 'jsonl':
-      yield* documentsOfLines(file, source.field, chunks, limits);
-      return;
+  if (source.kind === 'text') {
+    yield* piecesOfDocument(file.text(onBytes), limits);
+    return;
   }
-}
-
-/** Decoded text of a regular file, a chunk at a time. */
-async function* readChunks(
-  file: string,
-  limits: TextLimits,
-  onProgress: (progress: ReadProgress) => void,
-): AsyncGenerator<string> {
-  // A pipe must not hold the process until somebody writes to it. Windows knows no such flag.
-  const flags = constants.O_RDONLY | constants.O_NONBLOCK;
-  const handle = await open(file, flags).catch((error: unknown) => {
-    throw unreadable(file, error instanceof Error ? error.message : String(error));
-  });
-  try {
-    const status = await handle.stat();
-    if (!status.isFile()) throw unreadable(file, 'it is not a regular file');
-    if (status.size > limits.fileBytes) throw tooLarge(file, status.size, limits.fileBytes);
-    const decoder = new TextDecoder('utf-8', { fatal: true });
-    const buffer = new Uint8Array(READ_BYTES);
-    let bytes = 0;
-    for (;;) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, null);
-      bytes += bytesRead;
-      if (bytes > limits.fileBytes) throw tooLarge(file, bytes, limits.fileBytes);
-      const text = decode(file, decoder, buffer.subarray(0, bytesRead), bytesRead > 0);
-      if (text.length > 0) yield text;
-      onProgress({ bytes, totalBytes: Math.max(bytes, status.size) });
-      if (bytesRead === 0) return;
-    }
-  } finally {
-    await handle.close();
-  }
-}
-
-function decode(
-  file: string,
-  decoder: InstanceType<typeof TextDecoder>,
-  bytes: Uint8Array,
-  stream: boolean,
-): string {
-  try {
-    return decoder.decode(bytes, { stream });
-  } catch (error) {
-    throw new RunFailure(
-      'data-not-utf8',
-      `${file} is not UTF-8 text.`,
-      'Convert the file to UTF-8, or name another one in `data`.',
-      { cause: error },
-    );
+  const { kind, field } = source;
+  const read = readRecords(file, kind, { texts: [field] }, limits, onBytes);
+  for await (const record of read) {
+    yield* piecesOfDocument(only(wordsOf(record, field)), limits);
   }
 }
 
@@ -141,79 +86,7 @@ function cutPosition(text: string, wanted: number): number {
   return code >= 0xdc00 && code <= 0xdfff ? wanted - 1 : wanted;
 }
 
-async function* documentsOfLines(
-  file: string,
-  field: string,
-  chunks: AsyncIterable<string>,
-  limits: TextLimits,
-): AsyncGenerator<TextPiece> {
-  let number = 0;
-  for await (const line of lines(file, chunks, limits)) {
-    number += 1;
-    if (line.trim() === '') continue;
-    yield* piecesOfDocument(only(documentOfLine(file, number, field, line)), limits);
-  }
-}
-
-async function* lines(
-  file: string,
-  chunks: AsyncIterable<string>,
-  limits: TextLimits,
-): AsyncGenerator<string> {
-  let waiting = '';
-  for await (const chunk of chunks) {
-    const parts = (waiting + chunk).split('\n');
-    waiting = parts.pop()!;
-    yield* parts;
-    if (waiting.length > limits.lineLength) {
-      throw jsonlProblem(file, `a line is longer than ${limits.lineLength} characters`);
-    }
-  }
-  yield waiting;
-}
-
-function documentOfLine(file: string, number: number, field: string, line: string): string {
-  let value: unknown;
-  try {
-    value = JSON.parse(line);
-  } catch {
-    throw jsonlProblem(file, `line ${number} is not JSON`);
-  }
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
-    throw jsonlProblem(file, `line ${number} is not a JSON object`);
-  }
-  const text = Object.hasOwn(value, field) ? (value as Record<string, unknown>)[field] : undefined;
-  if (typeof text !== 'string') {
-    throw jsonlProblem(file, `line ${number} has no text in its field \`${field}\``);
-  }
-  return text;
-}
-
 /** A document that is already whole, as the chunks of one. */
 async function* only(text: string): AsyncGenerator<string> {
   yield await Promise.resolve(text);
-}
-
-function unreadable(file: string, why: string): RunFailure {
-  return new RunFailure(
-    'data-unreadable',
-    `${file} can't be read: ${why}.`,
-    'Check the path in `data` and the permissions of the file.',
-  );
-}
-
-function tooLarge(file: string, bytes: number, limit: number): RunFailure {
-  return new RunFailure(
-    'data-too-large',
-    `${file} has ${bytes} bytes; at most ${limit} are read.`,
-    'Name a part of the file in `data`.',
-  );
-}
-
-function jsonlProblem(file: string, what: string): RunFailure {
-  return new RunFailure(
-    'data-jsonl',
-    `${file}: ${what}.`,
-    'Every line of a JSON Lines file is an object whose `field` holds the text.',
-  );
 }

@@ -7,6 +7,8 @@ import { ComponentFiles } from '../../../server/compute/process/runServices';
 import { TrainingBatches } from '../../../server/compute/tasks/batches';
 import { loadTextData } from '../../../server/compute/tasks/text';
 import type { TextData } from '../../../server/compute/tasks/text';
+import { textTokenizerOf } from '../../../server/compute/tasks/tokens';
+import { inMemory } from '../../compute/tasks/loading';
 import type { Plan } from '../../../server/contract/plan';
 import { checkConfig } from '../../../server/language/checkConfig';
 import { familyTable } from '../../../server/models/families';
@@ -80,8 +82,8 @@ export async function planOf(config: string): Promise<Plan> {
 
 /** The plan's text as tokens, as a run reads it. */
 export async function textOf(plan: Plan): Promise<TextData> {
-  const { encode, special } = await new ComponentFiles(plan).tokenizer();
-  return loadTextData(plan.config, plan.base, { encode, eos: special.eos });
+  const tokenizer = textTokenizerOf(await new ComponentFiles(plan).tokenizer());
+  return loadTextData(plan.config, plan.base, tokenizer, inMemory());
 }
 
 /** A component alone trains weights; a hybrid trains weights and α in every step. */

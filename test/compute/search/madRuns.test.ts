@@ -5,11 +5,13 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { Engine } from '../../../server/compute/engine/engine';
 import { openWasm } from '../../../server/compute/engine/wasm/openWasm';
 import { ComponentFiles } from '../../../server/compute/process/runServices';
+import type { ExampleSet } from '../../../server/compute/tasks/examples';
 import { loadTaskData } from '../../../server/compute/tasks/taskData';
 import type { Plan } from '../../../server/contract/plan';
 import { checkConfig } from '../../../server/language/checkConfig';
 import { MAD_TASKS } from '../../../server/models/madTasks';
 import { fakeReader } from '../../language/fakeReader';
+import { inMemory } from '../tasks/loading';
 import { bits, Cut, RunBench, type RunHooks } from './runHarness';
 
 const KNOBS: Readonly<Record<(typeof MAD_TASKS)[number], string>> = {
@@ -59,9 +61,8 @@ baselines: { uniform: true }
 /** What a run of the plan needs beside its folder. */
 async function hooksOf(plan: Plan): Promise<RunHooks> {
   const files = new ComponentFiles(plan);
-  const data = await loadTaskData(plan.config, plan.base, () =>
-    Promise.reject(new Error('no tokenizer is asked for')),
-  );
+  const noTokenizer = () => Promise.reject(new Error('no tokenizer is asked for'));
+  const data = await loadTaskData(plan.config, plan.base, noTokenizer, inMemory());
   return {
     data,
     weights: {},
@@ -114,11 +115,13 @@ describe('a run of a MAD task', () => {
   it('bilevel: α learns on examples that the weights have not seen', async () => {
     const plan = await planOf('memorization', 'bilevel');
     const hooks = await hooksOf(plan);
-    const { train, searchTrain, heldOut } = hooks.data!;
-    assert.ok(!(train instanceof Int32Array) && !(searchTrain instanceof Int32Array));
-    assert.ok(heldOut !== undefined && !(heldOut instanceof Int32Array));
-    assert.deepEqual([searchTrain.count, heldOut.count, train.count], [18, 2, 20]);
-    assert.deepEqual([...searchTrain.ids, ...heldOut.ids], [...train.ids]);
+    const [train, searchTrain, heldOut] = [
+      hooks.data!.train,
+      hooks.data!.searchTrain,
+      hooks.data!.heldOut,
+    ] as ExampleSet[];
+    assert.deepEqual([searchTrain!.count, heldOut!.count, train!.count], [18, 2, 20]);
+    assert.deepEqual([...searchTrain!.ids, ...heldOut!.ids], [...train!.ids]);
     const bench = await RunBench.make(plan);
     assert.deepEqual(await bench.run(hooks), { status: 'done' });
     await bench.remove();

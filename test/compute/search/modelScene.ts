@@ -12,6 +12,7 @@ import { initialValues } from '../../../server/compute/hybrid/initialize';
 import { ComponentFiles } from '../../../server/compute/process/runServices';
 import type { RunOutcome } from '../../../server/compute/search/runJobs';
 import { loadTextData } from '../../../server/compute/tasks/text';
+import { textTokenizerOf } from '../../../server/compute/tasks/tokens';
 import type { RunEvent } from '../../../server/contract/events';
 import type { Plan } from '../../../server/contract/plan';
 import { checkConfig } from '../../../server/language/checkConfig';
@@ -21,6 +22,7 @@ import { RandomStream } from '../../../server/models/random';
 import { createNodeModelReader } from '../../../server/weights/nodeModelReader';
 import { writeSafetensors } from '../../../server/weights/writeSafetensors';
 import { tinyConfig } from '../hybrid/tinyHybrid';
+import { inMemory } from '../tasks/loading';
 import { RunBench, type RunHooks } from './runHarness';
 
 type Tokenizer = 'byteLevel' | 'split' | 'sentencepiece';
@@ -89,10 +91,8 @@ export class ModelScene {
     const bench = await RunBench.make(plan);
     try {
       const tokenizer = await files.tokenizer();
-      const data = await loadTextData(plan.config, plan.base, {
-        encode: tokenizer.encode,
-        eos: tokenizer.special.eos,
-      });
+      const text = textTokenizerOf(tokenizer);
+      const data = await loadTextData(plan.config, plan.base, text, inMemory());
       const outcome = await bench.run({
         data,
         buildModel: (live, seed, start) => files.build(live, seed, start),

@@ -108,7 +108,7 @@ export function runPlan(settings: RunSettings = {}): Plan {
 const CONTEXT = 5;
 
 /** A sequence that has something to learn: each id depends on the one before. */
-export function someData(bilevel = false): TextData {
+export function someData(bilevel = false): TextData & { readonly validation: Int32Array } {
   const stream = RandomStream.named(4, 'text');
   const make = (length: number) => {
     const ids = new Int32Array(length);

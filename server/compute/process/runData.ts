@@ -1,0 +1,53 @@
+/** The data of a run: read and encoded while its progress stands in the log and a stop is heard. */
+import path from 'node:path';
+import type { NewRunEvent } from '../../contract/events';
+import type { Plan } from '../../contract/plan';
+import { loadTaskData, type TaskData } from '../tasks/taskData';
+import type { DataProgress, LoadOptions } from '../tasks/text';
+import type { TokenStore } from '../tasks/tokenStore';
+import type { TextTokenizer } from '../tasks/tokens';
+
+/** The bundle that renders chat templates stands beside that of the compute process. */
+export const templateProgram = (): string => path.join(__dirname, 'templates.js');
+
+/** Milliseconds after which a user would wonder, and between two events. */
+const SILENCE = 1000;
+const INTERVAL = 5000;
+
+export interface RunDataOptions {
+  readonly emit: (event: NewRunEvent) => void;
+  readonly warn: (event: NewRunEvent) => void;
+  readonly isStopped: () => boolean;
+}
+
+/** @throws RunFailure; LoadingStopped */
+export function loadRunData(
+  { config, base }: Plan,
+  tokenizer: () => Promise<TextTokenizer>,
+  store: TokenStore,
+  { emit, warn, isStopped }: RunDataOptions,
+): Promise<TaskData> {
+  return loadTaskData(config, base, tokenizer, {
+    store,
+    templateProgram: templateProgram(),
+    onProgress: progressEvents(emit),
+    onWarning: (code, message) => warn({ type: 'warning', code, message }),
+    isStopped,
+  });
+}
+
+/** Nothing where it is quick; else what is read, now and then, and its end. */
+export function progressEvents(
+  emit: (event: NewRunEvent) => void,
+  now: () => number = () => performance.now(),
+): NonNullable<LoadOptions['onProgress']> {
+  let due = now() + SILENCE;
+  let told: DataProgress['split'] | undefined;
+  return ({ split, bytes, totalBytes }) => {
+    const isEnd = bytes >= totalBytes;
+    if (isEnd ? told !== split : now() < due) return;
+    emit({ type: 'preparing', split, bytes: Math.min(bytes, totalBytes), totalBytes });
+    told = isEnd ? undefined : split;
+    due = now() + INTERVAL;
+  };
+}
