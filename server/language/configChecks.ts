@@ -140,7 +140,9 @@ function checkData(report: Report, written: Config, config: ResolvedConfig): voi
   if (task) {
     if (task.kind === 'mad') checkMad(report, written, config, task);
     else checkLra(report, written, config, task);
-    report.noEffect(['data', 'train', 'field'], 'a task has no fields');
+    for (const key of ['field', 'prompt', 'input', 'response', 'template']) {
+      report.noEffect(['data', 'train', key], 'a task has no fields');
+    }
     return;
   }
   const isLeftOut = report.isLeftOut(MAD_PATH) || report.isLeftOut(LRA_PATH);

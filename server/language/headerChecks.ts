@@ -9,15 +9,19 @@ import { isTask } from '../models/tasks';
 import { shown } from './configDocument';
 import type { ComponentHeaders, DataSplit, Headers } from './headers';
 import { readable } from './headers';
+import { checkRecords, checkTemplate, placeOf } from './dataChecks';
 import { LRA_PATH } from './lraChecks';
 import type { Finding, Report } from './report';
-import { PRETRAIN_DATA } from './pretrainChecks';
 import { nearestName } from './suggestion';
 import { checkTensors } from './tensorChecks';
 
 export function checkFiles(report: Report, config: ResolvedConfig, headers: Headers): void {
   for (const component of headers.components) checkComponent(report, config, component);
-  for (const split of headers.data.keys()) checkDataFile(report, config, headers, split);
+  for (const split of headers.data.keys()) {
+    checkDataFile(report, config, headers, split);
+    checkRecords(report, config, headers, split);
+    checkTemplate(report, config, headers, split);
+  }
 }
 
 function checkComponent(report: Report, config: ResolvedConfig, component: ComponentHeaders): void {
@@ -216,17 +220,19 @@ function checkDataFile(
     checkRelease(report, source, file);
     return;
   }
-  const place = split === 'pretrain' ? PRETRAIN_DATA : ['data', split];
-  const at = [...place, source.kind];
+  const at = [...placeOf(split), source.kind];
   if (file.kind !== 'file') {
     const message =
       file.kind === 'missing'
         ? `There is no file \`${shown(source.path)}\`: paths start from the config’s folder.`
-        : `${file.message} Name a text file.`;
+        : `${file.message} Name a data file.`;
     report.add(at, { code: 'missing-file', message });
     return;
   }
-  checkSize(report, config, split, file.bytes, at);
+  // Of conversations one is enough, whatever its length; and a Parquet file is packed.
+  if (source.kind === 'text' || (source.kind === 'jsonl' && 'field' in source)) {
+    checkSize(report, config, split, file.bytes, at);
+  }
 }
 
 /** The folder of a data set's published files has what they have; more is known when they are read. */

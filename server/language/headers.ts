@@ -5,10 +5,12 @@ import { familyForConfig, familyTable } from '../models/families';
 import { FAMILY_NAMES } from '../models/architecture';
 import { releaseMarker } from '../models/lraTasks';
 import { isTask, taskVocabulary } from '../models/tasks';
+import { isParquet, templateFileOf } from './dataChecks';
 import type {
   FileFinding,
   ModelFinding,
   ModelReader,
+  RecordsFinding,
   ResultFinding,
   TokenizerFinding,
 } from '../models/modelReader';
@@ -34,6 +36,10 @@ export interface Headers {
   readonly components: readonly ComponentHeaders[];
   /** Splits that name a file. */
   readonly data: ReadonlyMap<DataSplit, FileFinding>;
+  /** Splits whose files have records. */
+  readonly records: ReadonlyMap<DataSplit, RecordsFinding>;
+  /** Splits that name a template file. */
+  readonly templates: ReadonlyMap<DataSplit, FileFinding>;
   /** `hybrid.projectors.from`, if given. */
   readonly projectors: ResultFinding | undefined;
 }
@@ -61,6 +67,8 @@ export async function readHeaders(
     ['pretrain', config.hybrid.projectors.pretrain?.data],
   ];
   const data = new Map<DataSplit, FileFinding>();
+  const records = new Map<DataSplit, RecordsFinding>();
+  const templates = new Map<DataSplit, FileFinding>();
   for (const [split, source] of sources) {
     if (typeof source !== 'object') continue;
     if (isTask(source)) {
@@ -70,10 +78,16 @@ export async function readHeaders(
     }
     if (source.path === '') continue;
     data.set(split, await reader.readFile(source.path, base));
+    if (source.kind !== 'text') {
+      const format = isParquet(source) ? 'parquet' : 'jsonl';
+      records.set(split, await reader.readRecords(source.path, base, format));
+    }
+    const template = templateFileOf(source);
+    if (template !== undefined) templates.set(split, await reader.readFile(template, base));
   }
   const { from } = config.hybrid.projectors;
   const projectors = from === undefined ? undefined : await reader.readResult(from, base);
-  return { components, data, projectors };
+  return { components, data, records, templates, projectors };
 }
 
 /** A path that is there where a task's folder is what it should be. */

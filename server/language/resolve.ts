@@ -126,10 +126,26 @@ function resolveLra(written: WrittenLra): LraSource {
   return { kind: 'lra', task, folder, ...source, length };
 }
 
-function resolveSource(written: WrittenSource): DataSource {
-  return written.jsonl !== undefined && written.text === undefined
-    ? { kind: 'jsonl', path: written.jsonl, field: written.field }
-    : { kind: 'text', path: written.text ?? '' };
+function resolveSource(written: Omit<WrittenSource, 'mad' | 'lra'>): DataSource {
+  const { text, jsonl, parquet, chat, field, prompt, input, response, template } = written;
+  if (text !== undefined) return { kind: 'text', path: text };
+  const templates = template === undefined ? {} : { template };
+  const file = jsonl ?? parquet;
+  if (file === undefined) {
+    return chat === undefined
+      ? { kind: 'text', path: '' }
+      : { kind: 'chat', path: chat, field: field ?? 'messages', ...templates };
+  }
+  const kind = jsonl === undefined ? ('parquet' as const) : ('jsonl' as const);
+  if (prompt === undefined && response === undefined) {
+    return { kind, path: file, field: field ?? 'text' };
+  }
+  const pair = {
+    prompt: prompt ?? '',
+    ...(input === undefined ? {} : { input }),
+    response: response ?? '',
+  };
+  return { kind, path: file, pair, ...templates };
 }
 
 function resolveSearch(written: Config['search']): SearchSettings {

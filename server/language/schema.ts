@@ -82,11 +82,45 @@ const mixtureSchema = z.strictObject({
 const dataSourceSchema = z.strictObject({
   text: z.string().min(1).optional().describe('A UTF-8 text file.'),
   jsonl: z.string().min(1).optional().describe('A JSON Lines file.'),
+  parquet: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('A Parquet file; its columns hold text, or a list of messages (`chat`).'),
+  chat: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'Conversations, as JSON Lines or Parquet by the file’s name: lists of messages with a `role` and a `content`. Written as text by the tokenizer’s own chat template, or `template`; the assistant’s turns alone are scored. One conversation a row, cut where it is longer than `context`.',
+    ),
   field: z
     .string()
     .min(1)
-    .default('text')
-    .describe('The field of each JSON line that holds the text.'),
+    .optional()
+    .describe(
+      'The field, or column, that holds the text (default `text`), of `chat` the messages (default `messages`).',
+    ),
+  prompt: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'The field of a prompt, with `response`: pairs of them in place of a text. Only the response and the end-of-text token behind it are scored. One pair a row, cut where it is longer than `context`.',
+    ),
+  input: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('The field of what a prompt is about, where a record has it: Alpaca’s third field.'),
+  response: z.string().min(1).optional().describe('The field of the response to a `prompt`.'),
+  template: z
+    .string()
+    .min(1)
+    .optional()
+    .describe(
+      'How a pair or a conversation is written as text: a Jinja template, or the path of a `.jinja` file. It sees `prompt`, `input` and `response`, or `messages`, and `bos_token`, `eos_token`. Without one a pair is its prompt, input and response, each on lines of its own.',
+    ),
 });
 
 const trainSchema = dataSourceSchema.extend({
@@ -104,7 +138,7 @@ const trainSchema = dataSourceSchema.extend({
 
 const dataSchema = z.strictObject({
   train: trainSchema.describe(
-    'Training text, as `{ text: <file> }` or `{ jsonl: <file> }`; or a task, `{ mad: <task> }` or `{ lra: <task> }`.',
+    'Training text, as `{ text: <file> }`, `{ jsonl: <file> }` or `{ parquet: <file> }`; pairs of a `prompt` and a `response`; conversations, `{ chat: <file> }`; or a task, `{ mad: <task> }` or `{ lra: <task> }`.',
   ),
   validation: z
     .union([dataSourceSchema, fraction])
@@ -144,7 +178,9 @@ const optimiser = {
 
 /** The stage before the search (Roberts et al., arXiv 2406.00894); the rate is the paper's. */
 const pretrainSchema = z.strictObject({
-  data: dataSourceSchema.describe('General text, as `{ text: <file> }` or `{ jsonl: <file> }`.'),
+  data: dataSourceSchema.describe(
+    'General text, as `{ text: <file> }`, `{ jsonl: <file> }` or `{ parquet: <file> }`.',
+  ),
   ...optimiser,
   learningRate: rate.default(2e-4).describe('Peak learning rate of the projectors.'),
   alphas: z.boolean().default(true).describe('Whether α learns too; the search starts it anew.'),
@@ -353,15 +389,7 @@ export interface LaterKey {
   readonly purpose: string;
 }
 
-const laterData = {
-  parquet: 'reading Parquet files',
-  chat: 'chat data',
-};
-
 export const laterKeys: readonly LaterKey[] = [
   { path: ['program'], purpose: 'programming a hybrid on synthetic tasks' },
   { path: ['baselines', 'stacks'], purpose: 'stacked baselines' },
-  ...['train', 'validation', 'test'].flatMap((split) =>
-    Object.entries(laterData).map(([key, purpose]) => ({ path: ['data', split, key], purpose })),
-  ),
 ];

@@ -3,6 +3,7 @@ import type { ResolvedConfig, TaskSource } from '../contract/config';
 import { taskVocabulary } from '../models/tasks';
 import type { Report } from './report';
 import type { Config } from './schema';
+import { SOURCE_KINDS } from './sourceChecks';
 
 /** A task as its checks name it. */
 export interface CheckedTask {
@@ -44,8 +45,8 @@ function checkData(
   { key, source, name, splits }: CheckedTask,
 ): void {
   const { data } = written;
-  const others = (Object.keys(data.train) as (keyof typeof data.train)[]).filter(
-    (other) => other !== key && other !== 'field' && data.train[other] !== undefined,
+  const others = ([...SOURCE_KINDS, 'mad', 'lra'] as const).filter(
+    (other) => other !== key && data.train[other] !== undefined,
   );
   // Of two tasks the first one counts, and says so.
   for (const other of others) {

@@ -3,6 +3,7 @@ import type {
   FileFinding,
   ModelFinding,
   ModelReader,
+  RecordsFinding,
   ResultFinding,
   TensorHeader,
   TokenizerFinding,
@@ -75,6 +76,8 @@ export interface FakeDisk {
   readonly tokenizers?: Readonly<Record<string, TokenizerFinding>>;
   /** Bytes of each file. */
   readonly files?: Readonly<Record<string, number>>;
+  /** Fields of each data file's records. */
+  readonly records?: Readonly<Record<string, RecordsFinding>>;
   readonly results?: Readonly<Record<string, ResultFinding>>;
 }
 
@@ -98,6 +101,7 @@ export function fakeReader(disk: FakeDisk = quickDisk): ModelReader {
     readTokenizer: (source) =>
       Promise.resolve(entry(disk.tokenizers, source) ?? { kind: 'missing', path: source }),
     readFile: (path) => Promise.resolve(file(path)),
+    readRecords: (path) => Promise.resolve(entry(disk.records, path) ?? { kind: 'unknown' }),
     readResult: (path) => Promise.resolve(entry(disk.results, path) ?? { kind: 'missing' }),
   };
 }

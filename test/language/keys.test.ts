@@ -20,7 +20,10 @@ const known = [
   ),
   ...['pin', 'prune', 'init'].map((key) => `hybrid.mixture.2.${key}`),
   ...['train', 'validation', 'test'].flatMap((split) =>
-    ['text', 'jsonl', 'field'].map((key) => `data.${split}.${key}`),
+    [
+      ...['text', 'jsonl', 'parquet', 'chat', 'field'],
+      ...['prompt', 'input', 'response', 'template'],
+    ].map((key) => `data.${split}.${key}`),
   ),
   ...['repeat', 'layers'].map((key) => `components.x.stack.0.${key}`),
   'data.context',
@@ -85,12 +88,6 @@ const known = [
 const later: readonly [key: string, text: string][] = [
   ['program', quickConfig({ rest: 'program: { tasks: [] }' })],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
-  ...['parquet', 'chat'].map((key): [string, string] => [
-    key,
-    quickConfig({
-      data: `  train: { ${key}: some }\n  validation: { text: valid.txt }\n  context: 16`,
-    }),
-  ]),
 ];
 
 describe('the table of keys', () => {

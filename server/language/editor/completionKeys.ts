@@ -4,6 +4,7 @@ import { familyTable } from '../../models/families';
 import { LRA_TASKS, lraTasksWithKnob, type LraKnob } from '../../models/lraTasks';
 import { MAD_TASKS, tasksWithKnob, type MadKnob } from '../../models/madTasks';
 import type { Path } from '../configDocument';
+import { SOURCE_KINDS } from '../sourceChecks';
 import { fieldsRead } from '../headerChecks';
 import { LRA_PATH } from '../lraChecks';
 import { MAD_PATH } from '../madChecks';
@@ -65,30 +66,35 @@ function exclusionsOf(path: Path, key: string): readonly string[] {
     if (key === 'source') return scratch;
     return scratch.includes(key) ? ['source'] : [];
   }
-  if (fits(path, ['data', '*'])) {
-    const others = {
-      text: ['jsonl', 'field', 'mad', 'lra'],
-      jsonl: ['text', 'mad', 'lra'],
-      field: ['text', 'mad', 'lra'],
-    };
-    const tasks = {
-      mad: ['text', 'jsonl', 'field', 'lra'],
-      lra: ['text', 'jsonl', 'field', 'mad'],
-    };
-    return { ...others, ...tasks }[key] ?? [];
+  if (fits(path, ['data', '*']) || fits(path, PRETRAIN_DATA)) {
+    const tasks = ['mad', 'lra'];
+    const pair = ['prompt', 'input', 'response'];
+    const kinds = [...SOURCE_KINDS, ...tasks];
+    if (kinds.includes(key)) {
+      const noFields = ['text', ...tasks].includes(key) ? ['field', ...pair, 'template'] : [];
+      const noPair = key === 'chat' ? pair : [];
+      return [...kinds.filter((kind) => kind !== key), ...noFields, ...noPair];
+    }
+    if (key === 'field') return ['text', ...tasks, ...pair];
+    return pair.includes(key) ? ['text', ...tasks, 'chat', 'field'] : ['text', ...tasks];
   }
   if (fits(path, ['search'])) return { seed: ['seeds'], seeds: ['seed'] }[key] ?? [];
   if (fits(path, ['hybrid', 'mixture', '*'])) return { pin: ['init'], init: ['pin'] }[key] ?? [];
   return [];
 }
 
-/** `stack` belongs to a family; `field` to JSON Lines; a task has its own context and splits, and only some of the knobs. */
+/** `stack` belongs to a family; fields to records; a task has its own context and splits, and only some of the knobs. */
 function isMeant({ path, siblings }: Caret, data: unknown, key: string): boolean {
   if (fits(path, ['components', '*']) && key === 'stack') {
     return ['stack', undefined].some((family) => family === dataAt(data, [...path, 'family']));
   }
-  if (fits(path, ['data', '*']) || fits(path, PRETRAIN_DATA))
-    return key !== 'field' || siblings.includes('jsonl');
+  if (fits(path, ['data', '*']) || fits(path, PRETRAIN_DATA)) {
+    const has = (...keys: string[]) => keys.some((other) => siblings.includes(other));
+    if (key === 'field') return has('jsonl', 'parquet', 'chat');
+    if (key === 'prompt' || key === 'response') return has('jsonl', 'parquet');
+    if (key === 'input') return has('prompt', 'response');
+    return key !== 'template' || has('prompt', 'response', 'chat');
+  }
   if (fits(path, ['data'])) {
     const isTask = [MAD_PATH, LRA_PATH].some((at) => dataAt(data, at) !== undefined);
     return !isTask || !['validation', 'test', 'context'].includes(key);

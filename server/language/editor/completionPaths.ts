@@ -38,12 +38,19 @@ export async function modelSources(scene: CompletionScene): Promise<readonly Com
   return [...folders, ...models, ...(withHub && !isHub && caret.quote === '' ? [start] : [])];
 }
 
+/** Files that come first, by the key that names them. */
+const ENDINGS: Readonly<Record<string, RegExp>> = {
+  jsonl: /\.(jsonl|ndjson|json)$/i,
+  parquet: /\.parquet$/i,
+  chat: /\.(jsonl|ndjson|json|parquet)$/i,
+  template: /\.jinja$/i,
+};
+
 /** Files and folders beside the config. */
 export async function dataFiles(scene: CompletionScene): Promise<readonly Completion[]> {
   const { relative } = split(scene.caret.prefix);
   const [folders, files] = await Promise.all([foldersHere(scene), scene.places.files(relative)]);
-  const wanted =
-    scene.caret.path.at(-1) === 'jsonl' ? /\.(jsonl|ndjson|json)$/i : /\.(txt|md|text)$/i;
+  const wanted = ENDINGS[scene.caret.path.at(-1) ?? ''] ?? /\.(txt|md|text)$/i;
   return [
     ...files.slice(0, MAX_OFFERED).map((name) => ({
       ...pathCompletion(scene, name, name),

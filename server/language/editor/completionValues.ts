@@ -1,6 +1,7 @@
 /** Values and items of lists that may be written at the caret. */
 import type { Path } from '../configDocument';
 import { PRETRAIN_DATA } from '../pretrainChecks';
+import { SOURCE_KINDS } from '../sourceChecks';
 import { configSchema } from '../schema';
 import { schemasAt, valuesAt } from '../schemaWalk';
 import type { Completion, CompletionScene } from './completionTypes';
@@ -30,10 +31,10 @@ const MODEL_PATHS: readonly Path[] = [
   ['hybrid', 'projectors', 'from'],
 ];
 const FILE_PATHS: readonly Path[] = [
-  ['data', '*', 'text'],
-  ['data', '*', 'jsonl'],
-  [...PRETRAIN_DATA, 'text'],
-  [...PRETRAIN_DATA, 'jsonl'],
+  ...[...SOURCE_KINDS, 'template'].flatMap((key) => [
+    ['data', '*', key],
+    [...PRETRAIN_DATA, key],
+  ]),
 ];
 
 export function itemCompletions(scene: CompletionScene): readonly Completion[] {
@@ -125,6 +126,8 @@ function mappings(scene: CompletionScene): readonly Completion[] {
     [['components', '*'], '{ source: … }', '{ source: $0 }'],
     [['data', 'train'], '{ text: … }', '{ text: $0 }'],
     [['data', 'train'], '{ jsonl: … }', '{ jsonl: $0 }'],
+    [['data', 'train'], '{ parquet: … }', '{ parquet: $0 }'],
+    [['data', 'train'], '{ chat: … }', '{ chat: $0 }'],
     [['data', 'train'], '{ mad: … }', '{ mad: $0 }'],
     [['data', 'train'], '{ lra: … }', '{ lra: $0 }'],
     [['data', 'train', 'mad'], '{ task: … }', '{ task: $0 }'],

@@ -1,6 +1,7 @@
 /** What a key brings with it when it is completed, and whole pieces of a config. */
 import { FAMILY_NAMES } from '../../models/architecture';
 import type { Path } from '../configDocument';
+import { SOURCE_KINDS } from '../sourceChecks';
 import { configSchema } from '../schema';
 import { schemasAt, valuesAt } from '../schemaWalk';
 import { fits } from './entries';
@@ -124,7 +125,7 @@ const bodies: readonly (readonly [Path, (names: readonly string[]) => KeyBody])[
   ],
   [['hybrid', 'projectors', 'pretrain', 'data'], () => source],
   ...['train', 'validation', 'test'].flatMap((split) =>
-    ['text', 'jsonl'].map((key): readonly [Path, () => KeyBody] => [
+    [...SOURCE_KINDS, 'template'].map((key): readonly [Path, () => KeyBody] => [
       ['data', split, key],
       () => inline('', true),
     ]),

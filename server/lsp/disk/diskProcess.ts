@@ -30,6 +30,8 @@ function answer(question: DiskQuestion, within: string | undefined): Promise<unk
       return reader.readTokenizer(question.of.source, question.of.base);
     case 'file':
       return reader.readFile(question.of.path, question.of.base);
+    case 'records':
+      return reader.readRecords(question.of.path, question.of.base, question.of.format);
     case 'result':
       return reader.readResult(question.of.path, question.of.base);
     case 'folders':

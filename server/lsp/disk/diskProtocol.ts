@@ -6,6 +6,7 @@ import type { ModelChoice } from '../../contract/editor';
 import type {
   FileFinding,
   ModelFinding,
+  RecordsFinding,
   ResultFinding,
   TokenizerFinding,
 } from '../../models/modelReader';
@@ -32,6 +33,10 @@ export interface DiskQuestions {
   readonly file: [
     { readonly path: string; readonly base: string },
     Exclude<FileFinding, { kind: 'pending' }>,
+  ];
+  readonly records: [
+    { readonly path: string; readonly base: string; readonly format: 'jsonl' | 'parquet' },
+    Exclude<RecordsFinding, { kind: 'pending' }>,
   ];
   readonly result: [
     { readonly path: string; readonly base: string },

@@ -6,7 +6,7 @@ import type { DiskClient } from './diskClient';
 import type { DiskQuestions } from './diskProtocol';
 
 /** The questions of a `ModelReader`. */
-export type HeaderKind = 'model' | 'tokenizer' | 'file' | 'result';
+export type HeaderKind = 'model' | 'tokenizer' | 'file' | 'records' | 'result';
 
 const TOO_LONG =
   'reading it failed or took too long. Is it on a disk or in a network folder that is away?';
@@ -25,6 +25,8 @@ export function unanswered(
       return { kind: 'damaged', path: full, message: TOO_LONG };
     case 'file':
       return { kind: 'refused', path: full, message: `${full}: ${TOO_LONG}` };
+    case 'records':
+      return { kind: 'unknown' };
     case 'result':
       return { kind: 'damaged', message: TOO_LONG };
   }
@@ -40,6 +42,7 @@ export function readerOf(
     readModel: (source, base) => typed('model', { source, base }),
     readTokenizer: (source, base) => typed('tokenizer', { source, base }),
     readFile: (file, base) => typed('file', { path: file, base }),
+    readRecords: (file, base, format) => typed('records', { path: file, base, format }),
     readResult: (folder, base) => typed('result', { path: folder, base }),
   };
 }
@@ -73,6 +76,7 @@ export const silentReader: ModelReader = {
   readModel: () => Promise.resolve({ kind: 'pending' }),
   readTokenizer: () => Promise.resolve({ kind: 'pending' }),
   readFile: () => Promise.resolve({ kind: 'pending' }),
+  readRecords: () => Promise.resolve({ kind: 'pending' }),
   readResult: () => Promise.resolve({ kind: 'pending' }),
 };
 
@@ -97,6 +101,7 @@ export const refusingReader: ModelReader = withoutHub({
       path: path.resolve(base, file),
       message: `${file}: files outside the workspace are read once you trust it.`,
     }),
+  readRecords: () => Promise.resolve({ kind: 'unknown' }),
   readResult: () =>
     Promise.resolve({
       kind: 'damaged',

@@ -157,7 +157,7 @@ function placeOf(key: string): readonly Place[] {
   const { kind, of } = askedBy(key);
   const name = 'source' in of ? of.source : of.path;
   if (isHubSource(name) || name.includes('\0')) return [];
-  return [{ path: path.resolve(of.base, name), isFolder: kind !== 'file' }];
+  return [{ path: path.resolve(of.base, name), isFolder: kind !== 'file' && kind !== 'records' }];
 }
 
 function withinTime(work: Promise<void>, milliseconds: number): Promise<void> {

@@ -6,6 +6,7 @@ import { isScalar } from 'yaml';
 import { entriesOf, fits, innerSpan, type Entry } from '../../language/editor/entries';
 import { isHubSource, parseHubId } from '../../weights/hubId';
 import { CONFIG_FILE } from '../../weights/modelFolder';
+import { SOURCE_KINDS } from '../../language/sourceChecks';
 import { aboutConfig } from '../answering';
 import type { Snapshot } from '../checker';
 import type { LanguageContext } from '../context';
@@ -15,7 +16,9 @@ const SOURCES = [
   ['components', '*', 'source'],
   ['components', '*', 'tokenizer'],
 ];
-const FILES = ['text', 'jsonl'].map((kind) => ['data', '*', kind]);
+const FILES = SOURCE_KINDS.map((kind) => ['data', '*', kind]);
+/** A path only where it ends so. */
+const TEMPLATE = ['data', '*', 'template'];
 
 /** Problems that say that nothing is there to follow a link to. */
 const DEAD: ReadonlySet<string> = new Set(['missing-model', 'missing-file', 'bad-source']);
@@ -37,9 +40,17 @@ function linkOf(entry: Entry, { checked, lines, place }: Snapshot): DocumentLink
   const written = node.value;
   if (isDead || written === '') return [];
   const range = rangeOf(lines, innerSpan(node, checked.document.text));
-  if (FILES.some((pattern) => fits(entry.path, pattern))) {
+  const isTemplate = fits(entry.path, TEMPLATE);
+  if (isTemplate && !written.endsWith('.jinja')) return [];
+  if (isTemplate || FILES.some((pattern) => fits(entry.path, pattern))) {
     if (place.reads !== 'disk') return [];
-    return [{ range, target: fileLink(path.resolve(place.base, written)), tooltip: 'Open text' }];
+    return [
+      {
+        range,
+        target: fileLink(path.resolve(place.base, written)),
+        tooltip: isTemplate ? 'Open template' : 'Open data',
+      },
+    ];
   }
   if (!SOURCES.some((pattern) => fits(entry.path, pattern))) return [];
   if (isHubSource(written)) {

@@ -93,11 +93,21 @@ describe('completion of keys', () => {
   });
 
   it('in flow mappings', async () => {
-    const kinds = ['text', 'jsonl', 'mad', 'lra'];
+    const kinds = ['text', 'jsonl', 'parquet', 'chat', 'mad', 'lra'];
     assert.deepEqual(await labels('data:\n  train: { | }\n'), kinds);
     assert.deepEqual(await labels('data:\n  train: { |\n  context: 3\n'), kinds);
-    assert.deepEqual(await labels('data:\n  test: { | }\n'), ['text', 'jsonl']);
-    assert.deepEqual(await labels('data:\n  train: { jsonl: a, fi| }\n'), ['field']);
+    assert.deepEqual(await labels('data:\n  test: { | }\n'), ['text', 'jsonl', 'parquet', 'chat']);
+    assert.deepEqual(await labels('data:\n  train: { jsonl: a, | }\n'), [
+      'field',
+      'prompt',
+      'response',
+    ]);
+    assert.deepEqual(await labels('data:\n  train: { jsonl: a, prompt: b, | }\n'), [
+      'input',
+      'response',
+      'template',
+    ]);
+    assert.deepEqual(await labels('data:\n  train: { chat: a, | }\n'), ['field', 'template']);
     assert.deepEqual(await labels('hybrid:\n  mixture:\n    1: { prune: [a], | }\n'), [
       'pin',
       'init',
