@@ -4,18 +4,20 @@ import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { parseDocument } from 'yaml';
+import { isMap, parseDocument } from 'yaml';
 import '@tensorflow/tfjs-core/dist/register_all_gradients';
 import '@tensorflow/tfjs-backend-cpu';
 import type { Engine } from '../../server/compute/engine/engine';
 import { openWasm } from '../../server/compute/engine/wasm/openWasm';
 import { ComponentFiles } from '../../server/compute/process/runServices';
 import { loadTaskData } from '../../server/compute/tasks/taskData';
+import { textTokenizerOf } from '../../server/compute/tasks/tokens';
 import { checkConfig, type CheckedConfig } from '../../server/language/checkConfig';
 import { applyOverrides } from '../../server/language/override';
 import { MAD_TASKS } from '../../server/models/madTasks';
 import { createNodeModelReader } from '../../server/weights/nodeModelReader';
 import { RunBench } from '../compute/search/runHarness';
+import { inMemory } from '../compute/tasks/loading';
 
 const folder = path.resolve('examples/experiments');
 const experiments = readdirSync(folder, { recursive: true, encoding: 'utf8' })
@@ -32,7 +34,7 @@ async function check(file: string, overrides: readonly string[] = []): Promise<C
 /** Whether the config has the section that an override changes. */
 function hasSection(text: string, override: string): boolean {
   const [path] = override.split('=') as [string];
-  return parseDocument(text).hasIn(path.split('.').slice(0, -1));
+  return isMap(parseDocument(text).getIn(path.split('.').slice(0, -1)));
 }
 
 /** A run of a few seconds at most. */
@@ -86,10 +88,8 @@ describe('the example experiments', () => {
       const files = new ComponentFiles(plan);
       const bench = await RunBench.make(plan);
       try {
-        const data = await loadTaskData(plan.config, plan.base, async () => {
-          const { encode, special } = await files.tokenizer();
-          return { encode, eos: special.eos };
-        });
+        const tokenizer = async () => textTokenizerOf(await files.tokenizer());
+        const data = await loadTaskData(plan.config, plan.base, tokenizer, inMemory());
         const outcome = await bench.run({
           data,
           weights: {},

@@ -12,6 +12,7 @@ import { loadTaskData } from '../../../server/compute/tasks/taskData';
 import type { Plan } from '../../../server/contract/plan';
 import { checkConfig } from '../../../server/language/checkConfig';
 import { createNodeModelReader } from '../../../server/weights/nodeModelReader';
+import { inMemory } from '../tasks/loading';
 import { writeFiles } from '../tasks/lra/scene';
 import { bits, Cut, RunBench, type RunHooks } from './runHarness';
 
@@ -44,9 +45,8 @@ baselines: { uniform: true }
 /** What a run of the plan needs beside its folder. */
 async function hooksOf(plan: Plan): Promise<RunHooks> {
   const files = new ComponentFiles(plan);
-  const data = await loadTaskData(plan.config, plan.base, () =>
-    Promise.reject(new Error('no tokenizer is asked for')),
-  );
+  const noTokenizer = () => Promise.reject(new Error('no tokenizer is asked for'));
+  const data = await loadTaskData(plan.config, plan.base, noTokenizer, inMemory());
   return { data, weights: {}, buildModel: (live, seed, alone) => files.build(live, seed, alone) };
 }
 
