@@ -151,10 +151,14 @@ function remembering(reader: ModelReader): ModelReader {
       return known;
     };
   };
+  const jsonl = remember((path, base) => reader.readRecords(path, base, 'jsonl'));
+  const parquet = remember((path, base) => reader.readRecords(path, base, 'parquet'));
   return {
     readModel: remember((source, base) => reader.readModel(source, base)),
     readTokenizer: remember((source, base) => reader.readTokenizer(source, base)),
     readFile: remember((path, base) => reader.readFile(path, base)),
+    readRecords: (path, base, format) =>
+      format === 'jsonl' ? jsonl(path, base) : parquet(path, base),
     readResult: remember((path, base) => reader.readResult(path, base)),
   };
 }
