@@ -58,6 +58,13 @@ const configs: Readonly<Record<string, HubConfig>> = {
     n_groups: 2,
     vocab_size,
   },
+  stack: {
+    model_type: 'manticore_stack',
+    hidden_size: 56,
+    num_attention_heads: 4,
+    layer_types: ['mamba', 'attention', 'swiglu', 'mlp', 'attention', 'swiglu'],
+    vocab_size,
+  },
   mamba: { model_type: 'mamba', hidden_size: 56, num_hidden_layers: 4, vocab_size },
 };
 
@@ -224,6 +231,7 @@ describe('the predicted peak', () => {
     [['mamba'], 'blocks: 1', 'batch: 4'],
     [['llama'], 'blocks: 1', 'batch: 4'],
     [['mamba2'], 'blocks: 1', 'batch: 4'],
+    [['stack'], 'blocks: 1', 'batch: 4'],
     [['gpt2', 'llama', 'mamba', 'mamba2'], 'blocks: 2', 'batch: 2'],
   ] as const) {
     it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
@@ -252,6 +260,7 @@ describe('the predicted peak', () => {
       [['neox'], 'blocks: 4', 'batch: 4, accumulate: 2'],
       [['mamba'], 'blocks: 4', 'batch: 4'],
       [['llama', 'mamba2'], 'blocks: 4', 'batch: 4'],
+      [['stack'], 'blocks: 3', 'batch: 4'],
     ] as const) {
       it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
         await holds(names, hybrid, `${search}, checkpointing: on`);
