@@ -8,6 +8,8 @@ import { keyCompletions } from './completionKeys';
 import type { Completion, CompletionPlaces, CompletionScene } from './completionTypes';
 import { itemCompletions, valueCompletions } from './completionValues';
 import { componentNames } from './entries';
+import { SWEEP } from '../sweep';
+import { sweepCompletions } from './completionSweep';
 import { structureOf } from './structure';
 
 export type { Completion, CompletionPlaces };
@@ -31,6 +33,7 @@ export async function completionsAt(
     mostBlocks: depths.length > 0 ? Math.min(...depths) : undefined,
     places,
   };
+  if (caret.path[0] === SWEEP) return sweepCompletions(scene);
   switch (caret.role) {
     case 'key':
       return takesKeys(caret) ? keyCompletions(scene) : valueOnItsOwnLine(scene);

@@ -2,6 +2,7 @@
 import type { TextSpan } from '../../contract/problem';
 import type { CheckedConfig } from '../checkConfig';
 import type { Path } from '../configDocument';
+import { SWEEP, sweptPath } from '../sweep';
 import { entriesOf, fits, type Entry } from './entries';
 import { keyDocumentation } from './keyDocs';
 import { code, escaped } from './markdown';
@@ -66,6 +67,11 @@ function keyText(
     return '**all**\n\nFor every block without an entry of its own.';
   }
   if (fits(path, ['hybrid', 'mixture', '*'])) return blockText(checked, Number(path[2]), weights);
+  if (path[0] === SWEEP && path.length === 2) {
+    const swept = keyDocumentation(sweptPath(path));
+    const runs = checked.sweep ? `\n\nThis sweep is ${checked.sweep.count} runs.` : '';
+    return swept && `**${escaped(path[1]!)}**, swept over\n\n${swept}${runs}`;
+  }
   const documentation = keyDocumentation(path);
   if (documentation === undefined) return undefined;
   const isStage = path.length === 1 || path.join('.') === 'hybrid.projectors.pretrain';
@@ -76,6 +82,6 @@ function keyText(
 /** A value's own meaning; of a source, the component that it brings. */
 function valueText(checked: CheckedConfig, path: Path, value: string): string | undefined {
   if (fits(path, ['components', '*', 'source'])) return componentText(checked, path[1]!);
-  const meaning = meaningOf(path, value);
+  const meaning = meaningOf(sweptPath(path), value);
   return meaning === undefined ? undefined : `${code(value)}: ${meaning}`;
 }

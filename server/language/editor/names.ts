@@ -5,6 +5,7 @@ import type { TextEdit, TextSpan } from '../../contract/problem';
 import type { CheckedConfig } from '../checkConfig';
 import { shown, type ConfigDocument, type Path } from '../configDocument';
 import { configSchema } from '../schema';
+import { sweptPath } from '../sweep';
 import { componentNames, entriesOf, fits, innerSpan } from './entries';
 
 /** One place that says a component's name. */
@@ -30,7 +31,7 @@ const KEYS: readonly Path[] = [
 
 /** Whether a value at `path` is a component's name. */
 export function namesComponent(path: Path): boolean {
-  return VALUES.some((pattern) => fits(path, pattern));
+  return VALUES.some((pattern) => fits(sweptPath(path), pattern));
 }
 
 /** Whether the keys of a mapping at `path` are names of components that are defined elsewhere. */
@@ -137,7 +138,7 @@ function occurrences(document: ConfigDocument): readonly Occurrence[] {
   };
   for (const { path, keyNode, node, alias } of entriesOf(document)) {
     const isDefinition = fits(path, DEFINITION);
-    const isKey = isDefinition || KEYS.some((pattern) => fits(path, pattern));
+    const isKey = isDefinition || KEYS.some((pattern) => fits(sweptPath(path), pattern));
     if (isKey && keyNode) add(keyNode, isDefinition, undefined);
     if (namesComponent(path) && isScalar(node) && typeof node.value === 'string') {
       add(node, false, alias);

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { quickConfig } from '../marked';
 import { complete, labels, taken } from './scene';
 
-const topLevel = ['finetune', 'baselines', 'engine'];
+const topLevel = ['finetune', 'baselines', 'engine', 'sweep'];
 
 describe('completion of keys', () => {
   it('offers top-level keys that are not written', async () => {
@@ -17,6 +17,7 @@ describe('completion of keys', () => {
       'finetune',
       'baselines',
       'engine',
+      'sweep',
     ]);
   });
 
@@ -29,6 +30,7 @@ describe('completion of keys', () => {
       'finetune',
       'baselines',
       'engine',
+      'sweep',
     ]);
   });
 
@@ -69,6 +71,7 @@ describe('completion of keys', () => {
       'finetune',
       'baselines',
       'engine',
+      'sweep',
     ]);
     assert.deepEqual(await labels(text('    |')), []);
     assert.deepEqual(await labels(text(' |')), []);
@@ -131,7 +134,7 @@ describe('completion of keys', () => {
   });
 
   it('offers no key of a later version', async () => {
-    for (const key of ['program', 'sweep']) {
+    for (const key of ['program']) {
       assert.ok(!(await labels('|')).includes(key));
       assert.ok(!(await labels('search:\n  |')).includes(key));
       assert.ok(!(await labels('components:\n  a:\n    |')).includes(key));
@@ -288,5 +291,26 @@ describe('completion of numbers', () => {
   it('offers as many blocks as the shallowest component has layers', async () => {
     assert.deepEqual(await labels(quickConfig({ hybrid: '  blocks: |2' })), ['4']);
     assert.deepEqual(await labels('hybrid:\n  blocks: |'), []);
+  });
+});
+
+describe('completion in a sweep', () => {
+  const sweep = (line: string) => quickConfig({ rest: `sweep:\n  ${line}` });
+
+  it('offers keys as paths with dots, and the values that a key takes', async () => {
+    const keys = await labels(sweep('search.seed: [1]\n  |'));
+    for (const key of ['search.learningRate', 'hybrid.mixture.all.pin', 'components.neox.source']) {
+      assert.ok(keys.includes(key), key);
+    }
+    assert.ok(!keys.includes('search.seed') && !keys.includes('sweep'));
+    assert.deepEqual(await labels(sweep('search.algorithm: [darts, |]')), [
+      'gaea',
+      'dash',
+      'fixed',
+    ]);
+    assert.deepEqual((await labels(sweep('hybrid.mixture.all.pin: [ne|]'))).slice(0, 2), [
+      'neox',
+      'mamba',
+    ]);
   });
 });
