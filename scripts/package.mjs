@@ -19,7 +19,9 @@ const wanted = [
   'changelog.md',
   'LICENSE.txt',
   'THIRD_PARTY_NOTICES.md',
-  ...['client', 'lsp', 'compute', 'webview', 'cli', 'png', 'templates'].map((name) => `dist/${name}.js`),
+  ...['client', 'lsp', 'compute', 'webview', 'cli', 'png', 'templates'].map(
+    (name) => `dist/${name}.js`,
+  ),
   'dist/webview.css',
   'dist/manticore.schema.json',
   'examples/quickstart.manticore.yaml',

@@ -26,7 +26,11 @@ describe("the language's reader", () => {
       const folder = path.join(base, 'models', 'a');
       await writeModel(folder);
       const { digest, size } = await loadTokenizer(folder);
-      const tokenizer = { kind: 'found', path: folder, summary: { size, digest, hasChatTemplate: false } };
+      const tokenizer = {
+        kind: 'found',
+        path: folder,
+        summary: { size, digest, hasChatTemplate: false },
+      };
       const reader = createNodeModelReader();
       for (let twice = 0; twice < 2; twice++) {
         assert.deepEqual(await reader.readModel('./models/a', base), {
