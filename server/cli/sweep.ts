@@ -18,7 +18,7 @@ import { exitCode, type Io } from './io';
 import { printable } from './runsCommand';
 
 /** This bundle stands beside that of the compute process. */
-const program = { distFolder: __dirname };
+const program = (): { readonly distFolder: string } => ({ distFolder: __dirname });
 
 const exits: Readonly<Record<SweepEnd, number>> = {
   done: exitCode.done,
@@ -53,7 +53,7 @@ async function work(sweep: OpenSweep, jobs: number, io: Io): Promise<number> {
   io.impatience.addEventListener('abort', stoppingNow, { once: true });
   const enough = new AbortController();
   const { signal, impatience } = io;
-  const working = runSweep(sweep, program, { jobs, signal, impatience }).finally(() => {
+  const working = runSweep(sweep, program(), { jobs, signal, impatience }).finally(() => {
     isOver = true;
   });
   const watching = watchSweep(sweep.dir, {

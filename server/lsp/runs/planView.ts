@@ -89,11 +89,12 @@ export function planViewOf(plan: unknown): PlanView | undefined {
   if (!parsed.success) return undefined;
   const { components, blocks, jobs } = parsed.data;
   const train = parsed.data.config?.data.train;
+  const task = train?.kind === 'mad' || train?.kind === 'lra' ? train.task : undefined;
   return {
     components,
     blocks: blocks.map(({ live, pinned, initial }) => ({ live, pinned, initial })),
     jobs,
-    task: train?.kind === 'mad' || train?.kind === 'lra' ? train.task : undefined,
+    ...(task === undefined ? {} : { task }),
   };
 }
 

@@ -90,7 +90,8 @@ describe('learning rate', () => {
   });
 
   it('falls towards the final rate', () => {
-    assert.deepEqual(rates('linear', 0.4, 0.2), [0.5, 1, 0.8, 0.6, 0.4]);
+    const linear = [0.5, 1, 0.8, 0.6, 0.4];
+    rates('linear', 0.4, 0.2).forEach((rate, s) => assert.ok(Math.abs(rate - linear[s]!) < 1e-12));
     const cosine = [0, 0.2, 0.4, 0.6, 0.8].map((p) => 0.2 + 0.4 * (1 + Math.cos(Math.PI * p)));
     rates('cosine', 0, 0.2).forEach((rate, s) => assert.ok(Math.abs(rate - cosine[s]!) < 1e-12));
   });

@@ -120,6 +120,8 @@ describe('the cost of a search', () => {
     });
     fc.assert(
       fc.property(scene, noise, (drawn, noises) => {
+        // Its steps are clipped: beyond that every entry moves alike.
+        fc.pre(drawn.algorithm !== 'gaea');
         const cost = { ...costOf(drawn), weight: 1e9 };
         let state = stateOf(drawn);
         let moments = initialAlphaMoments(state.blocks.length, K);
