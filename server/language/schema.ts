@@ -6,13 +6,11 @@ import { z } from 'zod';
 import { FAMILY_NAMES } from '../models/architecture';
 import { PROJECTOR_KINDS } from '../models/projector';
 import { STACK_LAYERS } from '../models/stack';
-import { lraSchema } from './lraSchema';
-import { madSchema } from './madSchema';
+import { dataSchema } from './dataSchema';
+import { finetuneSchema, pretrainSchema, searchSchema } from './trainingSchema';
 
 const component = z.string().regex(/^[A-Za-z][\w-]*$/);
 const count = z.int().min(1);
-const rate = z.number().positive();
-const fraction = z.number().gt(0).lt(1);
 
 const byteSize = z
   .string()
@@ -20,9 +18,6 @@ const byteSize = z
   .describe('a size such as `4 GB`');
 
 export const MAX_BLOCKS = 1024;
-
-/** Largest whole number that is exact. */
-const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
 const weights = z
   .record(component, z.number().min(0))
@@ -79,117 +74,6 @@ const mixtureSchema = z.strictObject({
   init: weights.optional().describe('α at the start of the search.'),
 });
 
-const dataSourceSchema = z.strictObject({
-  text: z.string().min(1).optional().describe('A UTF-8 text file.'),
-  jsonl: z.string().min(1).optional().describe('A JSON Lines file.'),
-  parquet: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('A Parquet file; its columns hold text, or a list of messages (`chat`).'),
-  chat: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'Conversations, as JSON Lines or Parquet by the file’s name: lists of messages with a `role` and a `content`. Written as text by the tokenizer’s own chat template, or `template`; the assistant’s turns alone are scored. One conversation a row, cut where it is longer than `context`.',
-    ),
-  field: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'The field, or column, that holds the text (default `text`), of `chat` the messages (default `messages`).',
-    ),
-  prompt: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'The field of a prompt, with `response`: pairs of them in place of a text. Only the response and the end-of-text token behind it are scored. One pair a row, cut where it is longer than `context`.',
-    ),
-  input: z
-    .string()
-    .min(1)
-    .optional()
-    .describe('The field of what a prompt is about, where a record has it: Alpaca’s third field.'),
-  response: z.string().min(1).optional().describe('The field of the response to a `prompt`.'),
-  template: z
-    .string()
-    .min(1)
-    .optional()
-    .describe(
-      'How a pair or a conversation is written as text: a Jinja template, or the path of a `.jinja` file. It sees `prompt`, `input` and `response`, or `messages`, and `bos_token`, `eos_token`. Without one a pair is its prompt, input and response, each on lines of its own.',
-    ),
-});
-
-const trainSchema = dataSourceSchema.extend({
-  mad: madSchema
-    .optional()
-    .describe(
-      'A synthetic MAD task in place of a text: its name, or `{ task: …, … }` with its knobs. It makes the validation and test examples too.',
-    ),
-  lra: lraSchema
-    .optional()
-    .describe(
-      'A task of the Long Range Arena in place of a text: its name, or `{ task: …, … }` with its knobs. The class of whole sequences is learnt; validation and test examples are its own.',
-    ),
-});
-
-const dataSchema = z.strictObject({
-  train: trainSchema.describe(
-    'Training text, as `{ text: <file> }`, `{ jsonl: <file> }` or `{ parquet: <file> }`; pairs of a `prompt` and a `response`; conversations, `{ chat: <file> }`; or a task, `{ mad: <task> }` or `{ lra: <task> }`.',
-  ),
-  validation: z
-    .union([dataSourceSchema, fraction])
-    .default(0.05)
-    .describe('Validation text, or a fraction cut from train.'),
-  test: dataSourceSchema.optional().describe('Test text: results are reported on it where given.'),
-  context: count.optional().describe('Tokens predicted in each sequence; a task knows its own.'),
-});
-
-const optimiser = {
-  steps: count.describe('Optimiser steps.'),
-  batch: count.default(8).describe('Sequences in a micro-batch.'),
-  accumulate: count.default(1).describe('Micro-batches a step.'),
-  learningRate: rate.default(1e-4).describe('Peak learning rate of the weights.'),
-  weightDecay: z.number().min(0).default(0.01).describe('Decoupled decay, on matrices only.'),
-  clip: z.number().min(0).default(1).describe('Largest global norm of the gradient; 0 = none.'),
-  warmup: z
-    .number()
-    .min(0)
-    .max(1)
-    .default(0.05)
-    .describe('Share of the steps in which the rate rises.'),
-  decay: z
-    .enum(['linear', 'cosine', 'none'])
-    .default('linear')
-    .describe('How the rate falls after the warm-up.'),
-  finalLearningRate: z
-    .number()
-    .min(0)
-    .default(0)
-    .describe('The rate that the decay falls towards, at most the peak.'),
-  evalEvery: count.optional().describe('Steps between evaluations; default a tenth of the steps.'),
-  checkpointEvery: count
-    .optional()
-    .describe('Steps between checkpoints; default a tenth of the steps.'),
-} as const;
-
-/** The stage before the search (Roberts et al., arXiv 2406.00894); the rate is the paper's. */
-const pretrainSchema = z.strictObject({
-  data: dataSourceSchema.describe(
-    'General text, as `{ text: <file> }`, `{ jsonl: <file> }` or `{ parquet: <file> }`.',
-  ),
-  ...optimiser,
-  learningRate: rate.default(2e-4).describe('Peak learning rate of the projectors.'),
-  alphas: z.boolean().default(true).describe('Whether α learns too; the search starts it anew.'),
-  embeddings: z
-    .boolean()
-    .default(true)
-    .describe('Whether embeddings learn too, and heads that are made anew for the vocabulary.'),
-});
-
 const hybridSchema = z.strictObject({
   blocks: count.max(MAX_BLOCKS).describe('Number of Manticore blocks N.'),
   tokenizer: component
@@ -234,104 +118,6 @@ const hybridSchema = z.strictObject({
     .describe(
       'Pins and prunings by block, from 1; `all` is for every block without an entry of its own.',
     ),
-});
-
-const searchSchema = z.strictObject({
-  algorithm: z
-    .enum(['darts', 'gaea', 'dash', 'fixed'])
-    .default('darts')
-    .describe('How α is searched.'),
-  schedule: z
-    .enum(['simultaneous', 'alternating', 'bilevel'])
-    .default('simultaneous')
-    .describe('Which batch updates what.'),
-  ...optimiser,
-  steps: z
-    .int()
-    .min(0)
-    .describe('Optimiser steps; 0 = no search, for a run that only pretrains projectors.'),
-  alphaLearningRate: rate
-    .optional()
-    .describe('Rate of the architecture parameters; default 0.01, gaea 0.1.'),
-  temperature: rate.default(1).describe('Temperature of dash.'),
-  heldOut: fraction.default(0.1).describe('Share of train that bilevel keeps for α.'),
-  cost: z
-    .strictObject({
-      kind: z
-        .enum(['flops', 'parameters', 'milliseconds'])
-        .describe('What a component of a block costs.'),
-      weight: z
-        .number()
-        .min(0)
-        .describe('λ: nats that the cost of all components together counts for; 0 = nothing.'),
-    })
-    .optional()
-    .describe(
-      'Cost-aware search: α also learn to lower the expected cost, λ · E[cost](α) / cost(all components). The weights learn from the loss alone.',
-    ),
-  checkpointing: z
-    .enum(['auto', 'on', 'off'])
-    .default('auto')
-    .describe(
-      'Gradient checkpointing, in fine-tuning and baselines too: less memory for one more forward pass a step, with the same results to the bit. `auto`: only where the run would not fit the memory without it.',
-    ),
-  seed: z
-    .int()
-    .min(0)
-    .max(MAX_SEED)
-    .optional()
-    .describe('The one seed of all random draws; default 1.'),
-  seeds: z
-    .array(z.int().min(0).max(MAX_SEED))
-    .min(1)
-    .max(1000)
-    .optional()
-    .describe('Several seeds: the whole search is repeated.'),
-});
-
-const { steps, ...optimiserDefaultsFromSearch } = optimiser;
-
-const finetuneSchema = z.strictObject({
-  steps,
-  batch: optimiserDefaultsFromSearch.batch
-    .unwrap()
-    .optional()
-    .describe("Sequences in a micro-batch; default the search's."),
-  accumulate: count.optional().describe("Micro-batches a step; default the search's."),
-  learningRate: rate.optional().describe("Peak learning rate; default the search's."),
-  weightDecay: z.number().min(0).optional().describe("Decoupled decay; default the search's."),
-  clip: z
-    .number()
-    .min(0)
-    .optional()
-    .describe("Largest global norm of the gradient; default the search's."),
-  warmup: z
-    .number()
-    .min(0)
-    .max(1)
-    .optional()
-    .describe("Share of the steps in which the rate rises; default the search's."),
-  decay: z
-    .enum(['linear', 'cosine', 'none'])
-    .optional()
-    .describe("How the rate falls; default the search's."),
-  finalLearningRate: z
-    .number()
-    .min(0)
-    .optional()
-    .describe("The rate that the decay falls towards; default the search's."),
-  evalEvery: optimiser.evalEvery,
-  checkpointEvery: optimiser.checkpointEvery,
-  alphas: z
-    .union([z.enum(['soft', 'argmax']), z.strictObject({ threshold: fraction })])
-    .default('soft')
-    .describe(
-      'α after the search: as found, its largest entry, or entries below a threshold dropped.',
-    ),
-  weights: z
-    .enum(['rewind', 'keep'])
-    .default('rewind')
-    .describe('Start from the pretrained weights, or from the searched ones.'),
 });
 
 const baselinesSchema = z.strictObject({
