@@ -1,5 +1,5 @@
 /** `sweep.html`: one file, no network, a policy that runs nothing at all. */
-import { createHash } from 'node:crypto';
+import { htmlPage } from '../htmlPage';
 import { reportStyle, type Appearance } from '../htmlStyle';
 import type { Estimate } from '../statistics';
 import { displayText, escapeMarkup, formatFixed, formatNumberOf, formatShort } from '../text';
@@ -16,33 +16,14 @@ const ownStyle =
   '.chosen{font-weight:650}.chosen::after{content:" ✓";color:var(--good)}td.words,th.words{text-align:left}main{max-width:1240px}.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}';
 
 export function sweepHtml(model: SweepModel, appearance: Appearance = 'auto'): string {
-  const style = `${reportStyle(appearance)}${ownStyle}`;
-  const hash = createHash('sha256').update(style).digest('base64');
-  const policy = [
-    "default-src 'none'",
-    `style-src 'sha256-${hash}'`,
-    'img-src data:',
-    "base-uri 'none'",
-    "form-action 'none'",
-  ].join('; ');
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="${policy}">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="${appearance === 'auto' ? 'light dark' : appearance}">
-<title>${show(model.name)} · Manticore sweep</title>
-<style>${style}</style>
-</head>
-<body>
-<main>
-${[header(model), pictureSection(model), selectedSection(model), cellSection(model)].filter(Boolean).join('\n')}
-<footer><p>Losses are nats a token. The same figures stand in <code>sweep.json</code> and <code>sweep.csv</code>; each run has a report of its own.</p></footer>
-</main>
-</body>
-</html>
-`;
+  return htmlPage({
+    title: `${show(model.name)} · Manticore sweep`,
+    appearance,
+    style: `${reportStyle(appearance)}${ownStyle}`,
+    main: [header(model), pictureSection(model), selectedSection(model), cellSection(model)],
+    footer:
+      'Losses are nats a token. The same figures stand in <code>sweep.json</code> and <code>sweep.csv</code>; each run has a report of its own.',
+  });
 }
 
 function header(model: SweepModel): string {
