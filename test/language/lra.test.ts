@@ -6,36 +6,10 @@ import { planText } from '../../server/language/planText';
 import { expectProblem, fixed, problemsOf } from './marked';
 import { quickDisk, type FakeDisk } from './fakeReader';
 import { planOf } from './planOf';
+import { taskConfig, type Parts } from './taskConfig';
 import { labels } from './editor/scene';
 
-interface Parts {
-  readonly data?: string;
-  readonly rest?: string;
-  readonly neox?: string;
-  readonly hybrid?: string;
-}
-
-/** Two components from scratch on a task. */
-function lraConfig(
-  task: string,
-  { data = '', rest = '', neox = '', hybrid = '' }: Parts = {},
-): string {
-  return `manticore: 1
-components:
-  neox:
-    family: gptNeox
-    config: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32${neox} }
-    init: random
-  mamba:
-    family: mamba
-    config: { hidden_size: 16, num_hidden_layers: 2, state_size: 4 }
-    init: random
-hybrid: { blocks: 2, gate: none${hybrid} }
-data:
-  train: { lra: ${task} }
-${data}search: { steps: 4 }
-${rest}`;
-}
+const lraConfig = (task: string, parts?: Parts) => taskConfig('lra', task, parts);
 
 /** A disk with a file of each release that the tests name, in `files`. */
 const released: FakeDisk = {

@@ -3,37 +3,10 @@ import assert from 'node:assert/strict';
 import { MAD_TASKS } from '../../server/models/madTasks';
 import { expectProblem, fixed, problemsOf } from './marked';
 import { planOf } from './planOf';
+import { taskConfig, type Parts } from './taskConfig';
 import { labels } from './editor/scene';
 
-interface Parts {
-  readonly data?: string;
-  readonly rest?: string;
-  readonly neox?: string;
-  readonly hybrid?: string;
-}
-
-/** Two components from scratch on a task. */
-function madConfig(
-  task: string,
-  { data = '', rest = '', neox = '', hybrid = '' }: Parts = {},
-): string {
-  return `manticore: 1
-components:
-  neox:
-    family: gptNeox
-    config: { hidden_size: 16, num_hidden_layers: 2, num_attention_heads: 2, intermediate_size: 32${neox} }
-    init: random
-  mamba:
-    family: mamba
-    config: { hidden_size: 16, num_hidden_layers: 2, state_size: 4 }
-    init: random
-hybrid: { blocks: 2, gate: none${hybrid} }
-data:
-  train: { mad: ${task} }
-${data}search: { steps: 4 }
-${rest}`;
-}
-
+const madConfig = (task: string, parts?: Parts) => taskConfig('mad', task, parts);
 const knobs = (text: string) => madConfig(`{ task: in-context-recall, ${text} }`);
 
 describe('a MAD task in a config', () => {

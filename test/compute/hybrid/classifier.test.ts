@@ -22,6 +22,7 @@ import {
   labelledBatch,
   LENGTH,
 } from './classifierScene';
+import { assertGradients } from './differences';
 
 const context = { training: false, dropoutKey: 0 };
 const idsOf = ({ ids, sequences, length }: Batch) => tf.tensor2d(ids, [sequences, length], 'int32');
@@ -101,38 +102,13 @@ describe('a classifier’s head', () => {
         own.filter(({ name }) => name.startsWith('head/')).length,
         sequences === 1 ? 1 : 6,
       );
-      const { value, grads } = gradients(
+      await assertGradients({
         loss,
-        own.map(({ variable }) => variable),
-      );
-      value.dispose();
-      for (const [index, { name, variable }] of own.entries()) {
-        const gradient = Array.from(await grads[index]!.data());
-        const values = await variable.data<'float32'>();
-        const largest = gradient.reduce(
-          (most, g, i) => (Math.abs(g) > Math.abs(gradient[most]!) ? i : most),
-          0,
-        );
-        const step = 0.002;
-        const at = async (change: number) => {
-          const moved = Float32Array.from(values);
-          moved[largest]! += change;
-          hybrid.parameters.write(name, moved);
-          const result = tf.tidy(loss);
-          const [sum] = await result.data();
-          result.dispose();
-          return sum!;
-        };
-        const difference = ((await at(step)) - (await at(-step))) / (2 * step);
-        hybrid.parameters.write(name, Float32Array.from(values));
-        const g = gradient[largest]!;
-        assert.ok(g !== 0, `${name} has no gradient`);
-        assert.ok(
-          Math.abs(difference - g) <= 0.02 * Math.abs(g) + 2e-3,
-          `${name}: ${difference}, ${g}`,
-        );
-        grads[index]!.dispose();
-      }
+        store: hybrid.parameters,
+        parameters: own,
+        step: 0.002,
+        slack: 2e-3,
+      });
       dispose();
     });
   }
