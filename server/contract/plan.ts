@@ -82,6 +82,8 @@ export interface PlanJob {
   readonly stage: Stage;
   readonly subject: string;
   readonly seed: number;
+  /** Position in `Plan.subplans` of what the job trains; absent: the run's own hybrid, on its data. */
+  readonly subplan?: number;
   /** Optimiser steps, all phases. */
   readonly steps: number;
   /** One phase, except for a baseline whose hybrid kept its searched weights: the search's updates, then the fine-tuning's. */
@@ -143,6 +145,11 @@ export interface Plan {
   readonly flopsPerToken: number;
   readonly memory: PlanMemory;
   readonly jobs: readonly PlanJob[];
+  /**
+   * What jobs train beside the hybrid on the run's data, each a whole plan with components, data and settings of its own, but
+   * without jobs; their `memory` is the run's.
+   */
+  readonly subplans?: readonly Plan[];
   /** The config with every default filled in. */
   readonly config: ResolvedConfig;
 }

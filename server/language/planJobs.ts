@@ -6,6 +6,8 @@ import { sequencesOf } from '../models/tasks';
 /** What one token costs each subject, and what it trains. */
 export interface SubjectCost {
   readonly name: string;
+  /** Position in the plan's subplans, where it is the subject of one. */
+  readonly subplan?: number;
   readonly parameters: number;
   /** Forward. */
   readonly flopsPerToken: number;
@@ -20,6 +22,8 @@ export interface JobCosts {
   readonly discretised: SubjectCost;
   readonly uniform: SubjectCost;
   readonly components: readonly SubjectCost[];
+  /** Of subplans that are trained under the hybrid's budget, as the components are. */
+  readonly others: readonly SubjectCost[];
 }
 
 /** Updates of θ and of α in the search: `alternating` and `bilevel` take turns, θ first; `fixed` has only θ's. */
@@ -97,6 +101,7 @@ function baselineJobs(
   const subjects = [
     ...(baselines.uniform ? [costs.uniform] : []),
     ...(baselines.components ? costs.components : []),
+    ...costs.others,
   ];
   return subjects.map((subject) => {
     const phases = seen.map(({ phase: { settings, steps }, flopsPerToken }) =>
@@ -138,6 +143,7 @@ function job(
     stage,
     subject,
     seed,
+    ...(cost.subplan === undefined ? {} : { subplan: cost.subplan }),
     steps,
     phases,
     weightUpdates: steps,

@@ -1,4 +1,4 @@
-/** The largest predicted peak among a plan's jobs, and whether gradient checkpointing is to lower it. */
+/** The largest predicted peak among a run's jobs, and whether gradient checkpointing is to lower it. */
 import type { OptimiserSettings, ResolvedConfig } from '../contract/config';
 import type { PlanMemory, PlanTensor } from '../contract/plan';
 import {
@@ -13,13 +13,14 @@ import type { TrainedTensor, TrainingShape } from './activations';
 import { predictMemory } from './memory';
 import { memoryLimit } from './memoryLimit';
 
-export function planMemory(
+/** What is trained of one hybrid, and how. */
+export function memoryJobs(
   config: ResolvedConfig,
   options: HybridCostOptions,
   tensors: readonly PlanTensor[],
   alphas: AlphaTable,
   pretrained: readonly PlanTensor[],
-): PlanMemory {
+): TrainingShape[] {
   const { search, finetune } = config;
   const { pretrain } = config.hybrid.projectors;
   const isSame =
@@ -45,11 +46,19 @@ export function planMemory(
   }
   const { context, train } = config.data;
   const tokens = sequencesOf(train) * context;
+  return jobs.map(({ shape, stage: { batch, accumulate } }) => ({
+    ...shape,
+    tokens: batch * tokens,
+    context,
+    accumulate,
+  }));
+}
+
+/** @param jobs all of the run's: one way for all of them */
+export function settleMemory(config: ResolvedConfig, jobs: readonly TrainingShape[]): PlanMemory {
   const largest = (checkpointing: boolean) =>
     jobs
-      .map(({ shape, stage: { batch, accumulate } }) =>
-        predictMemory({ ...shape, tokens: batch * tokens, context, accumulate }, checkpointing),
-      )
+      .map((job) => predictMemory(job, checkpointing))
       .reduce((most, next) => (next.peak > most.peak ? next : most));
   const [without, checkpointed] = [largest(false), largest(true)];
   return decides(config, without.peak, checkpointed.peak)

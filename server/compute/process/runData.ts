@@ -20,20 +20,35 @@ export interface RunDataOptions {
   readonly isStopped: () => boolean;
 }
 
-/** @throws RunFailure; LoadingStopped */
-export function loadRunData(
-  { config, base }: Plan,
+/**
+ * The data of the plan, then of each of its subplans; those that read the same in the same way share it.
+ * @param tokenizer the run's
+ * @throws RunFailure; LoadingStopped
+ */
+export async function loadRunData(
+  plan: Plan,
   tokenizer: () => Promise<TextTokenizer>,
   store: TokenStore,
   { emit, warn, isStopped }: RunDataOptions,
-): Promise<TaskData> {
-  return loadTaskData(config, base, tokenizer, {
-    store,
-    templateProgram: templateProgram(),
-    onProgress: progressEvents(emit),
-    onWarning: (code, message) => warn({ type: 'warning', code, message }),
-    isStopped,
-  });
+): Promise<TaskData[]> {
+  const loaded = new Map<string, TaskData>();
+  const all: TaskData[] = [];
+  for (const { config, base } of [plan, ...(plan.subplans ?? [])]) {
+    const { schedule, heldOut } = config.search;
+    const key = JSON.stringify([config.data, schedule, heldOut]);
+    const data =
+      loaded.get(key) ??
+      (await loadTaskData(config, base, tokenizer, {
+        store,
+        templateProgram: templateProgram(),
+        onProgress: progressEvents(emit),
+        onWarning: (code, message) => warn({ type: 'warning', code, message }),
+        isStopped,
+      }));
+    loaded.set(key, data);
+    all.push(data);
+  }
+  return all;
 }
 
 /** Nothing where it is quick; else what is read, now and then, and its end. */

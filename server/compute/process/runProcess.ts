@@ -32,6 +32,7 @@ import { keepResult } from './keepResult';
 import { beginAgain, resumePoint, type ResumePoint } from './resumePoint';
 import { loadRunData } from './runData';
 import { differences, openPlannedEngine, passedOver, summarizeEngine } from './runEngine';
+import type { JobServices } from '../search/services';
 import { ComponentFiles, PRETRAINED } from './runServices';
 
 /**
@@ -137,13 +138,19 @@ class RunProcess {
     try {
       const data = await this.loadData(plan, files, store, log, from);
       if (data === undefined) return { status: 'stopped' };
+      const [own, ...subplans] = [plan, ...(plan.subplans ?? [])].map(
+        (each, index): JobServices => ({
+          plan: each,
+          data: data[index]!,
+          buildModel: (live, seed, start) => files.build(live, seed, start, each),
+          costs: planCosts(each),
+        }),
+      );
       return await runJobs(
         {
-          plan,
-          data,
+          ...own!,
+          subplans,
           weights: await files.digests(),
-          buildModel: (live, seed, start) => files.build(live, seed, start),
-          costs: planCosts(plan),
           measureCosts: (model) =>
             measureCosts((model as HybridModel).hybrid, measuredShape(plan), () =>
               performance.now(),
@@ -175,14 +182,17 @@ class RunProcess {
     }
   }
 
-  /** @returns `undefined` when a stop came: a new run ends with that word, an older one stands as it stood */
+  /**
+   * @returns the data of the plan, then of its subplans; `undefined` when a stop came: a new run ends with that word, an
+   *   older one stands as it stood
+   */
   private async loadData(
     plan: Plan,
     files: ComponentFiles,
     store: TokenStore,
     log: EventLog,
     from: ResumePoint | undefined,
-  ): Promise<TaskData | undefined> {
+  ): Promise<TaskData[] | undefined> {
     const emit = (event: NewRunEvent) => void this.emit(log, event);
     const tokenizer = async () => textTokenizerOf(await files.tokenizer());
     try {

@@ -34,16 +34,16 @@ export class ComponentFiles {
     return this.tokenizerAt(folder);
   }
 
-  /** Builds the plan's hybrid with the pairs of `live`, or a component `alone`. */
+  /** Builds the hybrid of the plan, or of a subplan of its, with the pairs of `live`; or a component `alone`. */
   async build(
     live: LiveTable,
     seed: number,
     { alone, pretrained = false }: ModelStart = {},
+    plan = this.plan,
   ): Promise<HybridModel> {
-    const { plan } = this;
     const load = (component: number) => this.source(plan.components[component]!);
     if (alone !== undefined) return buildHybridModel(planAlone(plan, alone), live, seed, load);
-    const projectors = pretrained ? await this.ownProjectors(seed) : await this.projectors();
+    const projectors = pretrained ? await this.ownProjectors(seed) : await this.projectors(plan);
     return buildHybridModel(plan, live, seed, load, projectors);
   }
 
@@ -80,8 +80,8 @@ export class ComponentFiles {
     };
   }
 
-  private async projectors(): Promise<BuildOptions> {
-    const { from } = this.plan.config.hybrid.projectors;
+  private async projectors(plan: Plan): Promise<BuildOptions> {
+    const { from } = plan.config.hybrid.projectors;
     if (from === undefined) return {};
     const folder = await projectorFolder(path.resolve(this.plan.base, from));
     return { projectors: { name: from, tensors: await this.weightsAt(folder) } };

@@ -1,7 +1,19 @@
 /** What the files of a run have become since its checkpoint: a run that goes on with others says so. */
+import { createHash } from 'node:crypto';
 import type { WarningEvent } from '../../contract/events';
+import { digestOf } from '../tasks/taskData';
 import type { RunServices } from './services';
 import type { RunSnapshot } from './snapshot';
+
+/** Of the data of every job. */
+export async function digestOfAll({ data, subplans }: RunServices): Promise<string> {
+  const others = new Set(subplans.map((each) => each.data));
+  others.delete(data);
+  const digests = [await digestOf(data)];
+  for (const other of others) digests.push(await digestOf(other));
+  if (digests.length === 1) return digests[0]!;
+  return createHash('sha256').update(digests.join()).digest('hex');
+}
 
 type Warning = Pick<WarningEvent, 'type' | 'code' | 'message'>;
 

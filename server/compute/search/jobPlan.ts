@@ -1,6 +1,6 @@
 /** What one job does, step by step: its phases with their settings, splits and data streams. Pure. */
 import type { OptimiserSettings, ResolvedConfig } from '../../contract/config';
-import type { PlanJob, PlanPhase } from '../../contract/plan';
+import type { Plan, PlanJob, PlanPhase } from '../../contract/plan';
 import type { Split } from '../tasks/batches';
 import type { TaskData } from '../tasks/taskData';
 import { stepPlan, weightsOnly } from './schedule';
@@ -23,12 +23,16 @@ export interface JobDesign {
   readonly steps: number;
 }
 
-export function designJob(
-  index: number,
-  job: PlanJob,
-  config: Pick<ResolvedConfig, 'search' | 'finetune' | 'hybrid'>,
-): JobDesign {
-  const { search, finetune, hybrid } = config;
+/** The plan whose hybrid the job at `index` trains. */
+export function planOfJob(plan: Plan, index: number): Plan {
+  const { subplan } = plan.jobs[index]!;
+  return subplan === undefined ? plan : plan.subplans![subplan]!;
+}
+
+/** @param plan the run's */
+export function designJob(plan: Plan, index: number): JobDesign {
+  const job = plan.jobs[index]!;
+  const { search, finetune, hybrid } = planOfJob(plan, index).config;
   const all = { search, finetune, pretrain: hybrid.projectors.pretrain };
   const phases = job.phases.map(({ settings, steps }): JobPhase => {
     const found = all[settings];

@@ -12,7 +12,7 @@ import type { LiveTable, ModelStart, TrainableModel } from './model';
 import { initialAdamw } from './optimiser';
 import { componentOf, findSearch, seenByHybrid } from './results';
 import type { SearchCost } from './searchCost';
-import type { RunServices } from './services';
+import { servicesOf, type RunServices } from './services';
 import type { FinishedJob, RunSnapshot } from './snapshot';
 import { architectureOf, TrainingJob, type JobParts } from './trainingJob';
 
@@ -48,8 +48,7 @@ export class JobStarter {
     finished: readonly FinishedJob[],
     from: StartFrom | undefined,
   ): Promise<TrainingJob> {
-    const { plan } = this.services;
-    const design = designJob(index, plan.jobs[index]!, plan.config);
+    const design = designJob(this.services.plan, index);
     switch (design.stage) {
       case 'search':
         return this.startSearch(design, from);
@@ -143,15 +142,15 @@ export class JobStarter {
     design: JobDesign,
     finished: readonly FinishedJob[],
   ): Promise<TrainingJob> {
-    const { plan, costs } = this.services;
-    const { baselines } = plan.config;
+    const { baselines } = this.services.plan.config;
     if (baselines === false) throw new Error('no settings for baselines');
+    const { plan, costs } = servicesOf(this.services, design.index);
     const alone = componentOf(plan, design.subject);
     const alphas =
       alone === undefined
         ? uniformAlphas(this.planned)
         : componentAlphas(plan.blocks.length, plan.components.length, alone);
-    const seen = seenByHybrid(plan, finished, design.seed);
+    const seen = seenByHybrid(this.services.plan, finished, design.seed);
     const flops = costs.flopsPerToken(alphas);
     const phases = baselinePhases(seen, baselines.match, flops, plan.context);
     return this.fromPretrained(withPhases(design, phases), alphas, alone);
@@ -164,7 +163,8 @@ export class JobStarter {
   ): Promise<TrainingJob> {
     const live = alphas.map((row) => row.map((alpha) => alpha > 0));
     const start = alone === undefined ? this.base : { alone };
-    const model = await this.services.buildModel(live, design.seed, start);
+    const { buildModel } = servicesOf(this.services, design.index);
+    const model = await buildModel(live, design.seed, start);
     return this.job(design, model, fixedArchitecture(alphas));
   }
 
@@ -224,8 +224,8 @@ export class JobStarter {
     architecture: ArchitectureState,
     trains?: JobParts['trains'],
   ): TrainingJob {
-    const { data, costs, now, plan } = this.services;
-    const parts = { design, config: plan.config, data, costs, now, model, architecture };
+    const services = servicesOf(this.services, design.index);
+    const parts = { design, services, now: this.services.now, model, architecture };
     const cost = design.stage === 'search' ? this.cost : undefined;
     return new TrainingJob({ ...parts, cost, ...(trains ? { trains } : {}) });
   }

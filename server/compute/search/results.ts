@@ -8,7 +8,6 @@ import { meanAlphas, selectComponent } from './discretise';
 import type { Evaluation } from './evaluate';
 import { designJob } from './jobPlan';
 import type { SearchCost } from './searchCost';
-import type { CostTable } from './services';
 import type { FinishedJob, JobProgress } from './snapshot';
 import { architectureOf } from './trainingJob';
 import type { TrainingJob } from './trainingJob';
@@ -50,7 +49,7 @@ export function seenByHybrid(
     finetune === false ? [search] : finetune.weights === 'keep' ? [search, tuned] : [tuned];
   return jobs.map((job) => {
     if (job === undefined) throw new Error(`the hybrid of seed ${seed} isn't trained yet`);
-    const design = designJob(job.job, plan.jobs[job.job]!, plan.config);
+    const design = designJob(plan, job.job);
     const { weightUpdates, flops } = job.progress;
     return { phase: design.phases[0]!, updates: weightUpdates, flops };
   });
@@ -74,9 +73,9 @@ export function resultOf(
   split: 'validation' | 'test',
   evaluation: Evaluation,
   seen: readonly JobProgress[],
-  { plan, costs }: { readonly plan: Plan; readonly costs: CostTable },
 ): RunResult {
   const { stage, subject, seed } = job.design;
+  const { plan, costs } = job.services;
   const alone = stage === 'baseline' ? componentOf(plan, subject) : undefined;
   const { alphas } = job;
   const sum = (of: (progress: JobProgress) => number) =>

@@ -5,7 +5,7 @@
  */
 import type { HandOver, RunResult, Where } from '../../contract/events';
 import { EvaluationBatches } from '../tasks/batches';
-import { digestOf } from '../tasks/taskData';
+import { changesSince, digestOfAll } from './changes';
 import { Boundary } from './boundary';
 import type { StopRequest } from './boundary';
 import { readSnapshot, readTensors, writeCheckpoint } from './checkpoint';
@@ -22,7 +22,6 @@ import { JobStarter } from './jobStarter';
 import { parkedValues } from './parking';
 import { phaseAt } from './jobPlan';
 import type { ResumeFrom, RunServices } from './services';
-import { changesSince } from './changes';
 import { checkSnapshot } from './snapshot';
 import type { FinishedJob, RunSnapshot } from './snapshot';
 import type { TrainingJob } from './trainingJob';
@@ -81,7 +80,7 @@ class Run {
     const { jobs } = this.services.plan;
     const folder = resume?.folder;
     const snapshot = folder === undefined ? undefined : await readSnapshot(folder);
-    this.dataDigest = await digestOf(this.services.data);
+    this.dataDigest = await digestOfAll(this.services);
     if (resume) this.takeUp(resume, snapshot);
     this.cost = await settleCost(this.services, snapshot);
     const starter = new JobStarter(this.services, this.cost);
@@ -148,11 +147,11 @@ class Run {
     const seen = reportedRuns(plan, job, this.finished);
     const { stage, subject } = job.design;
     const splits =
-      this.services.data.test === undefined || stage === 'projectors'
+      job.services.data.test === undefined || stage === 'projectors'
         ? (['validation'] as const)
         : (['validation', 'test'] as const);
     for (const split of splits) {
-      results.push(resultOf(job, split, await this.evaluate(job, split), seen, this.services));
+      results.push(resultOf(job, split, await this.evaluate(job, split), seen));
     }
     const { progress, architecture } = job.snapshot();
     const handOver = stage === 'search' ? await this.handOver(job, results.at(-1)!) : undefined;
@@ -209,11 +208,10 @@ class Run {
   }
 
   private score(
-    { design, model }: TrainingJob,
+    { design, model, services: { data, plan } }: TrainingJob,
     split: 'validation' | 'test',
     alphas: readonly (readonly number[])[],
   ): Promise<Evaluation> {
-    const { data, plan } = this.services;
     const validation = design.stage === 'projectors' ? data.pretrain!.validation : data.validation;
     const own = split === 'test' ? data.test! : validation;
     const batches = new EvaluationBatches(own, plan.context, plan.config.search.batch, split);

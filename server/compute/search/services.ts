@@ -28,13 +28,20 @@ export interface CostTable {
   readonly savedByFreezing: (alphas: readonly (readonly number[])[]) => number;
 }
 
-export interface RunServices {
+/** What a job works on. */
+export interface JobServices {
   readonly plan: Plan;
   readonly data: TaskData;
-  /** Digest of the pretrained weights of each component, and of what else the hybrid starts from, by name. */
-  readonly weights: Readonly<Record<string, string>>;
   readonly buildModel: ModelBuilder;
   readonly costs: CostTable;
+}
+
+/** The run's own hybrid on its data, and what all jobs share. */
+export interface RunServices extends JobServices {
+  /** Of `plan.subplans`, in their order. */
+  readonly subplans: readonly JobServices[];
+  /** Digest of the pretrained weights of each component, and of what else the hybrid starts from, by name. */
+  readonly weights: Readonly<Record<string, string>>;
   /** Milliseconds of each (block, component) on this engine, [N][K]; asked once a run, of a model as planned. */
   readonly measureCosts: (model: TrainableModel) => Promise<number[][]>;
   /** Appends to the run's log; `seq` is the event's position there. */
@@ -59,6 +66,12 @@ export interface RunServices {
   ) => Promise<void>;
   /** Called with a seed's pretrained projectors when they are done: `buildModel` is asked for them from there on. */
   readonly keepProjectors: (pretrained: PretrainedProjectors) => Promise<void>;
+}
+
+/** What the job at `index` of the run's plan works on. */
+export function servicesOf({ subplans, ...own }: RunServices, index: number): JobServices {
+  const { subplan } = own.plan.jobs[index]!;
+  return subplan === undefined ? own : subplans[subplan]!;
 }
 
 export interface PretrainedProjectors {

@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Plan } from '../../contract/plan';
 import { checkpointDamaged } from '../failure';
+import { planOfJob } from './jobPlan';
 
 const finite = z.number();
 const count = z.int().min(0);
@@ -121,30 +122,44 @@ export type JobProgress = z.output<typeof progress>;
 export type FinishedJob = z.output<typeof finishedJob>;
 export type ParkedTensors = z.output<typeof parked>;
 
+const isTable = (rows: readonly (readonly unknown[])[], { blocks, components }: Plan) =>
+  rows.length === blocks.length && rows.every((row) => row.length === components.length);
+
+function fitsJob(
+  state: Pick<JobSnapshot, 'architecture'> & Partial<JobSnapshot> & { readonly job: number },
+  plan: Plan,
+): boolean {
+  if (plan.jobs[state.job] === undefined) return false;
+  const own = planOfJob(plan, state.job);
+  const { blocks } = state.architecture;
+  return (
+    isTable(
+      blocks.map(({ a }) => a),
+      own,
+    ) &&
+    isTable(
+      blocks.map(({ live }) => live),
+      own,
+    ) &&
+    blocks.every(
+      ({ live, pinned }) => live.includes(true) && (pinned?.length ?? live.length) === live.length,
+    ) &&
+    Object.values(state.alphaMoments ?? {}).every((rows) => isTable(rows, own))
+  );
+}
+
 /** @throws RunFailure `checkpoint-damaged` for a state that belongs to another plan */
 export function checkSnapshot(snapshot: RunSnapshot, plan: Plan): void {
-  const isTable = (rows: readonly (readonly unknown[])[]) =>
-    rows.length === plan.blocks.length &&
-    rows.every((row) => row.length === plan.components.length);
-  const architectures = [
-    ...snapshot.finished,
-    ...[snapshot.running, snapshot.carried].filter((job) => job !== undefined),
-  ].map(({ architecture: { blocks } }) => blocks);
+  const { running, carried, finished, milliseconds } = snapshot;
+  // A state is that of the job which it goes on with, or was carried from.
+  const states = [
+    ...finished,
+    ...(running ? [{ ...running, job: snapshot.job }] : []),
+    ...(carried ? [{ ...carried, job: snapshot.job - 1 }] : []),
+  ];
   const fits =
     snapshot.job <= plan.jobs.length &&
-    snapshot.finished.every(({ job }) => job < plan.jobs.length) &&
-    (snapshot.milliseconds === undefined || isTable(snapshot.milliseconds)) &&
-    architectures.every(
-      (blocks) =>
-        isTable(blocks.map(({ a }) => a)) &&
-        isTable(blocks.map(({ live }) => live)) &&
-        blocks.every(
-          ({ live, pinned }) =>
-            live.includes(true) && (pinned?.length ?? live.length) === live.length,
-        ),
-    ) &&
-    [snapshot.running, snapshot.carried].every(
-      (job) => job === undefined || Object.values(job.alphaMoments).every(isTable),
-    );
+    states.every((state) => fitsJob(state, plan)) &&
+    (milliseconds === undefined || isTable(milliseconds, plan));
   if (!fits) throw checkpointDamaged('its state belongs to another plan');
 }

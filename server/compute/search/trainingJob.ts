@@ -1,8 +1,6 @@
 /** One training job under way: model, optimisers, architecture and data positions, with all that a checkpoint needs. */
-import type { ResolvedConfig } from '../../contract/config';
 import { TrainingBatches } from '../tasks/batches';
 import type { DataPosition } from '../tasks/batches';
-import type { TaskData } from '../tasks/taskData';
 import { AlphaTensors } from './alphaTensors';
 import { alphasOf } from './architecture';
 import type { ArchitectureState } from './architecture';
@@ -16,7 +14,7 @@ import { disposeAdamw, initialAdamw } from './optimiser';
 import { learningRateAt } from './schedule';
 import type { StepPlan } from './schedule';
 import { costShare, type SearchCost } from './searchCost';
-import type { CostTable } from './services';
+import type { JobServices } from './services';
 import type { JobProgress, JobSnapshot, ParkedTensors } from './snapshot';
 import { trainingStep } from './trainingStep';
 
@@ -25,9 +23,7 @@ const RECENT_STEPS = 20;
 
 export interface JobParts {
   readonly design: JobDesign;
-  readonly config: Pick<ResolvedConfig, 'search' | 'data' | 'hybrid'>;
-  readonly data: TaskData;
-  readonly costs: CostTable;
+  readonly services: JobServices;
   /** Milliseconds. */
   readonly now: () => number;
   readonly model: TrainableModel;
@@ -61,6 +57,11 @@ export class TrainingJob {
     this.alphaMoments = initialAlphaMoments(blocks.length, blocks[0]!.a.length);
   }
 
+  /** What it works on. */
+  get services(): JobServices {
+    return this.parts.services;
+  }
+
   get alphas(): number[][] {
     return alphasOf(this.architecture);
   }
@@ -90,13 +91,17 @@ export class TrainingJob {
 
   /** One optimiser step. @returns the step's mean loss and its training tokens (micro-batches included) */
   async step(): Promise<{ readonly loss: number; readonly tokens: number }> {
-    const { config, now, costs, design } = this.parts;
+    const { now, design } = this.parts;
+    const {
+      plan: { config },
+      costs,
+    } = this.services;
     const begun = now();
     const step = this.progress.step + 1;
     const { phase, step: phaseStep } = phaseAt(design, step);
     const { settings } = phase;
-    const plan = planOfStep(design, config, step);
-    const stream = this.stream(phase, plan.split);
+    const updates = planOfStep(design, config, step);
+    const stream = this.stream(phase, updates.split);
     const batches = Array.from({ length: settings.accumulate }, () => stream.next(settings.batch));
     const alphasBefore = this.alphas;
     const outcome = await trainingStep({
@@ -105,7 +110,7 @@ export class TrainingJob {
       adamw: this.adamw,
       architecture: this.architecture,
       alphaMoments: this.alphaMoments,
-      plan,
+      plan: updates,
       batches,
       seed: design.seed,
       step,
@@ -117,12 +122,12 @@ export class TrainingJob {
     this.architecture = outcome.architecture;
     this.alphaMoments = outcome.alphaMoments;
     const tokens = batches.reduce((sum, { sequences, length }) => sum + sequences * length, 0);
-    const seen = plan.weights ? tokens : 0;
+    const seen = updates.weights ? tokens : 0;
     const seconds = (now() - begun) / 1000;
     this.recent = [...this.recent.slice(1 - RECENT_STEPS), seconds];
     this.progress = {
       step,
-      weightUpdates: this.progress.weightUpdates + (plan.weights ? 1 : 0),
+      weightUpdates: this.progress.weightUpdates + (updates.weights ? 1 : 0),
       tokens: this.progress.tokens + seen,
       flops: this.progress.flops + (seen === 0 ? 0 : seen * costs.flopsPerToken(alphasBefore)),
       seconds: this.progress.seconds + seconds,
@@ -179,10 +184,10 @@ export class TrainingJob {
     const name = streamName(phase, split);
     let stream = this.streams.get(name);
     if (stream === undefined) {
-      const data = splitFor(this.parts.data, phase, split);
+      const { data, plan } = this.services;
       stream = new TrainingBatches(
-        data,
-        this.parts.config.data.context,
+        splitFor(data, phase, split),
+        plan.context,
         this.design.seed,
         name,
         split === 'heldOut' ? 'held-out' : 'training',

@@ -10,13 +10,16 @@ import { textOf, type Scene } from './scene';
 
 export async function trainingWork(plan: Plan, scene: Scene): Promise<Work> {
   const files = new ComponentFiles(plan);
-  const design = designJob(0, plan.jobs[0]!, plan.config);
+  const design = designJob(plan, 0);
   const live = plan.blocks.map((block) => plan.components.map((_, m) => block.live.includes(m)));
   const job = new TrainingJob({
     design,
-    config: plan.config,
-    data: await textOf(plan),
-    costs: planCosts(plan),
+    services: {
+      plan,
+      data: await textOf(plan),
+      buildModel: (pairs, seed, start) => files.build(pairs, seed, start),
+      costs: planCosts(plan),
+    },
     now: () => performance.now(),
     model: await files.build(live, design.seed),
     architecture: initialArchitecture(plan.config.search, plan.blocks),

@@ -46,6 +46,8 @@ export interface RunSettings {
   readonly baselines?: ResolvedConfig['baselines'];
   readonly hybrid?: Partial<TinyOptions>;
   readonly pinned?: Readonly<Record<number, readonly number[]>>;
+  /** Baselines of their own: one component, one block. */
+  readonly others?: readonly { readonly name: string; readonly width: number }[];
 }
 
 /** A GPT-NeoX and a Mamba of width 4, two blocks, context 5; jobs as the language plans them. */
@@ -69,7 +71,7 @@ export function runPlan(settings: RunSettings = {}): Plan {
     seeds: [1],
     ...settings.search,
   };
-  const { finetune = false, baselines = false } = settings;
+  const { finetune = false, baselines = false, others = [] } = settings;
   const config: ResolvedConfig = {
     ...plan.config,
     data: {
@@ -95,6 +97,7 @@ export function runPlan(settings: RunSettings = {}): Plan {
     discretised: cost('hybrid'),
     uniform: cost('uniform'),
     components: plan.components.map(({ name }) => cost(name)),
+    others: others.map(({ name }, subplan) => ({ ...cost(name), subplan })),
   });
   const blocks = plan.blocks.map((block, i) => {
     const pinned = settings.pinned?.[i];
@@ -102,7 +105,22 @@ export function runPlan(settings: RunSettings = {}): Plan {
   });
   // From scratch, on ids: there is no tokenizer to read.
   const components = plan.components.map((each) => ({ ...each, tokenizerPath: undefined }));
-  return { ...plan, components, tokenizer: undefined, config, jobs, blocks, context: CONTEXT };
+  return {
+    ...{ ...plan, components, tokenizer: undefined, config, jobs, blocks, context: CONTEXT },
+    subplans: others.map((other) => ofOne(other, config)),
+  };
+}
+
+/** The subplan of a Mamba, on the data and with the settings of `config`. */
+function ofOne({ name, width }: { name: string; width: number }, config: ResolvedConfig): Plan {
+  const plan = tinyPlan({
+    components: [{ name, family: 'mamba', layers: 1, width }],
+    blocks: 1,
+    gate: 'none',
+  });
+  const components = plan.components.map((each) => ({ ...each, tokenizerPath: undefined }));
+  const own = { ...config, hybrid: plan.config.hybrid };
+  return { ...plan, components, tokenizer: undefined, config: own, jobs: [], context: CONTEXT };
 }
 
 const CONTEXT = 5;
@@ -141,6 +159,8 @@ export interface RunHooks {
   readonly measureCosts?: RunServices['measureCosts'];
   readonly buildModel?: RunServices['buildModel'];
   readonly data?: TaskData;
+  /** `undefined` for one that shares the run's. */
+  readonly subplanData?: (subplan: Plan) => TaskData | undefined;
   /** Digests of what the hybrid starts from. */
   readonly weights?: RunServices['weights'];
 }
@@ -175,12 +195,19 @@ export class RunBench {
         throw error;
       }
     };
+    const data = hooks.data ?? someData(this.plan.config.search.schedule === 'bilevel');
     const services: RunServices = {
       plan: this.plan,
-      data: hooks.data ?? someData(this.plan.config.search.schedule === 'bilevel'),
+      data,
       weights: hooks.weights ?? { neox: 'a', mamba: 'b' },
       buildModel: hooks.buildModel ?? ((live, seed, start) => files.build(live, seed, start)),
       costs: planCosts(this.plan),
+      subplans: (this.plan.subplans ?? []).map((subplan) => ({
+        plan: subplan,
+        data: hooks.subplanData?.(subplan) ?? data,
+        buildModel: (live, seed, start) => files.build(live, seed, start, subplan),
+        costs: planCosts(subplan),
+      })),
       measureCosts: hooks.measureCosts ?? (() => Promise.reject(new Error('nothing to measure'))),
       emit: (event) =>
         alive(() => {
