@@ -15,6 +15,13 @@ export interface HtmlPage {
   readonly script?: { readonly dataId: string; readonly data: string; readonly code: string };
 }
 
+const opened = (kind: string, name: string): string =>
+  `<div class="${kind}" tabindex="0" role="group" aria-label="${name}, scrolls sideways where it is wide">`;
+
+/** Begins what may be wider than the page: the keyboard can scroll it. */
+export const openTable = opened('table', 'Table');
+export const openFigure = opened('figure', 'Picture');
+
 const sha256 = (text: string): string =>
   `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
 

@@ -1,4 +1,5 @@
 /** The sections of `report.html`, each a pure function of the model. All text goes through `show`. */
+import { openFigure, openTable } from './htmlPage';
 import { curveGroups, lossCurvesSvg, stageInWords, subjectClass } from './curvesSvg';
 import { alphaSource, heatmapSvg } from './heatmapSvg';
 import type { Estimate } from './statistics';
@@ -97,7 +98,7 @@ export function alphaSection(model: ReportModel): string {
       : '';
   const figure =
     model.blocks > 0 && model.components.length > 0
-      ? `<div><div class="figure" id="alphas">${heatmapSvg(model, { embedded: true })}</div>${slider}</div>`
+      ? `<div><div id="alphas">${openFigure}${heatmapSvg(model, { embedded: true })}</div></div>${slider}</div>`
       : '<p>The run ended before anything was known of its blocks.</p>';
   return section(
     'Mixture weights',
@@ -152,7 +153,7 @@ export function curveSection(model: ReportModel): string {
   return section(
     'Loss',
     `${smooth} ${starts}`,
-    `<div class="figure">${lossCurvesSvg(model)}</div><p id="readout" aria-live="polite"></p>`,
+    `${openFigure}${lossCurvesSvg(model)}</div><p id="readout" aria-live="polite"></p>`,
   );
 }
 
@@ -218,7 +219,7 @@ export function resultSection(model: ReportModel): string {
       'Tokens',
       'Seconds',
     ];
-    return `<div class="table"><table><caption>On ${split} ${model.task === null ? 'text' : 'examples'}</caption><thead><tr><th scope="col">Model</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${own.map((row) => summaryRow(model, row, accuracy)).join('')}</tbody></table></div>`;
+    return `${openTable}<table><caption>On ${split} ${model.task === null ? 'text' : 'examples'}</caption><thead><tr><th scope="col">Model</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${own.map((row) => summaryRow(model, row, accuracy)).join('')}</tbody></table></div>`;
   });
   const one = summary.every((row) => row.seeds.length < 2);
   const lead = one
@@ -235,7 +236,7 @@ function seedRows(rows: ReportModel['results']['rows']): string {
         `<tr><th scope="row"><bdi>${escapeMarkup(stageInWords(row.stage, row.subject))}</bdi></th><td>${row.seed}</td><td>${row.split}</td><td>${formatFixed(row.loss, 4)}</td><td>${formatFixed(row.perplexity, 3)}</td><td>${row.accuracy === null ? '–' : `${formatFixed(row.accuracy * 100, 2)} %`}</td></tr>`,
     )
     .join('');
-  return `<details><summary>Every seed by itself</summary><div class="table"><table><thead><tr><th scope="col">Model</th><th scope="col">Seed</th><th scope="col">Split</th><th scope="col">Loss</th><th scope="col">Perplexity</th><th scope="col">Accuracy</th></tr></thead><tbody>${body}</tbody></table></div></details>`;
+  return `<details><summary>Every seed by itself</summary>${openTable}<table><thead><tr><th scope="col">Model</th><th scope="col">Seed</th><th scope="col">Split</th><th scope="col">Loss</th><th scope="col">Perplexity</th><th scope="col">Accuracy</th></tr></thead><tbody>${body}</tbody></table></div></details>`;
 }
 
 export function budgetSection(model: ReportModel): string {
@@ -251,7 +252,7 @@ export function budgetSection(model: ReportModel): string {
   return section(
     'Budgets',
     `What each training run was given, a seed. Training FLOPs: ${passes === 4 ? 'four times the forward FLOPs of all its tokens, the usual estimate (three times) and the blocks computed again for gradient checkpointing' : 'three times the forward FLOPs of all its tokens, the usual estimate'}.`,
-    `<div class="table"><table><thead><tr><th scope="col">Model</th><th scope="col">Updates</th><th scope="col">Tokens</th><th scope="col">FLOPs a token</th><th scope="col">Training FLOPs</th><th scope="col">Seconds</th></tr></thead><tbody>${body}</tbody></table></div><ul class="facts">${facts}</ul>`,
+    `${openTable}<table><thead><tr><th scope="col">Model</th><th scope="col">Updates</th><th scope="col">Tokens</th><th scope="col">FLOPs a token</th><th scope="col">Training FLOPs</th><th scope="col">Seconds</th></tr></thead><tbody>${body}</tbody></table></div><ul class="facts">${facts}</ul>`,
   );
 }
 
@@ -289,7 +290,7 @@ export function environmentSection(model: ReportModel): string {
     )
     .join('');
   const table = components.length
-    ? `<h3>Components</h3><div class="table"><table><thead><tr><th scope="col">Name</th><th scope="col">Family</th><th scope="col">Layers</th><th scope="col">Width</th><th scope="col">Parameters</th></tr></thead><tbody>${rows}</tbody></table></div>`
+    ? `<h3>Components</h3>${openTable}<table><thead><tr><th scope="col">Name</th><th scope="col">Family</th><th scope="col">Layers</th><th scope="col">Width</th><th scope="col">Parameters</th></tr></thead><tbody>${rows}</tbody></table></div>`
     : '';
   return section('Run and machine', '', `<div class="two">${runFacts}${engineFacts}</div>${table}`);
 }

@@ -1,4 +1,5 @@
 /** Sections of `report.html` on what not every run has: pretrained projectors, hard α, costs. */
+import { openFigure, openTable } from './htmlPage';
 import { handOverName } from './costReport';
 import { subjectClass } from './curvesSvg';
 import { section, show } from './htmlSections';
@@ -24,7 +25,7 @@ export function projectorSection({ projectors }: ReportModel): string {
     formatCount(tokens),
     formatShort(trainingFlops),
   ];
-  const table = `<div class="table"><table><caption>On held-out general text</caption><thead><tr><th scope="col">Text</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody><tr><th scope="row"><bdi>${text === null ? '–' : show(text, 60)}</bdi></th>${cells.map((each) => `<td>${each}</td>`).join('')}</tr></tbody></table></div>`;
+  const table = `${openTable}<table><caption>On held-out general text</caption><thead><tr><th scope="col">Text</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody><tr><th scope="row"><bdi>${text === null ? '–' : show(text, 60)}</bdi></th>${cells.map((each) => `<td>${each}</td>`).join('')}</tr></tbody></table></div>`;
   const note =
     'Frozen weights have no gradient of their own, so a token costs less training here than in the search. The search starts from these projectors, with α as the config says.';
   return section(
@@ -42,7 +43,7 @@ export function costSection(model: ReportModel): string {
   const parts = [
     handOver ? handOverTable(handOver.rows, what) : '',
     pareto
-      ? `<h3>Loss against cost</h3><div class="figure">${paretoSvg(coloured(model, pareto.points), pareto)}</div><p>On ${pareto.split} ${what}; what a pass computes, not what it is expected to. Discs were trained at the α that they stand for, the ring at the α of the search, squares had nothing trained after the search. Dashed: what no other point beats on both.</p>${facts(pareto.sentences)}`
+      ? `<h3>Loss against cost</h3>${openFigure}${paretoSvg(coloured(model, pareto.points), pareto)}</div><p>On ${pareto.split} ${what}; what a pass computes, not what it is expected to. Discs were trained at the α that they stand for, the ring at the α of the search, squares had nothing trained after the search. Dashed: what no other point beats on both.</p>${facts(pareto.sentences)}`
       : '',
     costs ? costTable(costs) : '',
   ];
@@ -75,7 +76,7 @@ function handOverTable(rows: readonly ReportHandOver[], what: string): string {
     return `<tr><th scope="row">${show(handOverName(row))}</th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
   });
   const all = withShare ? [...heads, 'Expected cost'] : heads;
-  return `<div class="table"><table><caption>Right after the search, on ${rows[0]!.split} ${what}</caption><thead><tr><th scope="col">α</th>${all.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
+  return `${openTable}<table><caption>Right after the search, on ${rows[0]!.split} ${what}</caption><thead><tr><th scope="col">α</th>${all.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
 }
 
 const KINDS = {
@@ -93,5 +94,5 @@ function costTable({ kind, weight, table, total, rows }: ReportCosts): string {
     (row, i) =>
       `<tr><th scope="row">Block ${i + 1}</th>${row.map((cost) => `<td>${cost === 0 ? '–' : formatShort(cost)}</td>`).join('')}</tr>`,
   );
-  return `<h3>Expected cost</h3><p>The search weighed ${KINDS[kind]} with λ = ${formatFixed(weight, 3)}: one component a block, drawn by α.</p><div class="table"><table><thead><tr><th scope="col">α</th><th scope="col">Share of all components</th><th scope="col">Cost</th></tr></thead><tbody>${lines.join('')}</tbody></table></div><details><summary>Cost of each component in each block</summary><div class="table"><table><tbody>${blocks.join('')}</tbody></table></div></details>`;
+  return `<h3>Expected cost</h3><p>The search weighed ${KINDS[kind]} with λ = ${formatFixed(weight, 3)}: one component a block, drawn by α.</p>${openTable}<table><thead><tr><th scope="col">α</th><th scope="col">Share of all components</th><th scope="col">Cost</th></tr></thead><tbody>${lines.join('')}</tbody></table></div><details><summary>Cost of each component in each block</summary>${openTable}<table><tbody>${blocks.join('')}</tbody></table></div></details>`;
 }

@@ -72,11 +72,12 @@ code{font:.92em ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 .alert p:last-child{margin:0}
 #readout{min-height:1.6em;margin:4px 0 0;font-size:13px;color:var(--quiet);max-width:none}
 #readout b{color:var(--ink);font-weight:600}
-a:focus-visible,summary:focus-visible,svg:focus-visible,input:focus-visible{outline:2px solid var(--link);outline-offset:3px;border-radius:3px}
+a:focus-visible,.table:focus-visible,.figure:focus-visible,summary:focus-visible,svg:focus-visible,input:focus-visible{outline:2px solid var(--link);outline-offset:3px;border-radius:3px}
 footer{margin-top:56px;padding-top:16px;border-top:1px solid var(--line);font-size:13px;color:var(--quiet)}
 footer p{max-width:none}
 .c-hybrid{--c:var(--hybrid)}
 ${[0, 1, 2, 3, 4, 5].map((index) => `.c-s${index}{--c:var(--s${index})}`).join('\n')}
+@media (forced-colors:active){.swatch,.facts li::before{forced-color-adjust:none}}
 @media (max-width:820px){.split,.two{grid-template-columns:minmax(0,1fr);gap:24px}}
 @media (max-width:560px){main{padding:32px 18px 48px}h1{font-size:25px}section{margin-top:40px}ol.log li{grid-template-columns:minmax(0,1fr);gap:0}dl.pairs{gap:2px 14px}}
 `;

@@ -12,6 +12,8 @@ export interface DrawnPoint extends ParetoPoint {
   readonly colour: string;
   /** Points of one name are joined. */
   readonly series?: string;
+  /** What stands beside it; without it its label, empty: nothing. */
+  readonly name?: string;
 }
 
 export interface ParetoOptions {
@@ -115,7 +117,11 @@ function labels(
   x: (cost: number) => number,
   y: (loss: number) => number,
 ): string {
-  const named = points.map((point) => ({
+  const said = points.flatMap((point) => {
+    const name = point.name ?? point.label;
+    return name === '' ? [] : [{ ...point, label: name }];
+  });
+  const named = said.map((point) => ({
     group: { label: point.label, colour: point.colour, curves: [] },
     anchorX: x(point.cost),
     anchorY: y(point.loss),

@@ -53,6 +53,29 @@ export async function stopBrowser(): Promise<void> {
   browser = undefined;
 }
 
+export const axeSource = (): string => readText('node_modules/axe-core/axe.min.js');
+
+/** A page that is one file, as a browser opens it. */
+export async function openPage(
+  html: string,
+  options: { readonly colorScheme: 'light' | 'dark' },
+): Promise<Page> {
+  assert.ok(browser, 'startBrowser comes first');
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 900 },
+    ...options,
+  });
+  const page = await context.newPage();
+  await page.setContent(html);
+  return page;
+}
+
+/** A picture of the whole of it. */
+export async function shootPage(page: Page, name: string): Promise<void> {
+  mkdirSync(shots, { recursive: true });
+  await page.screenshot({ path: path.join(shots, `${name}.png`), fullPage: true });
+}
+
 export interface SceneOptions {
   readonly theme?: ThemeName;
   readonly width?: number;
@@ -147,7 +170,7 @@ export class Scene {
 
   /** What axe finds wrong, in words. */
   async violations(): Promise<string[]> {
-    await this.page.evaluate(readText('node_modules/axe-core/axe.min.js'));
+    await this.page.evaluate(axeSource());
     const found = await this.page.evaluate(() =>
       (globalThis as unknown as { axe: typeof axe }).axe.run(document, {
         resultTypes: ['violations'],

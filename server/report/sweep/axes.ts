@@ -1,5 +1,7 @@
 /** The axes of a sweep's picture: which key is a seed, which one changes the data, and which can be a scale. */
-import type { SweepAxis } from '../../contract/sweep';
+import type { Setting, SweepAxis } from '../../contract/sweep';
+
+const COST_WEIGHT = 'search.cost.weight';
 
 export interface ModelAxis extends SweepAxis {
   /** `seed`: averaged over; `data`: what is learnt changes, so losses of two values aren't compared. */
@@ -8,7 +10,7 @@ export interface ModelAxis extends SweepAxis {
   readonly labels: readonly string[];
   /** The values as numbers, where all are: of parts of two components the first one's. */
   readonly numbers: readonly number[] | null;
-  /** Whether they spread over decades. */
+  /** Whether they spread over decades; a zero among them stands apart. */
   readonly isLogarithmic: boolean;
   /** What the numbers are: the key's last part, or the component whose weight they are. */
   readonly title: string;
@@ -25,9 +27,17 @@ export function axisOf({ key, values }: SweepAxis, components: readonly string[]
     labels: values.map(labelOf),
     numbers,
     isLogarithmic: numbers !== null && plain && isLogarithmic(numbers),
-    title: weights ? `α of ${components[0]!}` : key,
+    title: weights ? `α of ${components[0]!}` : key === COST_WEIGHT ? `λ (${key})` : key,
   };
 }
+
+/** A key in a few letters: its last part, and λ as papers write it. */
+export const shortKey = (key: string): string =>
+  key === COST_WEIGHT ? 'λ' : key.slice(key.lastIndexOf('.') + 1);
+
+/** `λ 0.5, steps 100`. */
+export const settingsText = (settings: readonly Setting[]): string =>
+  settings.map(({ key, value }) => `${shortKey(key)} ${labelOf(value)}`).join(', ');
 
 /** Weight of the first of two components in each value that is a pin or an `init`; `undefined` where one isn't. */
 function weightsOf(
@@ -54,8 +64,12 @@ function weightsOf(
 }
 
 function isLogarithmic(numbers: readonly number[]): boolean {
-  const sorted = [...numbers].sort((a, b) => a - b);
-  return sorted[0]! > 0 && sorted[sorted.length - 1]! / sorted[0]! >= 8;
+  const positive = numbers.filter((value) => value > 0);
+  return (
+    positive.length > 1 &&
+    numbers.every((value) => value >= 0) &&
+    Math.max(...positive) / Math.min(...positive) >= 8
+  );
 }
 
 /** A value on one line. */

@@ -1,7 +1,7 @@
 /** What a sweep's report takes from the run of a cell. */
 import { systemCode } from '../../files/systemErrors';
 import { RunError } from '../../runs/runErrors';
-import type { ReportModel, ResultRow } from '../modelTypes';
+import type { ReportModel, ReportPareto, ResultRow } from '../modelTypes';
 import { readReportModel } from '../write';
 
 export interface CellResult {
@@ -13,6 +13,8 @@ export interface CellResult {
     readonly component: string;
     readonly meanAlpha: Readonly<Record<string, number>>;
   } | null;
+  /** Loss against cost, of a done run. */
+  readonly pareto: ReportPareto | null;
   /** Predicted nowhere: as the clock had it, pauses included. */
   readonly wallSeconds: number | null;
 }
@@ -34,6 +36,7 @@ export function resultOf(model: ReportModel): CellResult {
     components: model.components.map(({ name }) => name),
     rows: model.run.state === 'done' ? model.results.rows.filter(({ final }) => final) : [],
     selection: selection && { component: selection.component, meanAlpha: selection.meanAlpha },
+    pareto: model.run.state === 'done' ? model.pareto : null,
     wallSeconds: model.run.wallSeconds,
   };
 }

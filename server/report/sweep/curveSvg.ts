@@ -11,7 +11,7 @@ const dashes = ['', '7 4', '2 4', '9 3 2 3'];
 export function drawCurve(picture: Picture, subjects: readonly string[], pen: Pen): Drawing {
   const [axis] = picture.axes;
   const numbers = axis!.numbers!;
-  const place = (value: number): number => (axis!.isLogarithmic ? Math.log10(value) : value);
+  const place = axis!.isLogarithmic ? decades(numbers) : (value: number): number => value;
   const low = Math.min(...numbers.map(place));
   const high = Math.max(...numbers.map(place));
   const x = (value: number): number =>
@@ -32,6 +32,7 @@ export function drawCurve(picture: Picture, subjects: readonly string[], pen: Pe
   const body = [
     levels(y, pen),
     axisBelow(columns, x, pen, axis!.labels, numbers),
+    axis!.isLogarithmic && columns[0] === 0 ? brokenAxis((x(0) + x(columns[1]!)) / 2, pen) : '',
     text(
       displayText(axis!.title, 60),
       (box.left + box.width - box.right) / 2,
@@ -45,6 +46,14 @@ export function drawCurve(picture: Picture, subjects: readonly string[], pen: Pe
     endLabels(drawn, at, y, pen),
   ];
   return { width: box.width, height: box.height, body: body.join('') };
+}
+
+/** Place of a value by its decade; a zero stands apart, as far off as the others are from each other. */
+function decades(numbers: readonly number[]): (value: number) => number {
+  const places = numbers.filter((value) => value > 0).map((value) => Math.log10(value));
+  const [low, high] = [Math.min(...places), Math.max(...places)];
+  const gap = (high - low) / (places.length - 1);
+  return (value) => (value > 0 ? Math.log10(value) : low - gap);
 }
 
 function levels(y: Scale, pen: Pen): string {
@@ -79,6 +88,12 @@ function axisBelow(
     return mark + text(label, at, floor + 20, pen.quiet, 'text-anchor="middle"');
   });
   return `<path d="M${box.left} ${floor}H${box.width - box.right}" stroke="${pen.quiet}"/>${marks.join('')}`;
+}
+
+/** The sign that the scale doesn't go on to zero. */
+function brokenAxis(at: number, pen: Pen): string {
+  const floor = box.height - box.bottom;
+  return `<path d="M${coordinate(at - 3)} ${floor}h6" stroke="${pen.page}" stroke-width="3"/><path d="M${coordinate(at - 6)} ${floor + 5}l6 -10M${coordinate(at)} ${floor + 5}l6 -10" stroke="${pen.quiet}"/>`;
 }
 
 function series(

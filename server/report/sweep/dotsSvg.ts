@@ -8,7 +8,7 @@ import { figure, text, type Drawing, type Pen } from './sweepSvg';
 
 /** Most lines that are drawn. */
 const MAX_LINES = 60;
-const size = { labels: 300, plot: 500, right: 30, top: 40, bottom: 44, gap: 15 } as const;
+const size = { labels: 300, plot: 500, right: 30, bottom: 44, gap: 15 } as const;
 
 export function drawDots(picture: Picture, subjects: readonly string[], pen: Pen): Drawing {
   const lines = linesOf(picture).slice(0, MAX_LINES);
@@ -16,13 +16,14 @@ export function drawDots(picture: Picture, subjects: readonly string[], pen: Pen
   const end = size.labels + size.plot;
   const x = scaleOf(shown, size.labels + 10, end - 10, pen.measure);
   const line = Math.max(34, subjects.length * size.gap + 12);
-  const floor = size.top + lines.length * line;
+  const legend = legendOf(subjects, pen);
+  const floor = legend.height + lines.length * line;
   const grid = ticks(x.low, x.high, 6).map((level) => {
     const at = coordinate(x.of(level));
-    return `<path d="M${at} ${size.top}V${floor}" stroke="${pen.line}"/>${text(x.label(level), x.of(level), floor + 20, pen.quiet, 'text-anchor="middle"')}`;
+    return `<path d="M${at} ${legend.height}V${floor}" stroke="${pen.line}"/>${text(x.label(level), x.of(level), floor + 20, pen.quiet, 'text-anchor="middle"')}`;
   });
   const rows = lines.map(({ label, points }, index) => {
-    const top = size.top + index * line;
+    const top = legend.height + index * line;
     const middle = top + line / 2;
     const rule = `<path d="M0 ${coordinate(top)}H${end}" stroke="${pen.line}"/>`;
     const dots = points.map((point) => {
@@ -33,7 +34,7 @@ export function drawDots(picture: Picture, subjects: readonly string[], pen: Pen
     return `${rule}${text(fitName(label, size.labels - 20, 13), 0, middle + 4, pen.ink)}${dots.join('')}`;
   });
   const body = [
-    legend(subjects, pen),
+    legend.body,
     ...grid,
     ...rows,
     `<path d="M0 ${floor}H${end}" stroke="${pen.quiet}"/>`,
@@ -85,15 +86,21 @@ function dot(
   return `${interval}<path d="${shape(place, x(estimate.mean), y)}" fill="${colour}"><title>${escapeMarkup(words)}</title></path>`;
 }
 
-function legend(subjects: readonly string[], pen: Pen): string {
-  let x = size.labels + 10;
-  return subjects
-    .slice(0, 8)
-    .map((subject, place) => {
-      const name = displayText(subject, 18);
-      const at = x;
-      x += 30 + name.length * 8;
-      return `<path d="${shape(place, at + 5, 14)}" fill="${pen.of(subject)}"/>${text(name, at + 16, 18, pen.of(subject), 'font-weight="600"')}`;
-    })
-    .join('');
+/** As many lines as its names need. */
+function legendOf(
+  subjects: readonly string[],
+  pen: Pen,
+): { readonly height: number; readonly body: string } {
+  const start = size.labels + 10;
+  const end = size.labels + size.plot + size.right;
+  let [x, y] = [start, 14];
+  const marks = subjects.map((subject, place) => {
+    const name = displayText(subject, 18);
+    const width = 30 + name.length * 8.4;
+    if (x > start && x + width > end) [x, y] = [start, y + 20];
+    const at = x;
+    x += width;
+    return `<path d="${shape(place, at + 5, y)}" fill="${pen.of(subject)}"/>${text(name, at + 16, y + 4, pen.of(subject), 'font-weight="600"')}`;
+  });
+  return { height: y + 26, body: marks.join('') };
 }

@@ -1,11 +1,12 @@
 /** `sweep.html`: one file, no network, a policy that runs nothing at all. */
-import { htmlPage } from '../htmlPage';
+import { htmlPage, openFigure, openTable } from '../htmlPage';
 import { reportStyle, type Appearance } from '../htmlStyle';
 import type { Estimate } from '../statistics';
 import { displayText, escapeMarkup, formatFixed, formatNumberOf, formatShort } from '../text';
 import { pictureOf } from './picture';
 import type { SplitScore, SubjectScore, SweepModel, SweepRow } from './sweepModel';
-import { labelOf } from './axes';
+import { labelOf, settingsText } from './axes';
+import { costSection } from './paretoHtml';
 import { headlineOf } from './sweepText';
 import { subjectClass, sweepSvg, titleOf } from './sweepSvg';
 
@@ -13,14 +14,20 @@ const show = (text: string, limit?: number): string => escapeMarkup(displayText(
 
 /** Beside the report's own: a table with many columns, and the row that was chosen. */
 const ownStyle =
-  '.chosen{font-weight:650}.chosen::after{content:" ✓";color:var(--good)}td.words,th.words{text-align:left}main{max-width:1240px}.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}';
+  '.chosen{font-weight:650;position:relative}.chosen::before{content:"✓ ";color:var(--good)}.equal{font-weight:650}td.words,th.words{text-align:left}.apart{padding-left:28px}main{max-width:1240px}.sr{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}';
 
 export function sweepHtml(model: SweepModel, appearance: Appearance = 'auto'): string {
   return htmlPage({
     title: `${show(model.name)} · Manticore sweep`,
     appearance,
     style: `${reportStyle(appearance)}${ownStyle}`,
-    main: [header(model), pictureSection(model), selectedSection(model), cellSection(model)],
+    main: [
+      header(model),
+      pictureSection(model),
+      selectedSection(model),
+      costSection(model),
+      cellSection(model),
+    ],
     footer:
       'Losses are nats a token. The same figures stand in <code>sweep.json</code> and <code>sweep.csv</code>; each run has a report of its own.',
   });
@@ -35,13 +42,13 @@ function header(model: SweepModel): string {
     `<li>${formatNumberOf(model.axes.length, 'swept key')}</li>`,
   ];
   const facts = details.map((detail) => `<li>${show(detail, 2000)}</li>`).join('');
-  return `<header><p class="eyebrow">Manticore sweep · <bdi>${show(model.name)}</bdi></p><h1>${show(sentence, 2000)}</h1><ul class="chips">${chips.join('')}</ul><ul class="facts">${facts}</ul></header>`;
+  return `<header><p class="eyebrow">Manticore sweep · <bdi>${show(model.name)}</bdi></p><h1>${show(sentence, 2000).replaceAll(' ± ', '&nbsp;±&nbsp;')}</h1><ul class="chips">${chips.join('')}</ul><ul class="facts">${facts}</ul></header>`;
 }
 
 function pictureSection(model: SweepModel): string {
   const picture = pictureOf(model);
   if (!picture) return '';
-  return `<section><h2>The picture</h2><p class="lead">${show(titleOf(picture, model), 400)}.</p><div class="figure">${sweepSvg(model, true)}</div></section>`;
+  return `<section><h2>The picture</h2><p class="lead">${show(titleOf(picture, model), 400)}.</p>${openFigure}${sweepSvg(model, true)}</div></section>`;
 }
 
 const percent = (value: number): string => formatFixed(value * 100, 1);
@@ -70,8 +77,8 @@ function selectedSection(model: SweepModel): string {
       ({ key }) => !condition.some((other) => other.key === key),
     );
     const cells = [
-      ...(hasCondition ? [`<td class="words">${show(nameOf(condition), 120)}</td>`] : []),
-      `<td class="words">${chosen.length === 0 ? '–' : show(nameOf(chosen), 200)}</td>`,
+      ...(hasCondition ? [`<td class="words">${show(settingsText(condition), 120)}</td>`] : []),
+      `<td class="words">${chosen.length === 0 ? '–' : show(settingsText(chosen), 200)}</td>`,
       `<td>${scoreCell(score.validation, measure)}</td>`,
       `<td>${scoreCell(score.test, measure)}</td>`,
       ...(measure === 'accuracy' ? [`<td>${scoreCell(score.test, 'loss')}</td>`] : []),
@@ -89,14 +96,11 @@ function selectedSection(model: SweepModel): string {
     '<th scope="col">Parameters</th>',
     '<th scope="col">FLOPs a token</th>',
   ];
-  return `<section><h2>Best of the grid</h2><p class="lead">Each model has its own best settings, chosen on validation and reported on test. Small figures: 95 % t-intervals over seeds.</p><div class="table"><table><thead><tr><th scope="col">Model</th>${heads.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div></section>`;
+  return `<section><h2>Best of the grid</h2><p class="lead">Each model has its own best settings, chosen on validation and reported on test. Small figures: 95 % t-intervals over seeds.</p>${openTable}<table><thead><tr><th scope="col">Model</th>${heads.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div></section>`;
 }
 
 const rowHead = (model: SweepModel, subject: string): string =>
   `<th scope="row"><span class="swatch ${subjectClass(model.subjects, subject)}"></span><bdi>${show(subject, 40)}</bdi></th>`;
-
-const nameOf = (settings: SweepRow['settings']): string =>
-  settings.map(({ key, value }) => `${key.split('.').at(-1)} ${labelOf(value)}`).join(', ');
 
 /** Most rows of the page; the files have all. */
 const MAX_ROWS = 1000;
@@ -122,7 +126,7 @@ function cellSection(model: SweepModel): string {
     const { selection } = row;
     const hybrid = row.subjects.find(({ subject }) => subject === 'hybrid');
     const rest = [
-      `<td class="words">${selection ? `<bdi>${show(selection.component, 24)}</bdi> ${formatFixed(selection.meanAlpha, 2)}` : '–'}</td>`,
+      `<td class="words apart">${selection ? `<bdi>${show(selection.component, 24)}</bdi> ${formatFixed(selection.meanAlpha, 2)}` : '–'}</td>`,
       `<td>${formatShort(hybrid?.parameters ?? null)}</td>`,
       `<td>${formatShort(hybrid?.flopsPerToken ?? null)}</td>`,
       `<td>${secondsOf(row.subjects)}</td>`,
@@ -140,7 +144,7 @@ function cellSection(model: SweepModel): string {
     .slice(0, 100)
     .map((message) => `<p class="warning">${show(message, 2000)}</p>`);
   const name = measure === 'accuracy' ? 'Accuracies' : 'Losses';
-  return `<section><h2>Every cell</h2><p class="lead">${name}; cells that differ in their seed alone share a row. ✓: chosen on validation. α: the component with the largest mean weight. Seconds: of all models of the row, a seed.</p>${messages.join('')}<div class="table"><table><thead><tr><th scope="col">Cell</th>${keys.join('')}${groups.join('')}<th scope="col" class="words">α</th><th scope="col">Parameters</th><th scope="col">FLOPs a token</th><th scope="col">Seconds</th></tr></thead><tbody>${body.join('')}</tbody></table></div>${model.rows.length > MAX_ROWS ? '<p>Cut here; the files have all.</p>' : ''}</section>`;
+  return `<section><h2>Every cell</h2><p class="lead">${name}; cells that differ in their seed alone share a row. ✓: chosen on validation. α: the component with the largest mean weight. Seconds: of all models of the row, a seed.</p>${messages.join('')}${openTable}<table><thead><tr><th scope="col">Cell</th>${keys.join('')}${groups.join('')}<th scope="col" class="words apart">α</th><th scope="col">Parameters</th><th scope="col">FLOPs a token</th><th scope="col">Seconds</th></tr></thead><tbody>${body.join('')}</tbody></table></div>${model.rows.length > MAX_ROWS ? '<p>Cut here; the files have all.</p>' : ''}</section>`;
 }
 
 /** `3 seeds`, or what hinders it. */

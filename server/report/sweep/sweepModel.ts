@@ -4,6 +4,7 @@ import type { ResultRow } from '../modelTypes';
 import { estimate, mean, type Estimate } from '../statistics';
 import { axisOf, type ModelAxis } from './axes';
 import type { CellResult } from './cellResult';
+import { buildSweepPareto, type SweepPareto } from './sweepPareto';
 
 export interface SweepSource {
   readonly id: string;
@@ -38,6 +39,7 @@ export interface SubjectScore {
   readonly stage: ResultRow['stage'];
   readonly validation: SplitScore | null;
   readonly test: SplitScore | null;
+  /** Mean over the seeds, whose hard α may keep different components; so is `flopsPerToken`. */
   readonly parameters: number | null;
   readonly flopsPerToken: number | null;
   /** Mean over the seeds. */
@@ -84,6 +86,8 @@ export interface SweepModel {
   readonly subjects: readonly string[];
   readonly rows: readonly SweepRow[];
   readonly selected: readonly SelectedScore[];
+  /** Null where cells learn different data, or cost the same. */
+  readonly pareto: SweepPareto | null;
 }
 
 export function buildSweepModel(source: SweepSource): SweepModel {
@@ -99,6 +103,7 @@ export function buildSweepModel(source: SweepSource): SweepModel {
     else groups.set(key, [cell]);
   }
   const rows = [...groups.values()].map((group) => rowOf(group, axes, own));
+  const isOneData = axes.every(({ kind }) => kind !== 'data');
   const measure =
     results.length > 0 && results.every(({ task }) => task !== null) ? 'accuracy' : 'loss';
   const subjects = [
@@ -120,6 +125,7 @@ export function buildSweepModel(source: SweepSource): SweepModel {
     subjects,
     rows,
     selected: select(rows, axes, subjects, measure),
+    pareto: isOneData ? buildSweepPareto([...groups.values()].map(doneResults)) : null,
   };
 }
 
@@ -132,9 +138,7 @@ function rowOf(
   own: readonly number[],
 ): SweepRow {
   const [first] = group as readonly [SweepCellSource, ...SweepCellSource[]];
-  const results = group.flatMap(({ result, state }) =>
-    result && state === 'done' ? [result] : [],
-  );
+  const results = doneResults(group);
   const all = results.flatMap(({ rows }) => rows);
   const settings = own.map((axis) => first.settings[axis]!);
   return {
@@ -152,6 +156,9 @@ function rowOf(
   };
 }
 
+const doneResults = (group: readonly SweepCellSource[]): CellResult[] =>
+  group.flatMap(({ result, state }) => (result && state === 'done' ? [result] : []));
+
 const placeOf = (axis: ModelAxis, value: unknown): number =>
   axis.values.findIndex((other) => JSON.stringify(other) === JSON.stringify(value));
 
@@ -163,21 +170,25 @@ function scoresOf(rows: readonly ResultRow[]): readonly SubjectScore[] {
       own.some((row) => row.stage === each),
     );
     const last = own.filter((row) => row.stage === stage);
-    const [first] = last;
-    if (stage === undefined || first === undefined) return [];
-    const seconds = last.flatMap((row) => row.seconds ?? []);
+    if (stage === undefined) return [];
     return [
       {
         subject,
         stage,
         validation: splitOf(last, 'validation'),
         test: splitOf(last, 'test'),
-        parameters: first.parameters,
-        flopsPerToken: first.flopsPerToken,
-        seconds: seconds.length === 0 ? null : mean(seconds),
+        parameters: meanOf(last.map(({ parameters }) => parameters)),
+        flopsPerToken: meanOf(last.map(({ flopsPerToken }) => flopsPerToken)),
+        seconds: meanOf(last.map(({ seconds }) => seconds)),
       },
     ];
   });
+}
+
+/** Of what is known. */
+function meanOf(values: readonly (number | null)[]): number | null {
+  const known = values.flatMap((value) => value ?? []);
+  return known.length === 0 ? null : mean(known);
 }
 
 function splitOf(rows: readonly ResultRow[], split: ResultRow['split']): SplitScore | null {

@@ -2,7 +2,7 @@
 import { fit, textWidth } from '../terminalDrawings';
 import type { Estimate } from '../statistics';
 import { displayText, formatFixed, formatNumberOf, listInWords } from '../text';
-import { labelOf } from './axes';
+import { labelOf, settingsText, shortKey } from './axes';
 import type { SelectedScore, SplitScore, SweepModel } from './sweepModel';
 import { figure, spreadText } from './sweepSvg';
 
@@ -11,8 +11,9 @@ export function headlineOf(model: SweepModel): {
   readonly sentence: string;
   readonly details: readonly string[];
 } {
-  const { selected, measure, cells, done, failed } = model;
+  const { selected, measure, cells, done, failed, pareto } = model;
   const details = [
+    ...(pareto?.sentence ? [pareto.sentence] : []),
     ...(failed.length > 0
       ? [`${failed.length === 1 ? 'Cell' : 'Cells'} ${listInWords(failed.map(String))} failed.`]
       : []),
@@ -52,22 +53,22 @@ const estimateOf = (score: SplitScore | null, measure: SweepModel['measure']): E
 function sentenceOf(scores: readonly SelectedScore[], measure: SweepModel['measure']): string {
   const split = reported(scores);
   const [{ condition }] = scores as readonly [SelectedScore, ...SelectedScore[]];
-  const where =
-    condition.length === 0
-      ? ''
-      : `With ${condition.map(({ key, value }) => `${key.split('.').at(-1)} ${labelOf(value)}`).join(', ')}: `;
+  const where = condition.length === 0 ? '' : `With ${settingsText(condition)}: `;
   const parts = scores.map(({ subject, score }) => {
     const estimate = estimateOf(score[split], measure);
-    return `${subject === 'hybrid' ? 'the hybrid' : subject} ${figure(estimate?.mean ?? Number.NaN, measure)}${spanOf(estimate, measure)}`;
+    const spread = estimate && spreadText(estimate, measure);
+    const span =
+      spread === undefined || spread === null
+        ? ''
+        : measure === 'loss'
+          ? ` ${spread}`
+          : ` (${spread})`;
+    return `${subject === 'hybrid' ? 'the hybrid' : subject} ${figure(estimate?.mean ?? Number.NaN, measure)}${span}`;
   });
-  const best = `best ${split} ${measure} of the grid: ${parts.join(', ')}.`;
+  const seeds = Math.max(...scores.map(({ score }) => estimateOf(score[split], measure)?.n ?? 0));
+  const note = seeds > 1 ? `; 95 % intervals over ${formatNumberOf(seeds, 'seed')}` : '';
+  const best = `best ${split} ${measure} of the grid: ${parts.join(', ')}${note}.`;
   return where === '' ? `B${best.slice(1)}` : `${where}${best}`;
-}
-
-function spanOf(estimate: Estimate | null, measure: SweepModel['measure']): string {
-  if (!estimate?.interval) return '';
-  const { low, high } = estimate.interval;
-  return ` (95 % interval ${figure(low, measure)} to ${figure(high, measure)}, ${formatNumberOf(estimate.n, 'seed')})`;
 }
 
 function isAhead(scores: readonly SelectedScore[], measure: SweepModel['measure']): boolean {
@@ -102,7 +103,6 @@ export function sweepTable(model: SweepModel, columns: number): readonly string[
 
 function tableLines(model: SweepModel, hasIntervals: boolean): readonly string[] {
   const own = model.axes.filter(({ kind }) => kind !== 'seed');
-  const short = (key: string): string => key.slice(key.lastIndexOf('.') + 1);
   const cell = (score: SplitScore | null | undefined): string => {
     const estimate = estimateOf(score ?? null, model.measure);
     if (!estimate) return '–';
@@ -113,7 +113,7 @@ function tableLines(model: SweepModel, hasIntervals: boolean): readonly string[]
   const table = [
     [
       'cell',
-      ...own.map(({ key }) => displayText(short(key), 24)),
+      ...own.map(({ key }) => displayText(shortKey(key), 24)),
       ...model.subjects.map((subject) => displayText(subject, 16)),
       'test',
       'α',
