@@ -263,18 +263,29 @@ function checkSize(
   }
   if (split !== 'train') return;
   const cut = typeof validation === 'number' ? validation : 0;
-  if (cut > 0 && bytes * cut < needed) {
-    report.add(report.isWritten(['data', 'validation']) ? ['data', 'validation'] : at, {
-      code: 'too-little-text',
-      message: `${cut} of the training text is less than one sequence of ${needed} tokens: name a validation file, or cut a larger part.`,
-    });
+  const isShort = (share: number) => bytes * share < needed;
+  const addAt = (key: readonly string[], fallback: readonly string[], message: string) =>
+    report.add(report.isWritten(key) ? key : fallback, { code: 'too-little-text', message });
+  const sequence = `less than one sequence of ${needed} tokens`;
+  if (cut > 0 && isShort(cut)) {
+    const message = `${cut} of the training text is ${sequence}: name a validation file, or cut a larger part.`;
+    addAt(['data', 'validation'], at, message);
+  }
+  if (cut > 0 && isShort(1 - cut)) {
+    const message = `A validation split of ${cut} leaves ${sequence} to train on: cut a smaller part, or name a validation file.`;
+    addAt(['data', 'validation'], at, message);
+    return;
   }
   const { schedule, heldOut } = config.search;
-  if (schedule === 'bilevel' && bytes * (1 - cut) * heldOut < needed) {
-    const written = report.isWritten(['search', 'heldOut']);
-    report.add(written ? ['search', 'heldOut'] : ['search', 'schedule'], {
-      code: 'too-little-text',
-      message: `\`bilevel\` keeps ${heldOut} of the training text for α, less than one sequence of ${needed} tokens: give more text or a larger \`heldOut\`.`,
-    });
+  if (schedule !== 'bilevel') return;
+  const heldOutKey = ['search', 'heldOut'];
+  const scheduleKey = ['search', 'schedule'];
+  if (isShort((1 - cut) * heldOut)) {
+    const message = `\`bilevel\` keeps ${heldOut} of the training text for α, ${sequence}: give more text or a larger \`heldOut\`.`;
+    addAt(heldOutKey, scheduleKey, message);
+  }
+  if (isShort((1 - cut) * (1 - heldOut))) {
+    const message = `\`bilevel\` keeps ${heldOut} of the training text for α and leaves ${sequence} for the weights: give more text or a smaller \`heldOut\`.`;
+    addAt(heldOutKey, scheduleKey, message);
   }
 }

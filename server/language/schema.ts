@@ -131,7 +131,7 @@ const baselinesSchema = z.strictObject({
 
 const engineSchema = z.strictObject({
   name: z.enum(['auto', 'wasm', 'webgpu', 'tensorflow']).default('auto').describe('The engine.'),
-  threads: count.optional().describe('Threads; default the physical cores.'),
+  threads: count.max(256).optional().describe('Threads; default the physical cores.'),
   memoryLimit: z.union([count, byteSize]).optional().describe('Bytes, or such as `4 GB`.'),
 });
 

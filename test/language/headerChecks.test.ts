@@ -264,6 +264,12 @@ describe('data files', () => {
     const bilevel = quickConfig({ search: '  steps: 3\n  schedule: |bilevel|' });
     await expectProblem(bilevel, 'too-little-text', files(150));
   });
+
+  it('a cut that leaves less than a sequence to train on', async () => {
+    await expectProblem(data('train.txt', '  validation: |0.95|\n'), 'too-little-text', files(330));
+    const bilevel = quickConfig({ search: '  steps: 3\n  schedule: bilevel\n  heldOut: |0.99|' });
+    await expectProblem(bilevel, 'too-little-text', files(1650));
+  });
 });
 
 describe('memory', () => {
