@@ -66,6 +66,24 @@ describe('a config’s keys and values', () => {
     assert.equal(codes.includes('missing-key'), false);
   });
 
+  it('a bracket that is never closed, where it opens', async () => {
+    const models = "  neox: |{| source: './neox' # }\n  mamba: { source: ./mamba }";
+    const [problem, ...more] = await problemsOf(unmark(quickConfig({ components: models })).text);
+    assert.equal(problem?.code, 'yaml-syntax');
+    assert.deepEqual(
+      { start: problem.span.start, rest: more, fixes: problem.fixes },
+      { start: quickConfig({ components: models }).indexOf('|'), rest: [], fixes: undefined },
+    );
+    assert.match(problem.message, /This `\{` is never closed: put its `\}`/);
+  });
+
+  it('a bracket on one line, with its end as a fix', async () => {
+    const marked = quickConfig({ data: '  train: |{| text: train.txt\n  context: 16' });
+    const problem = await expectProblem(marked, 'yaml-syntax');
+    assert.match(fixed(marked, problem), /\{ text: train\.txt \}\n {2}context/);
+    assert.deepEqual(await problemsOf(fixed(marked, problem)), []);
+  });
+
   it('a family', async () => {
     const marked = quickConfig({
       components:
