@@ -40,13 +40,18 @@ function checkPositions(
   components: readonly ReadableComponent[],
 ): void {
   const { context } = config.data;
-  const limited = components.flatMap(({ headers, architecture: { maxPositions } }) =>
-    maxPositions === undefined ? [] : [{ name: headers.name, maxPositions }],
-  );
+  const limited = components.flatMap(({ headers: { name }, architecture }) => {
+    const { maxPositions, family } = architecture;
+    // Of a stack it is the length of its Hyena filters, which is no known word for positions.
+    const key = family === 'stack' ? ' (`max_seq_len`)' : '';
+    return maxPositions === undefined ? [] : [{ name, maxPositions, key }];
+  });
   const short = limited.filter(({ maxPositions }) => maxPositions < context);
   if (short.length > 0) {
     const most = Math.min(...short.map(({ maxPositions }) => maxPositions));
-    const names = short.map(({ name, maxPositions }) => `\`${name}\` has ${maxPositions}`);
+    const names = short.map(
+      ({ name, maxPositions, key }) => `\`${name}\` has ${maxPositions}${key}`,
+    );
     const task = isTask(config.data.train) ? config.data.train : undefined;
     report.add(task ? ['data', 'train', task.kind, 'length'] : ['data', 'context'], {
       code: 'context-above-positions',

@@ -15,15 +15,10 @@
  *     block i backward    h of the blocks up to i + saved[i] + transient[i] + ∂L/∂h + gradients of the parameters after i
  *     end                 P
  *
- * `saved` and `transient`: `activations.ts`. Each tensor is rounded up to the engine's blocks.
+ * `saved` and `transient`: `activations.ts`, `layerActivations.ts`. Each tensor is rounded up to the engine's blocks.
  */
-import {
-  gradientsIn,
-  stepActivations,
-  sum,
-  type Activations,
-  type TrainingShape,
-} from './activations';
+import { stepActivations, sum, type Activations, type TrainingShape } from './activations';
+import { gradientsIn } from './layerActivations';
 
 const BYTES = 4;
 /** Value, first and second moment. */

@@ -52,7 +52,7 @@ const componentSchema = z.strictObject({
   stack: stackSchema
     .optional()
     .describe(
-      'The layers of `family: stack`, in order: `mamba`, `attention`, `mlp`, `swiglu`, or `{ repeat: 4, layers: [attention, mamba] }`.',
+      'The layers of `family: stack`, in order: `attention`, `mamba`, `hyena`, `mlp`, `swiglu`, or `{ repeat: 4, layers: [attention, mamba] }`.',
     ),
   init: z
     .enum(['random'])

@@ -1,8 +1,8 @@
 /**
  * A stack: a model that is designed by hand, as a list of layers. Every layer is a residual one behind an RMSNorm:
  * `attention` (causal, heads of one width, rotary positions over the whole head, no biases), `mamba` (the mixer of the family
- * of that name), `mlp` (two matrices and a GELU), `swiglu` (three; Shazeer, arXiv 2002.05202). MambaFormer (Park et al.,
- * arXiv 2402.04248) is `mamba`, then pairs of `attention` and `mamba`. `config.json`: `model_type: manticore_stack`.
+ * of that name), `hyena` (a long convolution behind gates, `hyena.ts`), `mlp` (two matrices and a GELU), `swiglu` (three; Shazeer,
+ * arXiv 2002.05202). MambaFormer (Park et al., arXiv 2402.04248) is `mamba`, then pairs of `attention` and `mamba`. `config.json`: `model_type: manticore_stack`.
  */
 import type { Architecture, FamilyTable, LayerCost, TensorSpec } from './architecture';
 import {
@@ -14,18 +14,20 @@ import {
   refuseForeign,
   shown,
 } from './configFields';
+import { hyenaCost, hyenaTensors, readHyena, writeHyena, type HyenaSettings } from './hyena';
 import { mamba, mambaSettings, type MambaSettings } from './mamba';
 import { constant, normal, TensorList } from './tensorList';
 
-export const STACK_LAYERS = ['attention', 'mamba', 'mlp', 'swiglu'] as const;
+export const STACK_LAYERS = ['attention', 'mamba', 'hyena', 'mlp', 'swiglu'] as const;
 export type StackLayer = (typeof STACK_LAYERS)[number];
 
 /** A layer, or several of them several times over. */
 export type StackItem =
   StackLayer | { readonly repeat: number; readonly layers: readonly StackLayer[] };
 
-/** Of the Mamba layers and its own; a stack without such layers has them all the same. */
+/** Of the Mamba and Hyena layers and its own; a stack without such layers has them all the same. */
 export type StackSettings = MambaSettings &
+  HyenaSettings &
   Readonly<{
     layerTypes: readonly StackLayer[];
     heads: number;
@@ -125,6 +127,7 @@ function read(config: Readonly<Record<string, unknown>>): ReturnType<FamilyTable
   }
   const epsilon = fields.epsilon(['rms_norm_eps', 'layer_norm_epsilon'], 1e-5);
   const mixer = readMamba(fields, width, layerTypes.length, epsilon);
+  const hyena = readHyena(fields);
   const vocabularyRows = fields.integer(['vocab_size'], {
     min: 1,
     max: LIMITS.vocabulary,
@@ -149,9 +152,9 @@ function read(config: Readonly<Record<string, unknown>>): ReturnType<FamilyTable
       layers: layerTypes.length,
       width,
       vocabularyRows,
-      maxPositions: undefined,
+      maxPositions: layerTypes.includes('hyena') ? hyena.filterPositions : undefined,
       tiedHead,
-      settings: { ...mixer, ...own },
+      settings: { ...mixer, ...hyena, ...own },
     },
     problems: [],
   };
@@ -159,9 +162,11 @@ function read(config: Readonly<Record<string, unknown>>): ReturnType<FamilyTable
 
 const tensors: FamilyTable['tensors'] = (architecture, vocabulary) => {
   const { width, layers, tiedHead } = architecture;
-  const { layerTypes, feedForward, initializerRange } = stackSettings(architecture);
-  const init = normal(initializerRange);
-  const residual = normal(initializerRange / Math.sqrt(layers));
+  const settings = stackSettings(architecture);
+  const { layerTypes, feedForward, initializerRange: std } = settings;
+  const init = normal(std);
+  const residualStd = std / Math.sqrt(layers);
+  const residual = normal(residualStd);
   const ofMamba = mamba.tensors(architecture, vocabulary);
   const list = new TensorList('backbone.');
   list.matrix({ kind: 'embedding' }, 'embeddings.weight', [vocabulary, width], init);
@@ -181,6 +186,11 @@ const tensors: FamilyTable['tensors'] = (architecture, vocabulary) => {
       matrix('attention.out_proj', width, width, residual);
       return;
     }
+    if (kind === 'hyena') {
+      const sizes = { width, std, residualStd };
+      hyenaTensors(list, { place, name: `${at}.hyena` }, settings, sizes);
+      return;
+    }
     if (kind === 'swiglu') matrix('mlp.gate_proj', feedForward, width);
     matrix('mlp.up_proj', feedForward, width);
     matrix('mlp.down_proj', width, feedForward, residual);
@@ -195,12 +205,15 @@ const isIn = ({ place }: TensorSpec, layer: number): boolean =>
 
 function layerCost(architecture: Architecture, layer: number): LayerCost {
   const { width } = architecture;
-  const { layerTypes, feedForward } = stackSettings(architecture);
+  const settings = stackSettings(architecture);
+  const { layerTypes, feedForward } = settings;
   switch (layerTypes[layer]!) {
     case 'attention':
       return { perToken: 8 * width ** 2, perTokenPerContext: 4 * width };
     case 'mamba':
       return mamba.layerCost(architecture, layer);
+    case 'hyena':
+      return hyenaCost(width, settings);
     case 'mlp':
       return { perToken: 4 * width * feedForward, perTokenPerContext: 0 };
     case 'swiglu':
@@ -238,6 +251,7 @@ export const stack: FamilyTable = {
       use_bias: settings.bias,
       use_conv_bias: settings.convBias,
       time_step_init_scheme: settings.dtInit,
+      ...(settings.layerTypes.includes('hyena') ? writeHyena(settings) : {}),
       ...initialFloats({
         time_step_min: settings.dtMin,
         time_step_max: settings.dtMax,

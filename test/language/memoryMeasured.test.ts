@@ -65,6 +65,13 @@ const configs: Readonly<Record<string, HubConfig>> = {
     layer_types: ['mamba', 'attention', 'swiglu', 'mlp', 'attention', 'swiglu'],
     vocab_size,
   },
+  hyena: {
+    model_type: 'manticore_stack',
+    hidden_size: 56,
+    layer_types: ['hyena', 'swiglu', 'hyena', 'swiglu'],
+    max_seq_len: 64,
+    vocab_size,
+  },
   mamba: { model_type: 'mamba', hidden_size: 56, num_hidden_layers: 4, vocab_size },
 };
 
@@ -232,6 +239,7 @@ describe('the predicted peak', () => {
     [['llama'], 'blocks: 1', 'batch: 4'],
     [['mamba2'], 'blocks: 1', 'batch: 4'],
     [['stack'], 'blocks: 1', 'batch: 4'],
+    [['hyena'], 'blocks: 1', 'batch: 4'],
     [['gpt2', 'llama', 'mamba', 'mamba2'], 'blocks: 2', 'batch: 2'],
   ] as const) {
     it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
@@ -261,6 +269,7 @@ describe('the predicted peak', () => {
       [['mamba'], 'blocks: 4', 'batch: 4'],
       [['llama', 'mamba2'], 'blocks: 4', 'batch: 4'],
       [['stack'], 'blocks: 3', 'batch: 4'],
+      [['hyena'], 'blocks: 2', 'batch: 4'],
     ] as const) {
       it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
         await holds(names, hybrid, `${search}, checkpointing: on`);

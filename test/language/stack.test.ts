@@ -37,6 +37,10 @@ describe('a stack of layers', () => {
     // 4 d f and 6 d f, f = 4 d.
     assert.equal(await flops('[mlp]'), head + 4 * 16 * 64);
     assert.equal(await flops('[swiglu]'), head + 6 * 16 * 64);
+    // 8 d² and three taps of three parts; 2 d for each of the positions seen on average.
+    const seen = (127 + 1) / 2;
+    const hyena = 8 * 16 * 16 + 2 * 3 * 16 * 3 + 2 * 16 * seen;
+    assert.equal(await flops('[hyena]'), head + hyena);
     const both = (await flops('[attention]')) + (await flops('[mamba]')) - head;
     assert.equal(await flops('[attention, mamba]'), both);
   });
@@ -45,7 +49,10 @@ describe('a stack of layers', () => {
     const marked = stacked('[mamba, |atention|]');
     const problem = await expectProblem(marked, 'wrong-value');
     assert.match(problem.message, /attention/);
-    await expectProblem(stacked('[mamba, |hyena|]'), 'wrong-value');
+    assert.match(
+      (await expectProblem(stacked('[mamba, |heyna|]'), 'wrong-value')).message,
+      /hyena/,
+    );
   });
 
   it('needs `stack`, which no other family has', async () => {
@@ -69,6 +76,21 @@ describe('a stack of layers', () => {
     const none = stacked('[attention]', '{ hidden_size: 16 }');
     assert.match((await problemsOf(none))[0]!.message, /`num_attention_heads` is missing/);
     assert.deepEqual(await problemsOf(stacked('[mamba]', '{ hidden_size: 16 }')), []);
+  });
+
+  it('a sequence longer than Hyena’s filter, and features of no whole bands', async () => {
+    const short = stacked('[hyena]', '{ hidden_size: 16, max_seq_len: 100 }');
+    const [problem] = await problemsOf(short);
+    assert.equal(problem!.code, 'context-above-positions');
+    assert.match(problem!.message, /127 positions; `former` has 100 \(`max_seq_len`\)/);
+    assert.deepEqual(
+      await problemsOf(stacked('[mlp]', '{ hidden_size: 16, max_seq_len: 100 }')),
+      [],
+    );
+    const [even] = await problemsOf(stacked('[hyena]', '{ hidden_size: 16, emb_dim: 4 }'));
+    assert.match(even!.message, /`emb_dim` must be odd, not 4/);
+    const near = stacked('[hyena]', '{ hidden_size: 16, |max_seq_length|: 256 }');
+    assert.match((await expectProblem(near, 'unknown-field')).message, /`max_seq_len`/);
   });
 
   it('that is endless is told, and never laid out', async () => {

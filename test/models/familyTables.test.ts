@@ -69,11 +69,11 @@ describe('tensors', () => {
     }
   });
 
-  it('decay where they are matrices, but for A_log', () => {
+  it('decay where they are matrices, but for A_log and what makes a filter', () => {
     for (const { config, vocabulary } of cases) {
       const architecture = architectureOf(config);
       for (const spec of familyTable(architecture.family).tensors(architecture, vocabulary)) {
-        const expected = spec.shape.length > 1 && !spec.name.endsWith('A_log');
+        const expected = spec.shape.length > 1 && !/A_log$|\.filter\./.test(spec.name);
         assert.equal(spec.decay, expected, spec.name);
       }
     }

@@ -28,6 +28,14 @@ CASES = {
         config={**SIZES, "layer_types": ["attention", "mlp", "attention", "swiglu"], "num_attention_heads": 1,
                 "rms_norm_eps": 1e-3, "tie_word_embeddings": False},
         batch=1, length=9),
+    "stack-hyena": dict(
+        config={**SIZES, "layer_types": ["hyena", "attention", "hyena"], "max_seq_len": 40, "emb_dim": 7,
+                "filter_order": 6, "num_inner_mlps": 1, "activation_freq": 2.5},
+        batch=2, length=37),
+    "stack-hyena-narrow": dict(
+        config={**SIZES, "layer_types": ["hyena", "mlp"], "max_seq_len": 11, "emb_dim": 3, "filter_order": 5,
+                "num_inner_mlps": 0, "short_filter_order": 1},
+        batch=1, length=11),
 }
 
 
@@ -47,6 +55,16 @@ def shapes(config):
             "mixer.dt_proj.bias": (c,), "mixer.out_proj.weight": (d, c),
             **({"mixer.in_proj.bias": (2 * c,), "mixer.out_proj.bias": (d,)} if config.get("use_bias") else {}),
         },
+    }
+    o, taps = config.get("filter_order", 64), config.get("short_filter_order", 3)
+    networks = {}
+    for j in range(config.get("num_inner_mlps", 2) + 1):
+        networks[f"hyena.filter.layers.{j}.weight"] = (o, config.get("emb_dim", 33) if j == 0 else o)
+        networks[f"hyena.filter.layers.{j}.bias"] = (o,)
+    of_kind["hyena"] = {
+        "hyena.in_proj.weight": (3 * d, d), "hyena.in_proj.bias": (3 * d,), "hyena.short_filter.weight": (3 * d, 1, taps),
+        "hyena.short_filter.bias": (3 * d,), **networks, "hyena.filter.freq": (o,), "hyena.filter.out.weight": (d, o),
+        "hyena.filter.bias": (d,), "hyena.out_proj.weight": (d, d), "hyena.out_proj.bias": (d,),
     }
     named = {"backbone.embeddings.weight": (rows, d)}
     for i, kind in enumerate(config["layer_types"]):
@@ -68,12 +86,14 @@ def random_weights(config, generator):
             value = generator.uniform(-3, 1, shape)
         elif name.endswith(("norm.weight", "norm_f.weight", ".D")):
             value = 1 + 0.4 * noise
+        elif name.endswith("filter.freq"):
+            value = config.get("activation_freq", 14) * (1 + 0.2 * noise)
         elif len(shape) == 1:
             value = 0.3 * noise
         elif "embeddings" in name or "lm_head" in name:
             value = 0.7 * noise
         else:
-            value = noise / math.sqrt(min(shape) if "conv1d" not in name else 3)
+            value = noise / math.sqrt(3 if "conv1d" in name or "short_filter" in name else min(shape))
         weights[name] = value.astype(np.float32)
     return weights
 
@@ -125,6 +145,32 @@ def mamba(u, at, config):
     return linear(torch.stack(ys, 1) * F.silu(z), "mixer.out_proj")
 
 
+def hyena(u, at, config):
+    """Order 2, position by position; the filter as `hyena.py` of the authors' code computes it."""
+    b, l, d = u.shape
+    longest, features = config.get("max_seq_len", 1024), config.get("emb_dim", 33)
+    taps = at("hyena.short_filter.weight")[:, 0]  # [3 d, k]
+    k = taps.shape[1]
+    padded = F.pad(u @ at("hyena.in_proj.weight").T + at("hyena.in_proj.bias"), (0, 0, k - 1, 0))
+    short = sum(padded[:, j : j + l] * taps[:, j] for j in range(k)) + at("hyena.short_filter.bias")
+    outer, inner, v = short.split(d, -1)
+    driven = inner * v
+
+    time = torch.linspace(0, 1, longest, dtype=torch.float64)[:l, None]
+    bands = (features - 1) // 2
+    angle = 2 * math.pi * torch.arange(l, dtype=torch.float64)[:, None] / longest
+    wave = torch.exp(-1j * torch.linspace(1e-4, bands - 1, bands, dtype=torch.float64) * angle)
+    z = torch.cat([time, wave.real, wave.imag], -1)
+    for j in range(config.get("num_inner_mlps", 2) + 1):
+        z = torch.sin(at("hyena.filter.freq") * (z @ at(f"hyena.filter.layers.{j}.weight").T + at(f"hyena.filter.layers.{j}.bias")))
+    rates = torch.linspace(math.log(1e-2) / 1.5, math.log(1e-2) / 0.3, d, dtype=torch.float64).abs()
+    h = z @ at("hyena.filter.out.weight").T * torch.exp(-time * rates)  # [l, d]
+
+    ys = [sum(h[s] * driven[:, t - s] for s in range(t + 1)) for t in range(l)]
+    y = torch.stack(ys, 1) + at("hyena.filter.bias") * driven
+    return (outer * y) @ at("hyena.out_proj.weight").T + at("hyena.out_proj.bias")
+
+
 def logits_of(config, weights, ids):
     eps = config.get("rms_norm_eps", 1e-5)
     u = weights["backbone.embeddings.weight"][ids]
@@ -138,6 +184,8 @@ def logits_of(config, weights, ids):
             u = u + attention(x, at, config)
         elif kind == "mamba":
             u = u + mamba(x, at, config)
+        elif kind == "hyena":
+            u = u + hyena(x, at, config)
         else:
             up = x @ at("mlp.up_proj.weight").T
             inner = F.gelu(up) if kind == "mlp" else F.silu(x @ at("mlp.gate_proj.weight").T) * up

@@ -2,6 +2,7 @@
  * A stack of layers that are chosen one by one; what each kind is stands in `server/models/stack.ts`.
  * Symbols: b batch, l length, d width, h heads, dh = d/h, f width of a feed-forward layer, V vocabulary, rms RMSNorm.
  *
+ *     hyena:      u ← u + hyena(rms(u)), `hyena.ts`
  *     attention:  u ← u + W_o · attention(rotary(W_qkv · rms(u)))      mamba:  as the family
  *     mlp:        u ← u + W_2 · gelu(W_1 · rms(u))                     swiglu: u ← u + W_2 · (silu(W_g x) ∘ W_1 x), x = rms(u)
  */
@@ -15,19 +16,30 @@ import { addResidual } from '../engine/kernels/residual';
 import { rotary } from '../engine/kernels/rotary';
 import { attendFused, stateOf } from './decoding';
 import type { FamilyBlocks, LayerContext, WeightLookup } from './family';
+import { hyenaPart } from './hyena';
 import { mamba } from './mamba';
 import { activate, linearAt, logitsAt } from './modules';
 
 const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
-  const { layerTypes, epsilon } = stackSettings(architecture);
+  const settings = stackSettings(architecture);
+  const { layerTypes, epsilon } = settings;
   const kind = layerTypes[index]!;
   if (kind === 'mamba') return mamba.layer(architecture, weights, index, u, context);
   const x = rmsNorm(u, weights(`layers.${index}.norm.weight`), epsilon) as Tensor3D;
-  const added =
-    kind === 'attention'
-      ? attentionPart(architecture, weights, index, x, context)
-      : feedForwardPart(weights, index, kind, x);
-  return addResidual(u, added); // [b, l, d]
+  const part = (): Tensor3D => {
+    switch (kind) {
+      case 'attention':
+        return attentionPart(architecture, weights, index, x, context);
+      case 'hyena': {
+        const decoding = { offset: context.offset, state: stateOf(context, index) };
+        return hyenaPart(settings, weights, `layers.${index}.hyena`, x, decoding);
+      }
+      case 'mlp':
+      case 'swiglu':
+        return feedForwardPart(weights, index, kind, x);
+    }
+  };
+  return addResidual(u, part()); // [b, l, d]
 };
 
 /** W_o · attention(rotary(W_qkv · x)): [b, l, d] → [b, l, d]. */

@@ -56,13 +56,14 @@ export class Decoder {
   }
 }
 
-/** Longest sequence that the components of block 1 hold positions for; `Infinity` where none is limited. */
+/**
+ * Longest sequence that the components know positions for; `Infinity` where none is limited. Absolute positions enter with
+ * block 1; a Hyena filter of a stack stands in any.
+ */
 export function positionLimit({ design }: Hybrid, rows: ConstantRows): number {
-  return design.components.reduce(
-    (limit, { architecture }, component) =>
-      rows[0]![component] === 0
-        ? limit
-        : Math.min(limit, architecture.maxPositions ?? Number.POSITIVE_INFINITY),
-    Number.POSITIVE_INFINITY,
-  );
+  return design.components.reduce((limit, { architecture }, component) => {
+    const { family, maxPositions = Number.POSITIVE_INFINITY } = architecture;
+    const asked = family === 'stack' ? rows : rows.slice(0, 1);
+    return asked.every((row) => row[component] === 0) ? limit : Math.min(limit, maxPositions);
+  }, Number.POSITIVE_INFINITY);
 }

@@ -32,6 +32,7 @@ const lraTasks: Meanings = {
 const stackLayers: Meanings = {
   attention: 'causal attention with rotary positions',
   mamba: 'the mixer of Mamba',
+  hyena: 'a long convolution behind gates',
   mlp: 'two matrices with a GELU between them',
   swiglu: 'a gated feed-forward layer',
 };

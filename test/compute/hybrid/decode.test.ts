@@ -156,6 +156,31 @@ describe('generating', () => {
     assert.equal(positionLimit(hybrid, withoutPositions), Infinity);
   });
 
+  it('ends with a Hyena filter, in whichever block it stands', async () => {
+    const config = { layer_types: ['mlp', 'hyena'], max_seq_len: 9, emb_dim: 3, filter_order: 4 };
+    const former: TinyComponent = { name: 'former', family: 'stack', layers: 2, width: 8, config };
+    const filtered = await tinyHybrid({ components: [mamba, former], blocks: 2 });
+    const later = [
+      [1, 0],
+      [0.5, 0.5],
+    ];
+    assert.equal(positionLimit(filtered, later), 9);
+    const ids = await collect(generateIds(filtered, later, [1, 2], { ...greedy, maxTokens: 20 }));
+    assert.equal(ids.length, 8);
+    const decoder = new Decoder(filtered, later);
+    await assert.rejects(
+      decoder.append(Array.from({ length: 10 }, () => 1)),
+      /10 tokens, but the model’s Hyena filters are made for 9 positions/,
+    );
+    decoder.dispose();
+    const without = [
+      [1, 0],
+      [1, 0],
+    ];
+    assert.equal(positionLimit(filtered, without), Infinity);
+    filtered.parameters.dispose();
+  });
+
   it('gives text in whole characters', async () => {
     // Even ids are the first byte of "é", odd ids its second.
     const bytes = new TextEncoder().encode('é');

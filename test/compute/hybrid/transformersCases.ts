@@ -151,6 +151,29 @@ export const TRANSFORMERS_CASES: Readonly<Record<string, TransformersCase>> = {
     ],
     length: 13,
   },
+  'long-convolutions': {
+    options: {
+      components: [
+        {
+          ...{ name: 'former', family: 'stack', layers: 3, width: 8 },
+          config: {
+            layer_types: ['hyena', 'attention', 'hyena'],
+            max_seq_len: 64,
+            filter_order: 6,
+            emb_dim: 5,
+            activation_freq: 2.5,
+          },
+        },
+        mamba,
+      ],
+      blocks: 2,
+    },
+    alphas: [
+      [0.5, 0.5],
+      [0.75, 0.25],
+    ],
+    length: 37,
+  },
   'plain-mixture': {
     options: { components: [mamba, gpt2], blocks: 1, gate: 'none', projectors: { kind: 'none' } },
     alphas: [[0.625, 0.375]],

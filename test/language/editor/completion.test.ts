@@ -205,7 +205,7 @@ describe('completion of values', () => {
       'stack',
     ]);
     const layers = (line: string) => `components:\n  a:\n    family: stack\n    stack:\n${line}`;
-    const kinds = ['attention', 'mamba', 'mlp', 'swiglu'];
+    const kinds = ['attention', 'mamba', 'hyena', 'mlp', 'swiglu'];
     assert.deepEqual(await labels(layers('      - |')), kinds);
     assert.deepEqual(await labels(layers('      - repeat: 2\n        layers: [|]')), kinds);
   });

@@ -403,9 +403,9 @@ def selective_scan(u, delta, A, B, C, D, state):
     return torch.cat(outputs, 1) + D * u, state
 
 
-def convolve(x, conv, sequence, place):
+def convolve(x, conv, sequence, place, activation=F.silu):
     """
-    Causal convolution and silu, behind what decoding keeps of the inputs before: x [b, l, c] -> same, the last k - 1 inputs
+    Causal convolution and its activation, behind what decoding keeps of the inputs before: x [b, l, c] -> same, the last k - 1 inputs
     [b, c, k - 1], and the layer's state if it has one. Padding leaves it as if it weren't there.
     """
     counted = 1 if sequence.counted is None else sequence.counted[..., None].to(x.dtype)
@@ -417,7 +417,7 @@ def convolve(x, conv, sequence, place):
     x = torch.cat([before, x], 2)  # [b, c, k - 1 + l]
     recent = x[..., x.shape[2] - (taps - 1) :]
     y = F.conv1d(x, conv.weight, conv.bias, groups=conv.groups)
-    return F.silu(y).transpose(1, 2) * counted, recent, state
+    return activation(y).transpose(1, 2) * counted, recent, state
 
 
 class MambaMixer(nn.Module):
@@ -542,6 +542,65 @@ class StackAttention(nn.Module):
         return self.out_proj(attend(q, k, v, sequence, place, self.head_dim**-0.5, 0.0))
 
 
+class HyenaFilter(nn.Module):
+    """The long filter: a network with sines, of a lag's time and of cosines and sines of it, times a decay for each channel."""
+
+    def __init__(self, config):
+        super().__init__()
+        width, inner, self.features = config["hidden_size"], config["filter_order"], config["emb_dim"]
+        self.longest = config["max_seq_len"]
+        sizes = [self.features] + [inner] * (config["num_inner_mlps"] + 1)
+        self.layers = nn.ModuleList([nn.Linear(*pair) for pair in zip(sizes, sizes[1:])])
+        self.freq = nn.Parameter(torch.full((inner,), float(config["activation_freq"])))
+        self.out = nn.Linear(inner, width, bias=False)
+        self.bias = nn.Parameter(torch.zeros(width))
+
+    def forward(self, length):
+        """-> [length, d], of lags 0, 1, ...; float32"""
+        if length > self.longest:
+            raise ValueError(f"{length} tokens, but the Hyena filters are made for {self.longest} positions")
+        device, dtype, bands = self.bias.device, self.bias.dtype, (self.features - 1) // 2
+        lag = torch.arange(length, device=device, dtype=torch.float32)[:, None]
+        time = lag / (self.longest - 1)
+        angles = torch.linspace(1e-4, bands - 1, bands, device=device) * (2 * math.pi / self.longest) * lag
+        z = torch.cat([time, angles.cos(), -angles.sin()], -1).to(dtype)
+        for layer in self.layers:
+            z = torch.sin(self.freq * layer(z))
+        rates = torch.linspace(1 / 1.5, 1 / 0.3, self.bias.shape[0], device=device) * -math.log(0.01)
+        return self.out(z).float() * torch.exp(-time * rates)
+
+
+class HyenaMixer(nn.Module):
+    """Hyena of order 2 (Poli et al., arXiv 2302.10866): a convolution as long as the sequence, between two gates."""
+
+    def __init__(self, config):
+        super().__init__()
+        width, taps = config["hidden_size"], config["short_filter_order"]
+        self.in_proj = nn.Linear(width, 3 * width)
+        self.short_filter = nn.Conv1d(3 * width, 3 * width, taps, groups=3 * width)
+        self.filter = HyenaFilter(config)
+        self.out_proj = nn.Linear(width, width)
+
+    def forward(self, u, sequence, place):
+        x, recent, known = convolve(self.in_proj(u), self.short_filter, sequence, place, activation=nn.Identity())
+        gate, key, value = x.chunk(3, -1)
+        driven = (key * value).float()
+        if known is not None:
+            driven = torch.cat([known, driven], 1)
+        if sequence.cache is not None:
+            sequence.cache.layers[place] = (recent, driven)
+        new, length = u.shape[1], driven.shape[1]
+        h = self.filter(length)
+        if new == 1:
+            y = (driven * h.flip(0)).sum(1, keepdim=True)
+        else:
+            # Twice as long, so that nothing comes round.
+            y = torch.fft.irfft(torch.fft.rfft(driven, 2 * length, dim=1) * torch.fft.rfft(h, 2 * length, dim=0), 2 * length, dim=1)
+            y = y[:, length - new : length]
+        y = y + self.filter.bias.float() * driven[:, length - new :]
+        return self.out_proj(gate * y.to(gate.dtype))
+
+
 class StackMlp(nn.Module):
     """`mlp`: W_2 gelu(W_1 x); `swiglu`: W_2 (silu(W_g x) * W_1 x)."""
 
@@ -568,6 +627,8 @@ class StackLayer(nn.Module):
             self.attention = StackAttention(config)
         elif kind == "mamba":
             self.mixer = MambaMixer({**config, "intermediate_size": config["expand"] * config["hidden_size"]})
+        elif kind == "hyena":
+            self.hyena = HyenaMixer(config)
         else:
             self.mlp = StackMlp(config, kind)
 
@@ -575,6 +636,8 @@ class StackLayer(nn.Module):
         x = self.norm(u)
         if self.kind == "attention":
             return u + self.attention(x, sequence, place)
+        if self.kind == "hyena":
+            return u + self.hyena(x, sequence, place)
         return u + (self.mixer(x, sequence, place) if self.kind == "mamba" else self.mlp(x))
 
 
