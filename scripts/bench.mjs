@@ -5,29 +5,15 @@
 import { spawnSync } from 'node:child_process';
 import path from 'node:path';
 import { parseArgs } from 'node:util';
-import { build } from 'esbuild';
+import { bundle } from './bundle.mjs';
 import { ensureBuilt, ensureInstalled, root, run } from './ensure.mjs';
 
 ensureInstalled();
 ensureBuilt({ tests: false });
-await build({
-  absWorkingDir: root,
-  entryPoints: ['main', 'ours', 'gemm'].map((name) => `test/bench/engine/${name}.ts`),
-  outdir: 'build/bench',
-  bundle: true,
-  platform: 'node',
-  target: 'node20',
-  format: 'esm',
-  outExtension: { '.js': '.mjs' },
-  mainFields: ['module', 'main'],
-  alias: { yaml: './node_modules/yaml/browser/dist/index.js' },
-  loader: { '.wasm': 'binary' },
-  external: ['@tensorflow/tfjs-node-gpu', '@tensorflow/tfjs-node', 'webgpu'],
-  logLevel: 'warning',
-  banner: {
-    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
-  },
-});
+await bundle(
+  ['main', 'ours', 'gemm'].map((name) => `test/bench/engine/${name}.ts`),
+  'build/bench',
+);
 const { status } = spawnSync(
   process.execPath,
   [path.join(root, 'build/bench/main.mjs'), ...process.argv.slice(2)],
