@@ -37,13 +37,24 @@ function hasSection(text: string, override: string): boolean {
   return isMap(parseDocument(text).getIn(path.split('.').slice(0, -1)));
 }
 
+/** Short data in the place of the config's, of the same kind. */
+function shortData(file: string, key: string, folder: string): string[] {
+  const section: unknown = parseDocument(readFileSync(file, 'utf8')).getIn(key.split('.'));
+  if (!isMap(section)) return [];
+  if (section.has('text')) return [`${key}.text=${path.join(folder, 'text.txt')}`];
+  const lines = path.join(folder, `${key}.jsonl`);
+  const source = path.join(path.dirname(file), String(section.get('jsonl')));
+  writeFileSync(lines, readFileSync(source, 'utf8').split('\n').slice(0, 4).join('\n'));
+  return [`${key}.jsonl=${lines}`];
+}
+
 /** A run of a few seconds at most. */
 const SHORT = ['search.steps=2', 'search.batch=2'];
 const FEW = ['mad', 'lra'].flatMap((task) => [
   `data.train.${task}.examples=8`,
   `data.train.${task}.testExamples=4`,
 ]);
-/** Texts that a short one stands in for. */
+/** Data that short ones stand in for. */
 const TEXTS = ['data.validation', 'data.test', 'hybrid.projectors.pretrain.data'];
 const FEW_MORE = ['hybrid.projectors.pretrain.steps=2', 'finetune.steps=2'];
 
@@ -81,8 +92,8 @@ describe('the example experiments', () => {
       const text = readFileSync(path.join(folder, name), 'utf8');
       // A run that only pretrains projectors has no search to shorten.
       const few = [...(text.includes('steps: 0') ? [] : SHORT), ...FEW, ...FEW_MORE];
-      const texts = TEXTS.map((key) => `${key}.text=${path.join(short, 'text.txt')}`);
-      const used = [...few, ...texts].filter((override) => hasSection(text, override));
+      const texts = TEXTS.flatMap((key) => shortData(path.join(folder, name), key, short));
+      const used = [...few.filter((override) => hasSection(text, override)), ...texts];
       const { plan, problems } = await check(path.join(folder, name), used);
       assert.ok(plan, JSON.stringify(problems));
       const files = new ComponentFiles(plan);
