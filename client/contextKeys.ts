@@ -4,6 +4,7 @@ import { configPattern, findConfigs } from './commands/choose';
 import { DisposableList, type Disposable } from './disposables';
 import type { RunList } from './runs/runList';
 import { hasResult, isActive, isResumable } from './runs/runText';
+import { isSweepResumable } from './runs/sweepText';
 
 export class ContextKeys implements Disposable {
   private readonly owned = new DisposableList();
@@ -36,6 +37,10 @@ export class ContextKeys implements Disposable {
     );
     this.set('manticore.resumable', states.some(isResumable));
     this.set('manticore.hasResult', states.some(hasResult));
+    const sweeps = this.runs.sweeps.map(({ state }) => state);
+    this.set('manticore.hasSweeps', sweeps.length > 0);
+    this.set('manticore.sweepRunning', sweeps.includes('running'));
+    this.set('manticore.sweepResumable', sweeps.some(isSweepResumable));
   }
 
   private configsChanged(): void {

@@ -15,6 +15,8 @@ export interface Extension {
   readonly panels: Panels;
   readonly reports: Reports;
   readonly texts: TextDocuments;
+  /** Shows a sweep in the view of runs, the keyboard staying where it is. */
+  readonly revealSweep: (dir: string) => Promise<void>;
 }
 
 /** The client's own settings, beside the server's. */

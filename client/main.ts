@@ -12,7 +12,7 @@ import { Reports } from './reports';
 import { tellEnds } from './runEnds';
 import { RunProgressBars } from './runProgress';
 import { RunList } from './runs/runList';
-import { RunTree } from './runs/runTree';
+import { RunTree, sweepNode } from './runs/runTree';
 import { ServerConnection } from './server';
 import { StatusBar } from './statusBar';
 import { TextDocuments } from './textDocuments';
@@ -42,6 +42,10 @@ export function activate(context: ExtensionContext): void {
       save: (request, dir) => logged(log, savePicture(request, dir)),
     }),
   );
+  const tree = owned.add(new RunTree(runs));
+  const view = owned.add(
+    window.createTreeView('manticore.runs', { treeDataProvider: tree, showCollapseAll: true }),
+  );
   const extension: Extension = {
     context,
     log,
@@ -50,6 +54,10 @@ export function activate(context: ExtensionContext): void {
     panels,
     reports: owned.add(new Reports({ server, log, storage: context.globalStorageUri, icons })),
     texts: owned.add(new TextDocuments()),
+    revealSweep: async (dir) => {
+      const sweep = runs.findSweep(dir);
+      if (sweep) await view.reveal(sweepNode(sweep), { select: true, focus: false, expand: true });
+    },
   };
   owned.add(registerCommands(extension));
   owned.add(new StatusBar(runs, server));
@@ -57,10 +65,6 @@ export function activate(context: ExtensionContext): void {
   owned.add(new ContextKeys(runs, log));
   owned.add(new BlockDecorations(server, extensionUri));
   owned.add(tellEnds(extension));
-  const tree = owned.add(new RunTree(runs));
-  owned.add(
-    window.createTreeView('manticore.runs', { treeDataProvider: tree, showCollapseAll: true }),
-  );
   // After activation: a process that starts takes longer than all of this.
   setImmediate(() => connection.start());
   logged(log, showPendingQuickstart(context));

@@ -1,7 +1,8 @@
 /** What is told when a run ends by itself: a headline, or a reason and the way on. */
 import { commands, window } from 'vscode';
 import type { RunListEntry } from '../server/contract/editor';
-import type { Disposable } from './disposables';
+import { tellSweepEnd } from './commands/sweeps';
+import { DisposableList, type Disposable } from './disposables';
 import type { Extension } from './extension';
 import { ended } from './runs/runChanges';
 import { endSentence } from './runs/runText';
@@ -20,16 +21,26 @@ const buttons = {
 } as const;
 
 export function tellEnds(extension: Extension): Disposable {
-  return extension.runs.onDidChangeStates((changes) => {
+  const failed = (error: unknown): void => extension.log.error(String(error));
+  const sweeps = extension.runs.onDidEndSweeps((all) => {
+    for (const sweep of all) tellSweepEnd(extension, sweep).catch(failed);
+  });
+  const runs = extension.runs.onDidChangeStates((changes) => {
     for (const { run, was } of changes) {
       extension.log.info(
         `Run ${plainText(run.name)}: ${was ?? 'new'} → ${run.state}${engineNote(run)}`,
       );
     }
     for (const run of ended(changes)) {
-      tellEnd(extension, run).catch((error: unknown) => extension.log.error(String(error)));
+      // Of many runs the sweep's end is news.
+      if (extension.runs.sweepOf(run.dir) !== undefined) continue;
+      tellEnd(extension, run).catch(failed);
     }
   });
+  const both = new DisposableList();
+  both.add(sweeps);
+  both.add(runs);
+  return both;
 }
 
 const engineNote = (run: RunListEntry): string =>

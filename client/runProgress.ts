@@ -63,7 +63,7 @@ export class RunProgressBars implements Disposable {
     shown.fraction = Math.max(shown.fraction, fraction);
   }
 
-  /** Cancel is Checkpoint and Stop: nothing that was computed is lost. */
+  /** Cancel is Checkpoint and Stop, of a sweep's run that of the sweep: nothing that was computed is lost. */
   private notify(run: RunListEntry): Shown {
     const { promise, resolve } = ending();
     let report: Shown['report'] = () => undefined;
@@ -75,9 +75,12 @@ export class RunProgressBars implements Disposable {
       },
       (progress, token) => {
         report = (value) => progress.report(value);
-        token.onCancellationRequested(
-          () => void commands.executeCommand('manticore.checkpointAndStop', run.dir),
-        );
+        token.onCancellationRequested(() => {
+          const sweep = this.runs.sweepOf(run.dir);
+          void (sweep?.state === 'running'
+            ? commands.executeCommand('manticore.stopSweep', sweep.dir)
+            : commands.executeCommand('manticore.checkpointAndStop', run.dir));
+        });
         return promise;
       },
     );

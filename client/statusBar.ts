@@ -7,11 +7,12 @@ import {
   workspace,
   type StatusBarItem,
 } from 'vscode';
-import type { RunListEntry } from '../server/contract/editor';
+import type { RunListEntry, SweepListEntry } from '../server/contract/editor';
 import { DisposableList, type Disposable } from './disposables';
 import { setting } from './extension';
 import type { RunList } from './runs/runList';
 import { isActive, runTooltip, stateIcon, statusSpoken, statusText } from './runs/runText';
+import { sweepEndSentence, sweepProgress } from './runs/sweepText';
 import type { ServerConnection } from './server';
 import { commandLink, escapeIcons } from './text/escape';
 
@@ -57,19 +58,39 @@ export class StatusBar implements Disposable {
     // Whatever was told before may be over by now.
     else if (this.serverState === 'stopped') this.drawServerDown();
     else if (run !== undefined) this.drawRun(run, active.length - 1);
-    else this.item.hide();
+    else {
+      const sweep = this.runs.sweeps.find(({ state }) => state === 'running');
+      if (sweep === undefined) this.item.hide();
+      else this.drawSweep(sweep);
+    }
   }
 
   private drawRun(run: RunListEntry, others: number): void {
     const { item } = this;
-    item.text = `$(${stateIcon(run.state).icon}) ${escapeIcons(statusText(run, others))}`;
+    const sweep = this.runs.sweepOf(run.dir);
+    const place = sweep?.state === 'running' ? `sweep ${sweepProgress(sweep)}` : undefined;
+    const text = [...(place === undefined ? [] : [place]), statusText(run, others)].join(' · ');
+    item.text = `$(${stateIcon(run.state).icon}) ${escapeIcons(text)}`;
     item.tooltip = tooltip(run);
-    item.accessibilityInformation = { label: statusSpoken(run), role: 'button' };
+    const spoken = [...(place === undefined ? [] : [`${place} done`]), statusSpoken(run)];
+    item.accessibilityInformation = { label: spoken.join(', '), role: 'button' };
     item.backgroundColor = undefined;
     item.command =
       others === 0
         ? { command: 'manticore.openWeights', title: 'Open Weights', arguments: [run.dir] }
         : 'manticore.showRunActions';
+    item.show();
+  }
+
+  /** Between two of its runs. */
+  private drawSweep(sweep: SweepListEntry): void {
+    const { item } = this;
+    item.text = `$(sync~spin) Manticore: sweep ${sweepProgress(sweep)}`;
+    item.tooltip = sweepEndSentence(sweep);
+    item.accessibilityInformation = { label: item.tooltip, role: 'button' };
+    item.backgroundColor = undefined;
+    const title = 'Open Sweep Report';
+    item.command = { command: 'manticore.openSweepReport', title, arguments: [sweep.dir] };
     item.show();
   }
 

@@ -5,7 +5,7 @@ import type { Extension } from '../extension';
 import { blockStates, blockSummary, parseWeights, type BlockState } from '../runs/blockState';
 import { escapeIcons } from '../text/escape';
 import { chooseRun } from './choose';
-import { control } from './search';
+import { control } from './control';
 import { mayRun, tellError } from './tell';
 
 interface Action {

@@ -31,7 +31,11 @@ export async function chooseRun(
   }
   const named = runDirOf(argument);
   if (named !== undefined) {
-    return { dir: named, name: extension.runs.find(named)?.name ?? baseName(named) };
+    return {
+      dir: named,
+      name:
+        (extension.runs.find(named) ?? extension.runs.findSweep(named))?.name ?? baseName(named),
+    };
   }
   if (!extension.runs.isKnown) await extension.runs.refresh();
   const candidates = extension.runs.runs.filter((run) => fits[need](run.state));

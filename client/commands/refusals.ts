@@ -55,6 +55,27 @@ export function noConfig(hasWorkspace: boolean): Refusal {
       };
 }
 
+/** What a command needs of a sweep. */
+export type SweepNeed = 'any' | 'active' | 'resumable';
+
+export function noSweep(need: SweepNeed): Refusal {
+  const run = { title: 'Run Manticore Search', command: 'manticore.runSearch' };
+  switch (need) {
+    case 'any':
+      return {
+        sentence: 'There is no sweep yet. Run a config that has the key `sweep`.',
+        wayOut: run,
+      };
+    case 'active':
+      return { sentence: 'No sweep is going on.', wayOut: undefined };
+    case 'resumable':
+      return {
+        sentence: 'No sweep was stopped or has failed runs, so there is nothing to resume.',
+        wayOut: undefined,
+      };
+  }
+}
+
 /** What a command needs of a run, for the sentence when there is none like that. */
 export type Need = 'any' | 'active' | 'running' | 'resumable' | 'result';
 

@@ -8,6 +8,7 @@ import { checkpointAndStop, pauseSearch, resumeSearch, runSearch, stopSearch } f
 import { newConfig } from './newConfig';
 import { openQuickstart } from './quickstart';
 import { installEngine, showEngines } from './engines';
+import { openSweepReport, resumeSweep, stopSweep } from './sweeps';
 import { downloadModel, exportHybrid, generateText } from './jobs';
 import {
   copyRunPath,
@@ -28,6 +29,9 @@ const table: Readonly<Record<string, Command>> = {
   'manticore.checkpointAndStop': checkpointAndStop,
   'manticore.pauseSearch': pauseSearch,
   'manticore.resumeSearch': resumeSearch,
+  'manticore.stopSweep': stopSweep,
+  'manticore.resumeSweep': resumeSweep,
+  'manticore.openSweepReport': openSweepReport,
   'manticore.pinBlock': pinBlock,
   'manticore.unpinBlock': unpinBlock,
   'manticore.pruneBlock': pruneBlock,

@@ -12,12 +12,14 @@ import {
   type TextDocument,
 } from 'vscode';
 import type { ControlRequest } from '../../server/contract/control';
-import type { Outcome, RunRef, UserError } from '../../server/contract/editor';
+import type { RunRef, UserError } from '../../server/contract/editor';
 import { setting, type Extension } from '../extension';
 import { isActive } from '../runs/runText';
-import { escapeIcons, messageText } from '../text/escape';
+import { messageText } from '../text/escape';
 import { chooseConfig, chooseRun } from './choose';
 import { cancellable } from './cancel';
+import { control } from './control';
+import { sweepStarted } from './sweeps';
 import { mayRun, tellError } from './tell';
 
 /** Run Manticore Search: saves the config, starts it, and shows its weights. */
@@ -28,7 +30,10 @@ export async function runSearch(extension: Extension, argument: unknown): Promis
   if (saved === undefined) return;
   if (await showErrors(saved)) return;
   const started = await start(extension, saved, false);
-  if (started !== undefined) await runStarted(extension, started);
+  if (started === undefined) return;
+  if (started.cells === undefined) return runStarted(extension, started);
+  extension.log.info(`Sweep ${started.id} of ${started.cells} runs started in ${started.dir}.`);
+  await sweepStarted(extension, started.dir);
 }
 
 /** The document on this machine's disk, saved; `undefined` and a sentence where it can't be. */
@@ -116,11 +121,14 @@ async function tellNotRun(errors: string, first: string): Promise<void> {
   await commands.executeCommand('workbench.actions.view.problems');
 }
 
+/** `cells`: runs of the sweep, where it is one. */
+type Started = RunRef & { readonly cells?: number };
+
 async function start(
   extension: Extension,
   document: TextDocument,
   besides: boolean,
-): Promise<RunRef | undefined> {
+): Promise<Started | undefined> {
   const outcome = await window.withProgress(
     {
       location: ProgressLocation.Notification,
@@ -146,7 +154,7 @@ async function startRefused(
   extension: Extension,
   document: TextDocument,
   error: UserError,
-): Promise<RunRef | undefined> {
+): Promise<Started | undefined> {
   if (error.code === 'another-run') return askBesides(extension, document, error);
   if (error.code === 'config-errors') {
     // The server checks by itself: what it found, the editor may not have been told yet.
@@ -163,7 +171,7 @@ async function askBesides(
   extension: Extension,
   document: TextDocument,
   error: UserError,
-): Promise<RunRef | undefined> {
+): Promise<Started | undefined> {
   const anyway = 'Start Anyway';
   const show = 'Show the Running One';
   // One of another window or of the command line is not in this window's list.
@@ -205,25 +213,6 @@ export async function resumeSearch(extension: Extension, argument: unknown): Pro
   const log = 'Show Log';
   if ((await tellError(outcome.error, log)) === log)
     await commands.executeCommand('manticore.showRunLog', run.dir);
-}
-
-/** Sends a control to a run; answers the step it was applied at, or tells why it wasn't. */
-export async function control(
-  extension: Extension,
-  dir: string,
-  request: ControlRequest,
-  title: string,
-): Promise<number | undefined> {
-  const outcome: Outcome<{ readonly step: number }> = await window.withProgress(
-    { location: ProgressLocation.Window, title: escapeIcons(title) },
-    () => extension.server.request('manticore/controlRun', { dir, request }),
-  );
-  if (outcome.ok) {
-    extension.log.info(`${title}: applied at step ${outcome.value.step}.`);
-    return outcome.value.step;
-  }
-  await tellError(outcome.error);
-  return undefined;
 }
 
 async function controlChosen(

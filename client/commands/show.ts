@@ -22,7 +22,7 @@ export async function configOfRun(
   extension: Pick<Extension, 'runs'>,
   dir: string,
 ): Promise<Uri | undefined> {
-  const path = extension.runs.find(dir)?.config;
+  const path = (extension.runs.find(dir) ?? extension.runs.findSweep(dir))?.config;
   if (path === undefined || !isConfigName(path)) return undefined;
   const uri = Uri.file(path);
   try {

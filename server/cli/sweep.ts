@@ -1,8 +1,9 @@
 /** `manticore search | resume | attach | stop | report` of a sweep: many runs as one. */
 import path from 'node:path';
 import type { ConfigFile } from '../commands/configFile';
-import { sendControl } from '../commands/sendControl';
-import { createSweep, runSweep } from '../commands/sweep/runSweep';
+import { createSweep } from '../commands/sweep/createSweep';
+import { runSweep } from '../commands/sweep/runSweep';
+import { stopSweep as stop } from '../commands/sweep/stopSweep';
 import { openSweep, type OpenSweep } from '../commands/sweep/sweepCells';
 import { SweepReporter } from '../commands/sweep/sweepReporter';
 import { watchSweep } from '../commands/sweep/watchSweep';
@@ -99,25 +100,11 @@ export async function attachSweep({ dir }: ListedSweep, io: Io): Promise<number>
   }
 }
 
-/** Asks the process that works on the sweep to stop it; without one, its running cells themselves. */
-export async function stopSweep(
-  { dir, manifest }: ListedSweep,
-  checkpoint: boolean,
-  io: Io,
-): Promise<number> {
-  const request = { action: 'stop', checkpoint } as const;
-  const { cells } = await openSweep(dir);
-  const running = cells.flatMap(({ run, state }) =>
-    run && (state === 'running' || state === 'paused') ? [run.dir] : [],
-  );
-  const isWorkedOn = (await findPublication(dir)) !== undefined;
-  if (!isWorkedOn && running.length === 0) {
-    io.err(`not-running: Nobody works on sweep ${manifest.id}.\n`);
-    return exitCode.problems;
-  }
-  for (const one of isWorkedOn ? [dir] : running) await sendControl(one, request, io.signal);
-  if (io.json) io.out(`${JSON.stringify({ ok: true, cells: running.length })}\n`);
-  else io.out(`stop: ${running.length} running ${running.length === 1 ? 'cell' : 'cells'}.\n`);
+/** @returns 0 once it was asked. @throws as `stopSweep` of the commands */
+export async function stopSweep(sweep: ListedSweep, checkpoint: boolean, io: Io): Promise<number> {
+  const cells = await stop(sweep, checkpoint, io.signal);
+  if (io.json) io.out(`${JSON.stringify({ ok: true, cells })}\n`);
+  else io.out(`stop: ${cells} running ${cells === 1 ? 'cell' : 'cells'}.\n`);
   return exitCode.done;
 }
 

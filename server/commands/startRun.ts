@@ -33,6 +33,7 @@ export async function startRun(
   program: ComputeProgram,
   options: StartOptions = {},
 ): Promise<LaunchedRun> {
+  if (config.sweep !== undefined) throw new Error('a sweep is many runs: its cells are started');
   const plan = runnablePlan(config);
   const { id, dir } = await createRunFolder({
     configPath: config.path,
@@ -46,15 +47,11 @@ export async function startRun(
   return { id, dir, node: await launchRun(dir, 'run', program) };
 }
 
-/** The plan of a config without errors; the first error is named where it has some. */
-function runnablePlan(config: ConfigFile): NonNullable<ConfigFile['plan']> {
-  if (config.sweep !== undefined) {
-    throw new CommandError(
-      'config-sweeps',
-      `${config.path} is a sweep of ${config.sweep.count} runs, not one run.`,
-      `Start it in a terminal: manticore search ${config.path}`,
-    );
-  }
+/**
+ * The plan of a config without errors (of a sweep, that of its first cell).
+ * @throws CommandError `config-errors`, which names the first error; `config-incomplete`
+ */
+export function runnablePlan(config: ConfigFile): NonNullable<ConfigFile['plan']> {
   const problems = placeProblems(config);
   const errors = problems.filter(({ severity }) => severity === 'error');
   const [first] = errors;

@@ -8,6 +8,7 @@ import type { Alphas, RunEvent, StepEvent, Where } from './events';
 import type { ComputeMessage, ExportFormat, ExportType } from './jobs';
 import type { LayerSpan } from './plan';
 import type { RunState } from './run';
+import type { CellState, SweepState } from './sweep';
 
 /** An error for the user: `message` says what is wrong and where, `hint` what to do. */
 export interface UserError {
@@ -74,6 +75,33 @@ export interface RunListEntry extends RunRef {
   readonly progress: RunProgress | undefined;
   /** Why it failed or was lost. */
   readonly failure: UserError | undefined;
+}
+
+/** A sweep as a list shows it. */
+export interface SweepListEntry extends RunRef {
+  /** The folder's name. */
+  readonly name: string;
+  /** The config's path when the sweep began. */
+  readonly config: string;
+  readonly startedAt: string;
+  readonly state: SweepState;
+  readonly cells: readonly {
+    /** From 1. */
+    readonly cell: number;
+    /** Its settings, on one line. */
+    readonly name: string;
+    readonly state: CellState;
+    /** Folder of its run, when that is in the list of runs. */
+    readonly run: string | undefined;
+    /** Why it failed. */
+    readonly message: string | undefined;
+  }[];
+}
+
+/** Everything that lists show, newest first. */
+export interface RunLists {
+  readonly runs: readonly RunListEntry[];
+  readonly sweeps: readonly SweepListEntry[];
 }
 
 /** A loss curve: every step, or so thinned that no lowest and no highest point is lost. */
@@ -167,18 +195,24 @@ export interface TextChange {
 
 /** Requests of the client, answered by the server: method → [params, result]. */
 export interface EditorRequests {
-  /** Run Manticore Search: checks the config (the open text, else the file) and starts its compute process. */
+  /**
+   * Run Manticore Search: checks the config (the open text, else the file) and starts its compute process; of a config with
+   * `sweep` the process that works through its cells.
+   */
   'manticore/startSearch': [
     {
       readonly uri: string;
       /** Start although another run is going on. Else the answer then is the error `another-run`. */
       readonly besides: boolean;
     },
-    Outcome<RunRef>,
+    Outcome<RunRef & { /** Runs of the sweep, where it is one. */ readonly cells?: number }>,
   ];
-  /** Resume Search: a paused run goes on; a stopped, failed or lost one starts again at its last checkpoint. */
+  /**
+   * Resume Search: a paused run goes on; a stopped, failed or lost one starts again at its last checkpoint. Resume Sweep:
+   * every cell that isn't done goes on or begins.
+   */
   'manticore/resumeRun': [{ readonly dir: string }, Outcome<RunRef>];
-  /** Stop, pause, pin, prune …: answered once it is applied, between two steps. */
+  /** Stop, pause, pin, prune …: answered once it is applied, between two steps. A sweep can be stopped. */
   'manticore/controlRun': [
     { readonly dir: string; readonly request: ControlRequest },
     Outcome<{ readonly step: number }>,
@@ -204,7 +238,7 @@ export interface EditorRequests {
     },
     Outcome<LossCurve>,
   ];
-  /** Open Report: made again from the run's data; a stored one is never opened. */
+  /** Open Report, of a run or a sweep: made again from the runs' data; a stored one is never opened. */
   'manticore/buildReport': [
     {
       readonly dir: string;
@@ -213,10 +247,10 @@ export interface EditorRequests {
     },
     Outcome<{ readonly html: string; readonly headline: string }>,
   ];
-  /** The text of a run's `compute.log`, its end only where it is long. */
+  /** The text of a run's or a sweep's `compute.log`, its end only where it is long. */
   'manticore/computeLog': [{ readonly dir: string }, Outcome<string>];
-  /** Every known run again, beside the notification: for a client that has just begun. */
-  'manticore/listRuns': [null, readonly RunListEntry[]];
+  /** Every known run and sweep again, beside the notification: for a client that has just begun. */
+  'manticore/listRuns': [null, RunLists];
   /** Show Engines. `job` names it in `manticore/jobProgress`; cancelling the request ends its process. */
   'manticore/engines': [{ readonly job: string }, Outcome<readonly EngineReport[]>];
   'manticore/installEngine': [
@@ -269,7 +303,7 @@ export interface EditorRequests {
 /** Notifications of the server to the client: method → params. */
 export interface ServerNotifications {
   /** Something of the list changed; at most twice a second. */
-  'manticore/runs': { readonly runs: readonly RunListEntry[] };
+  'manticore/runs': RunLists;
   /** Events of a watched run as they stand in the log (`resumed` included), in batches, at most ten a second. */
   'manticore/runEvents': {
     readonly dir: string;
@@ -315,5 +349,9 @@ export interface EditorCommands {
   'manticore.resumeSearch': readonly [dir: string];
   'manticore.openWeights': readonly [dir: string];
   'manticore.stopSearch': readonly [dir: string];
+  /** A sweep's folder. */
+  'manticore.stopSweep': readonly [dir: string];
+  'manticore.resumeSweep': readonly [dir: string];
+  'manticore.openSweepReport': readonly [dir: string];
   'manticore.downloadModel': readonly [source: string];
 }

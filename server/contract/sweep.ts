@@ -17,6 +17,9 @@ export interface SweepAxis {
 /** `waiting`: no run was made for it yet. */
 export type CellState = RunState | 'waiting';
 
+/** What is shown of a sweep: a process works on it, or how it stands. */
+export type SweepState = 'running' | SweepEnd;
+
 /** `failed`: some cells failed or were lost; `stopped`: some were stopped, or never started. */
 export type SweepEnd = 'done' | 'stopped' | 'failed';
 

@@ -1,6 +1,6 @@
 /** Between the language (`server/lsp`) and the runs (`server/lsp/runs`): neither reaches into the other's files. */
 import type { Connection, Disposable } from 'vscode-languageserver';
-import type { EditorSettings, Outcome, RunListEntry } from '../contract/editor';
+import type { EditorSettings, Outcome, RunListEntry, SweepListEntry } from '../contract/editor';
 import type { RunWeights } from '../language/editor/runWeights';
 import type { ModelReader } from '../models/modelReader';
 
@@ -42,6 +42,8 @@ export interface BlockMarks {
 export interface RunsService {
   /** The newest run of a config. */
   readonly runOf: (configPath: string) => RunListEntry | undefined;
+  /** The sweep of a config that goes on, else its newest. */
+  readonly sweepOf: (configPath: string) => SweepListEntry | undefined;
   /** What the newest run of a config says of α; `undefined` where none fits these components and blocks. */
   readonly weightsOf: (
     configPath: string,

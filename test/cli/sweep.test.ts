@@ -147,6 +147,50 @@ describe('manticore search of a sweep', () => {
     assert.deepEqual(await computed(run!), await computed((await runsOf(first.dir))[0]!));
   });
 
+  it('is stopped by one Ctrl-C with a checkpoint, followed from elsewhere, and stopped by command', async () => {
+    const file = await scene.config({ ...SWEPT, 'search.steps': 30_000 }, 'long');
+    const parent = scene.path('long');
+    const cli = scene.start(['search', file, '--out', 'long']);
+    const begun = async (): Promise<string> =>
+      eventually('a step', async () => {
+        for (const each of await scene.runs(parent).catch(() => [])) {
+          const known = await readSweepManifest(each).catch(() => undefined);
+          const folder = known?.cells[0]?.state === 'running' && known.cells[0].folder;
+          if (!folder) continue;
+          const events = await rawEvents(path.join(parent, folder));
+          if (events.at(-1)?.type === 'step') return each;
+        }
+        return undefined;
+      });
+    const dir = await begun();
+    cli.child.kill('SIGINT');
+    const stopped = await cli.ended;
+    assert.equal(stopped.code, 130, stopped.err);
+    assert.match(stopped.out, /Stopping every running cell, with a checkpoint\./);
+    const { id, cells } = await readSweepManifest(dir);
+    assert.deepEqual(
+      cells.map(({ state }) => state),
+      ['stopped', 'waiting'],
+    );
+    const [run] = await runsOf(dir, parent);
+    assert.ok((await readdir(path.join(run!, 'checkpoints'))).length > 0);
+
+    const resumed = scene.start(['resume', id], { cwd: parent });
+    await begun();
+    const attached = scene.start(['attach', id], { cwd: parent });
+    await eventually('what attach says', () => attached.out().includes('2 runs') || undefined);
+    const { code, out, err } = await scene.run(['stop', id], { cwd: parent });
+    assert.equal(code, 0, err);
+    assert.equal(out, 'stop: 1 running cell.\n');
+    assert.equal((await resumed.ended).code, 130);
+    const followed = await attached.ended;
+    assert.equal(followed.code, 130);
+    assert.match(followed.out, new RegExp(`Go on with {2}manticore resume ${id}`));
+    const again = await scene.run(['stop', id], { cwd: parent });
+    assert.equal(again.code, 1);
+    assert.match(again.err, /^not-running: /);
+  });
+
   it('a cell that fails is named, and holds up no other', async () => {
     const file = await scene.config(
       { ...SWEPT, sweep: { 'search.learningRate': [1e30, 1e-3] } },

@@ -12,18 +12,18 @@ import { RunError } from '../../runs/runErrors';
 import { findPublication } from '../../runs/runtimeFolder';
 import { runState } from '../../runs/runState';
 import {
-  createSweepFolder,
   writeSweepManifest,
   type SweepCellRecord,
   type SweepManifest,
 } from '../../runs/sweepFolder';
-import { asUserError, CommandError } from '../commandError';
+import { asUserError } from '../commandError';
 import type { ComputeProgram } from '../computeProgram';
-import { checkConfigText, type ConfigFile } from '../configFile';
+import { checkConfigText } from '../configFile';
 import { resumeRun } from '../resumeRun';
 import { sendControl } from '../sendControl';
-import { isRunnable, startRun } from '../startRun';
-import { openSweep, type OpenSweep, type SweepCell } from './sweepCells';
+import { startRun } from '../startRun';
+import type { OpenSweep, SweepCell } from './sweepCells';
+import { endOf } from './sweepEnd';
 import { SweepReporter } from './sweepReporter';
 
 /** How long a stop at once may take before the processes are ended. */
@@ -36,24 +36,6 @@ export interface SweepOptions {
   readonly signal: AbortSignal;
   /** Aborted: they stop at once. */
   readonly impatience: AbortSignal;
-}
-
-/** @throws CommandError `config-errors`; RunError as `createSweepFolder` */
-export async function createSweep(config: ConfigFile, out?: string): Promise<OpenSweep> {
-  if (config.sweep === undefined || !isRunnable(config)) {
-    throw new CommandError(
-      'config-errors',
-      `${config.path} has errors, or models that are not on this machine.`,
-      'Mend what `manticore check` names, then run it again.',
-    );
-  }
-  const { dir } = await createSweepFolder({
-    configPath: config.path,
-    configText: config.text,
-    cells: config.sweep.count,
-    ...(out === undefined ? {} : { out }),
-  });
-  return openSweep(dir);
 }
 
 /**
@@ -107,6 +89,7 @@ class SweepWorker {
     signal.addEventListener('abort', checkpoint, { once: true });
     impatience.addEventListener('abort', now, { once: true });
     if (signal.aborted) this.stop('checkpoint');
+    if (impatience.aborted) this.stop('now');
     try {
       await this.save();
       const queue = this.sweep.cells.filter(({ state }) => state !== 'done');
@@ -139,30 +122,38 @@ class SweepWorker {
   private stop(how: 'checkpoint' | 'now'): void {
     if (this.stopping === 'now' || this.stopping === how) return;
     this.stopping = how;
-    for (const dir of this.running.values()) this.stopRun(dir);
+    for (const dir of this.running.values()) void this.stopRun(dir);
     if (how === 'now') setTimeout(() => void this.endAll(), PATIENCE_MS).unref();
   }
 
-  private stopRun(dir: string): void {
-    const request = { action: 'stop', checkpoint: this.stopping === 'checkpoint' } as const;
-    sendControl(dir, request).catch((error: unknown) => {
+  /** Never rejects: what can't be reached is ended by a signal, which runs take as a wish to stop. */
+  private async stopRun(dir: string): Promise<void> {
+    try {
+      await sendControl(dir, { action: 'stop', checkpoint: this.stopping === 'checkpoint' });
+    } catch (error) {
       // A process that has just ended can't be stopped any more: its log tells how it ended.
-      if (!(error instanceof RunError)) throw error;
-    });
+      if (!(error instanceof RunError)) await this.signal(dir, 'SIGTERM');
+    }
+  }
+
+  private async signal(dir: string, name: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    try {
+      const publication = await findPublication(dir);
+      if (publication !== undefined) await signalProcess(publication.record, name);
+    } catch {
+      // Gone, or not to be reached: the run's own log and record say how it stands.
+    }
   }
 
   private async endAll(): Promise<void> {
-    for (const dir of this.running.values()) {
-      const publication = await findPublication(dir);
-      if (publication !== undefined) await signalProcess(publication.record, 'SIGKILL');
-    }
+    for (const dir of this.running.values()) await this.signal(dir, 'SIGKILL');
   }
 
   private async workCell(cell: SweepCell): Promise<void> {
     try {
       const dir = await this.begin(cell);
       this.running.set(cell.cell, dir);
-      if (this.stopping !== 'no') this.stopRun(dir);
+      if (this.stopping !== 'no') void this.stopRun(dir);
       const { signal } = new AbortController();
       const end = await followRun(dir, { signal, onEvent: () => undefined });
       const message =
@@ -247,12 +238,6 @@ class SweepWorker {
   private end(): SweepEnd {
     return endOf(this.records.map(({ state }) => state));
   }
-}
-
-/** How a sweep stands whose cells nobody works on. */
-export function endOf(states: readonly CellState[]): SweepEnd {
-  if (states.some((state) => state === 'failed' || state === 'lost')) return 'failed';
-  return states.every((state) => state === 'done') ? 'done' : 'stopped';
 }
 
 const lostMessage = (reason: string | undefined): string =>

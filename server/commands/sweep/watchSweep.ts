@@ -5,7 +5,7 @@ import type { CellState, SweepEvent } from '../../contract/sweep';
 import { followRun } from '../../runs/followRun';
 import { runAt } from '../../runs/listRuns';
 import { readSweepManifest, runParents, type SweepManifest } from '../../runs/sweepFolder';
-import { endOf } from './runSweep';
+import { endOf } from './sweepEnd';
 import { openSweep } from './sweepCells';
 
 const POLL_MS = 300;

@@ -13,6 +13,14 @@ const maximumCandidates = 20_000;
 
 const runsBeside = (folder: string): string => path.join(folder, '.manticore', 'runs');
 
+/** Folders whose entries may be sweeps, from those of runs: beside `.manticore/runs`, or the same (`--out`). */
+export const sweepsFolders = (folders: readonly string[]): readonly string[] =>
+  folders.map((folder) =>
+    path.basename(folder) === 'runs' && path.basename(path.dirname(folder)) === '.manticore'
+      ? path.join(path.dirname(folder), 'sweeps')
+      : folder,
+  );
+
 export class Catalog {
   readonly #known = new Map<string, { readonly stamp: string; readonly run: ListedRun }>();
   /** Folders of runs that were started or opened here, wherever they lie. */
@@ -70,8 +78,8 @@ export class Catalog {
     );
   }
 
-  async #candidates(): Promise<Set<string>> {
-    const candidates = new Set<string>(this.#named);
+  /** Folders whose entries may be runs. */
+  async bases(): Promise<ReadonlySet<string>> {
     const bases = new Set(this.runsFolders());
     for (const folder of this.host.workspaceFolders()) {
       // `--out runs` in a terminal makes run folders two levels down.
@@ -80,7 +88,12 @@ export class Catalog {
         bases.add(path.join(folder, name)).add(runsBeside(path.join(folder, name)));
       }
     }
-    for (const base of bases) {
+    return bases;
+  }
+
+  async #candidates(): Promise<Set<string>> {
+    const candidates = new Set<string>(this.#named);
+    for (const base of await this.bases()) {
       for (const name of await foldersIn(base)) {
         if (candidates.size >= maximumCandidates) return candidates;
         candidates.add(path.join(base, name));

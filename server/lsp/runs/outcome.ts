@@ -13,6 +13,7 @@ const hints: Readonly<Record<string, string>> = {
   'not-a-run': 'It was moved or deleted, or is none of this version.',
   'not-running': 'Resume the search, if it is not done.',
   'already-running': 'Open its weights to follow it, or stop it first.',
+  'sweep-done': 'Open its report, or run the config again.',
   'run-done': 'Open its report, or run the config again.',
   'plan-changed': 'Put the models and the config back as they were, or run the config anew.',
   'hub-not-cached': 'Download the model: the command is Manticore: Download Model….',

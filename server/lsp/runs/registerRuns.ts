@@ -6,7 +6,13 @@ import {
   type Connection,
   type Disposable,
 } from 'vscode-languageserver';
-import type { EditorRequests, Outcome, RunListEntry } from '../../contract/editor';
+import type {
+  EditorRequests,
+  Outcome,
+  RunListEntry,
+  RunLists,
+  SweepListEntry,
+} from '../../contract/editor';
 import type { RunWeights } from '../../language/editor/runWeights';
 import type { BlockMarks, RegisterRuns, RunsHost, RunsService } from '../runsInterface';
 import { ConfigWeights } from './configWeights';
@@ -58,6 +64,10 @@ class Runs implements RunsService {
 
   runOf(configPath: string): RunListEntry | undefined {
     return this.list.runOf(configPath);
+  }
+
+  sweepOf(configPath: string): SweepListEntry | undefined {
+    return this.list.sweeps.sweepOf(configPath);
   }
 
   weightsOf(
@@ -140,10 +150,10 @@ class Runs implements RunsService {
     ];
   }
 
-  private async listRuns(): Promise<readonly RunListEntry[]> {
-    if (!this.host.isTrusted()) return [];
+  private async listRuns(): Promise<RunLists> {
+    if (!this.host.isTrusted()) return { runs: [], sweeps: [] };
     await this.list.start();
-    return this.list.entries;
+    return this.list.all;
   }
 
   /** A handler that checks what arrives and whether anything may run. */
@@ -197,17 +207,17 @@ class Runs implements RunsService {
         .finally(() => {
           // A change that came while these were told is told next.
           this.timer = undefined;
-          if (JSON.stringify(this.list.entries) !== this.published) this.publishSoon();
+          if (JSON.stringify(this.list.all) !== this.published) this.publishSoon();
         });
     }, publishMs);
   }
 
   private async publish(): Promise<void> {
-    const runs = this.list.entries;
-    const shown = JSON.stringify(runs);
+    const lists = this.list.all;
+    const shown = JSON.stringify(lists);
     const isNews = shown !== this.published;
     this.published = shown;
-    if (isNews) await this.connection.sendNotification('manticore/runs', { runs });
+    if (isNews) await this.connection.sendNotification('manticore/runs', lists);
     const haveMoved = await this.weights.refresh(this.host.openConfigs());
     if (isNews || haveMoved) for (const listener of [...this.listeners]) listener();
   }

@@ -4,16 +4,17 @@
  */
 import { watch, type FSWatcher } from 'node:fs';
 import path from 'node:path';
-import type { RunListEntry } from '../../contract/editor';
+import type { RunListEntry, RunLists } from '../../contract/editor';
 import { logName } from '../../runs/logLines';
 import type { ListedRun } from '../../runs/listRuns';
 import { RunRecord } from '../../runs/runRecord';
 import { stateOf } from '../../runs/runState';
 import { runtimeFolderPaths } from '../../runs/runtimeFolder';
 import type { RunsHost } from '../runsInterface';
-import { Catalog, samePath, stampOf } from './catalog';
+import { Catalog, samePath, stampOf, sweepsFolders } from './catalog';
 import type { Records } from './records';
 import { entryOf, isActive, unlessUnreadable } from './runEntry';
+import { SweepList } from './sweepList';
 
 const idleMs = 2_000;
 const activeMs = 500;
@@ -31,6 +32,7 @@ interface Known {
 
 export class RunList {
   readonly catalog: Catalog;
+  readonly sweeps = new SweepList((dir) => this.get(dir));
   #runs = new Map<string, ListedRun>();
   readonly #known = new Map<string, Known>();
   readonly #watchers = new Map<string, { readonly watcher: FSWatcher; readonly inode: string }>();
@@ -56,6 +58,11 @@ export class RunList {
   /** Newest first. */
   get entries(): readonly RunListEntry[] {
     return [...this.#runs.keys()].flatMap((dir) => this.#known.get(dir)?.entry ?? []);
+  }
+
+  /** Runs and sweeps, as the client is told. */
+  get all(): RunLists {
+    return { runs: this.entries, sweeps: this.sweeps.entries };
   }
 
   get(dir: string): RunListEntry | undefined {
@@ -103,14 +110,16 @@ export class RunList {
   #schedule(): void {
     if (this.#disposed) return;
     clearTimeout(this.#timer);
-    const active = this.entries.some(({ state }) => isActive(state));
+    const active =
+      this.entries.some(({ state }) => isActive(state)) ||
+      this.sweeps.entries.some(({ state }) => state === 'running');
     this.#timer = setTimeout(() => void this.look(false), active ? activeMs : idleMs);
     this.#timer.unref();
   }
 
   async #look(): Promise<void> {
     if (this.#disposed) return;
-    const before = JSON.stringify(this.entries);
+    const before = JSON.stringify(this.all);
     const runtime = (await Promise.all(runtimeFolderPaths().map(stampOf))).join();
     const overdue = Date.now() - this.#scannedAt > rescanMs;
     if (this.#rescan || overdue || runtime !== this.#runtimeStamp) {
@@ -118,12 +127,14 @@ export class RunList {
       this.#rescan = false;
       this.#scannedAt = Date.now();
       await this.#scan();
+      await this.sweeps.scan(sweepsFolders([...(await this.catalog.bases())]));
     } else {
       for (const [dir, { entry }] of this.#known) {
         if (isActive(entry.state)) await this.#again(dir);
       }
+      await this.sweeps.again();
     }
-    if (JSON.stringify(this.entries) !== before) this.changed();
+    if (JSON.stringify(this.all) !== before) this.changed();
   }
 
   async #scan(): Promise<void> {
@@ -191,7 +202,10 @@ export class RunList {
   }
 
   async #watchFolders(): Promise<void> {
-    const wanted = new Set(this.catalog.runsFolders().slice(0, maximumWatchers));
+    const runsFolders = this.catalog.runsFolders();
+    const wanted = new Set(
+      [...runsFolders, ...sweepsFolders(runsFolders)].slice(0, maximumWatchers),
+    );
     for (const [folder, { watcher, inode }] of this.#watchers) {
       // One that was deleted and made again is another folder.
       if (wanted.has(folder) && (await inodeOf(folder)) === inode) continue;

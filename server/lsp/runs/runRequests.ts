@@ -1,6 +1,7 @@
 /** Answers to requests about one run. */
 import { CommandError } from '../../commands/commandError';
 import { sendControl } from '../../commands/sendControl';
+import { stopSweep } from '../../commands/sweep/stopSweep';
 import type { ControlRequest } from '../../contract/control';
 import type { LossCurve, RunRef, RunSnapshot } from '../../contract/editor';
 import type { Alphas, Where } from '../../contract/events';
@@ -8,6 +9,7 @@ import { computeLogEnd } from '../../runs/lastWords';
 import { runAt, type ListedRun } from '../../runs/listRuns';
 import { notARunFolder } from '../../runs/runErrors';
 import { stateOf } from '../../runs/runState';
+import { sweepAt } from '../../runs/sweepFolder';
 import type { BlockMarks, RunsHost } from '../runsInterface';
 import { latestSearch } from './configWeights';
 import { marksOf } from './marks';
@@ -31,17 +33,29 @@ export class RunRequests {
   ) {
     this.starting = new Starting(host, (dir) => {
       list.catalog.name(dir);
+      list.sweeps.name(dir);
       void list.look();
     });
   }
 
-  async startSearch(uri: string, besides: boolean, signal: AbortSignal): Promise<RunRef> {
+  async startSearch(
+    uri: string,
+    besides: boolean,
+    signal: AbortSignal,
+  ): Promise<RunRef & { readonly cells?: number }> {
     const run = await this.starting.startSearch(uri, besides, signal);
     await this.list.look();
     return run;
   }
 
   async resume(folder: string, signal: AbortSignal): Promise<RunRef> {
+    const sweep = await sweepAt(folder);
+    if (sweep !== undefined) {
+      this.list.sweeps.name(sweep.dir);
+      const resumed = await this.starting.resumeSweep(sweep, signal);
+      await this.list.look();
+      return resumed;
+    }
     const run = await this.runOf(folder);
     this.list.catalog.name(run.dir);
     const resumed = await this.starting.resume(run, signal);
@@ -54,7 +68,13 @@ export class RunRequests {
     request: ControlRequest,
     signal: AbortSignal,
   ): Promise<{ readonly step: number }> {
-    const { dir } = await this.runOf(folder);
+    const sweep = await sweepAt(folder);
+    if (sweep !== undefined && request.action === 'stop') {
+      await stopSweep(sweep, request.checkpoint, signal);
+      void this.list.look();
+      return { step: 0 };
+    }
+    const { dir } = sweep ?? (await this.runOf(folder));
     const reply = await sendControl(dir, request, signal);
     void this.list.look();
     if (!reply.ok) throw new CommandError(reply.code, reply.message, hintFor(reply.code));
@@ -100,11 +120,13 @@ export class RunRequests {
     return { ...curve, total: (await index.latestStep(where))?.steps ?? curve.total };
   }
 
-  /** From the run's data: a stored page is never opened. */
+  /** From the data of the run, or of the sweep's runs: a stored page is never opened. */
   async report({ dir: folder, appearance }: Params<'manticore/buildReport'>): Promise<{
     readonly html: string;
     readonly headline: string;
   }> {
+    const sweep = await sweepAt(folder);
+    if (sweep !== undefined) return sweepReport(sweep.dir, appearance);
     const { dir } = await this.runOf(folder);
     // Rarely asked for: an idle server doesn't hold it.
     const { readReportModel } = await import('../../report/write');
@@ -114,7 +136,7 @@ export class RunRequests {
   }
 
   async computeLog(folder: string): Promise<string> {
-    const { dir } = await this.runOf(folder);
+    const { dir } = (await sweepAt(folder)) ?? (await this.runOf(folder));
     return computeLogEnd(dir, logBytes);
   }
 
@@ -143,6 +165,17 @@ export class RunRequests {
     if (run === undefined) throw notARunFolder(folder);
     return run;
   }
+}
+
+async function sweepReport(
+  dir: string,
+  appearance: Params<'manticore/buildReport'>['appearance'],
+): Promise<{ readonly html: string; readonly headline: string }> {
+  const { SweepReporter } = await import('../../commands/sweep/sweepReporter');
+  const { sweepHtml } = await import('../../report/sweep/sweepHtml');
+  const { headlineOf } = await import('../../report/sweep/sweepText');
+  const model = await new SweepReporter(dir).model();
+  return { html: sweepHtml(model, appearance), headline: headlineOf(model).sentence };
 }
 
 /** Weights of 0 are left out, as in a config. */

@@ -5,8 +5,11 @@ import { CommandError } from '../../commands/commandError';
 import { describeNode } from '../../commands/computeProgram';
 import { resumeRun } from '../../commands/resumeRun';
 import { isRunnable, startRun } from '../../commands/startRun';
+import { createSweep } from '../../commands/sweep/createSweep';
+import { launchSweep } from '../../commands/sweep/launchSweep';
 import type { RunRef } from '../../contract/editor';
 import type { ListedRun } from '../../runs/listRuns';
+import type { ListedSweep } from '../../runs/sweepFolder';
 import { listPublications } from '../../runs/runtimeFolder';
 import type { RunsHost } from '../runsInterface';
 import { pathOf } from '../workspace';
@@ -23,7 +26,7 @@ export class Starting {
 
   constructor(
     private readonly host: RunsHost,
-    /** Told a run's folder before its process is started. */
+    /** Told a run's or a sweep's folder before its process is started. */
     private readonly made: (dir: string) => void,
   ) {}
 
@@ -31,18 +34,47 @@ export class Starting {
    * @param signal aborted before the run's folder is made: nothing is started; afterwards it changes nothing
    * @throws CommandError `no-file`, `config-errors`, `config-incomplete`, `another-run`, `cancelled`; as `startRun`
    */
-  startSearch(uri: string, besides: boolean, signal: AbortSignal): Promise<RunRef> {
+  startSearch(
+    uri: string,
+    besides: boolean,
+    signal: AbortSignal,
+  ): Promise<RunRef & { readonly cells?: number }> {
     return this.#inTurn(async () => {
       const config = await this.#configOf(uri);
       if (isRunnable(config) && !besides) await refuseAnother();
       refuseCancelled(signal);
       const out = runsFolderFor(config.path, this.host);
+      if (config.sweep !== undefined) return this.#startSweep(config, out);
       const { id, dir, node } = await startRun(config, programOf(this.host), {
         ...(out === undefined ? {} : { out }),
         onFolder: (run) => this.made(run.dir),
       });
       this.host.log(`Run ${id} of ${config.path} in ${dir}. ${describeNode(node)}`);
       return { id, dir };
+    });
+  }
+
+  async #startSweep(
+    config: ConfigFile,
+    out: string | undefined,
+  ): Promise<RunRef & { readonly cells: number }> {
+    const { dir, manifest, cells } = await createSweep(config, out);
+    this.made(dir);
+    const node = await launchSweep(dir, programOf(this.host));
+    const { id } = manifest;
+    this.host.log(
+      `Sweep ${id} of ${config.path}, ${cells.length} runs, in ${dir}. ${describeNode(node)}`,
+    );
+    return { id, dir, cells: cells.length };
+  }
+
+  /** @throws as `launchSweep`; CommandError `cancelled` */
+  resumeSweep({ dir, manifest }: ListedSweep, signal: AbortSignal): Promise<RunRef> {
+    return this.#inTurn(async () => {
+      refuseCancelled(signal);
+      const node = await launchSweep(dir, programOf(this.host));
+      this.host.log(`Sweep ${manifest.id} goes on in ${dir}. ${describeNode(node)}`);
+      return { id: manifest.id, dir };
     });
   }
 

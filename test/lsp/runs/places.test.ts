@@ -62,7 +62,7 @@ describe('runs of the editor', () => {
     const here = await configIn('here', short);
     const there = await configIn('there', long);
     client = await RunsClient.start({ folders: [scene.path('here')] });
-    assert.deepEqual(await client.ask('manticore/listRuns', null), []);
+    assert.deepEqual(await client.ask('manticore/listRuns', null), { runs: [], sweeps: [] });
     scene.start(['search', there, '--json']);
     const ended = scene.run(['search', here, '--json', '--out', scene.path('here', 'kept')]);
     await client.session.until(

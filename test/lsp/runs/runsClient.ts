@@ -7,6 +7,7 @@ import type {
   Outcome,
   RunListEntry,
   RunRef,
+  SweepListEntry,
   ServerNotifications,
   UserError,
 } from '../../../server/contract/editor';
@@ -61,7 +62,7 @@ export class RunsClient {
     return this.session.open(await readFile(file, 'utf8'), { file });
   }
 
-  startSearch(file: string, besides = false): Promise<RunRef> {
+  startSearch(file: string, besides = false): Promise<RunRef & { readonly cells?: number }> {
     return this.ask('manticore/startSearch', { uri: pathToFileURL(file).href, besides });
   }
 
@@ -81,6 +82,26 @@ export class RunsClient {
   /** The runs as last told. */
   get runs(): readonly RunListEntry[] {
     return this.notices('manticore/runs').at(-1)?.runs ?? [];
+  }
+
+  /** The sweeps as last told. */
+  get sweeps(): readonly SweepListEntry[] {
+    return this.notices('manticore/runs').at(-1)?.sweeps ?? [];
+  }
+
+  /** A sweep as it is told, once it meets a condition. */
+  async sweepWhere(
+    dir: string,
+    what: string,
+    isMet: (sweep: SweepListEntry) => boolean,
+  ): Promise<SweepListEntry> {
+    const found = (): SweepListEntry | undefined =>
+      this.sweeps.find((sweep) => sweep.dir === dir && isMet(sweep));
+    await this.session.until(
+      () => found() !== undefined,
+      () => `${what}: ${JSON.stringify(this.sweeps)}`,
+    );
+    return found()!;
   }
 
   progress(job: string): ServerNotifications['manticore/jobProgress']['message'][] {

@@ -68,7 +68,7 @@ describe('a search from the editor', () => {
     assert.equal(progress!.steps, 50_000);
     assert.ok(progress!.etaSeconds > 0 && progress!.tokensPerSecond > 0);
     assert.deepEqual(
-      (await client.ask('manticore/listRuns', null)).map((run) => run.dir),
+      (await client.ask('manticore/listRuns', null)).runs.map((run) => run.dir),
       [dir],
     );
   });
@@ -252,7 +252,7 @@ describe('a search from the editor is refused', () => {
       ]) {
         assert.equal(refusal.code, 'untrusted');
       }
-      assert.deepEqual(await client.ask('manticore/listRuns', null), []);
+      assert.deepEqual(await client.ask('manticore/listRuns', null), { runs: [], sweeps: [] });
       await client.session.connection.sendNotification('manticore/trusted');
       const run = await client.startSearch(config);
       await client.runWhere(run.dir, 'the end', ({ state }) => state === 'done');
