@@ -138,7 +138,9 @@ function sweepItem(sweep: SweepListEntry): TreeItem {
   // Not trusted: no command links, no HTML.
   item.tooltip = new MarkdownString(sweepTooltip(sweep, now));
   item.contextValue = `sweep.${isRunning ? 'active' : 'ended'}.${sweep.state}`;
-  item.accessibilityInformation = { label: `${plainText(sweep.name, 120)}, ${item.description}` };
+  item.accessibilityInformation = {
+    label: `Sweep ${plainText(sweep.name, 120)}, ${item.description}`,
+  };
   return item;
 }
 

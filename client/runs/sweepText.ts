@@ -28,12 +28,12 @@ export function sweepProgress({ cells }: SweepListEntry): string {
   return `${countOf(cells, 'done')} of ${cells.length}`;
 }
 
-/** The second part of a sweep's line: `running · 3 of 12 · 1 failed · 12 Nov 10:31`. */
+/** The second part of a sweep's line: `3 of 12 · running · 1 failed · 12 Nov 10:31`. */
 export function sweepDescription(sweep: SweepListEntry, now: Date): string {
   const failed = countOf(sweep.cells, 'failed', 'lost');
   return [
-    `sweep ${sweep.state}`,
     sweepProgress(sweep),
+    sweep.state,
     ...(failed > 0 ? [`${failed} failed`] : []),
     formatDate(sweep.startedAt, now),
   ].join(' · ');

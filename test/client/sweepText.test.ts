@@ -37,11 +37,11 @@ describe('what is written about a sweep', () => {
   it('counts what is done and what failed', () => {
     assert.equal(
       sweepDescription(sweep(['done', 'done', 'running', 'waiting']), now),
-      'sweep running · 2 of 4 · 12 Nov 10:31',
+      '2 of 4 · running · 12 Nov 10:31',
     );
     assert.equal(
       sweepDescription(sweep(['done', 'failed', 'lost'], { state: 'failed' }), now),
-      'sweep failed · 1 of 3 · 2 failed · 12 Nov 10:31',
+      '1 of 3 · failed · 2 failed · 12 Nov 10:31',
     );
   });
 

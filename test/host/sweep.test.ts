@@ -30,7 +30,7 @@ inVsCode('a sweep', { installed: true, isPath: true }, (scene) => {
       .locator('.codelens-decoration', { hasText: 'Run Sweep: 3 runs' })
       .waitFor();
     await workbench.run('Manticore: Run Manticore Search');
-    await workbench.runRow(/sweep running · 0 of 3/).waitFor();
+    await workbench.runRow(/0 of 3 · running/).waitFor();
     await workbench.runRow(/^1: learningRate 0\.001\s*running · search/).waitFor();
     await workbench.runRow(/^3: learningRate 0\.004\s*waiting/).waitFor();
     await workbench.statusBar
@@ -44,13 +44,13 @@ inVsCode('a sweep', { installed: true, isPath: true }, (scene) => {
     const { workbench } = scene();
     await workbench.reload();
     await workbench.showRuns();
-    await workbench.runRow(/sweep running · 0 of 3/).waitFor();
+    await workbench.runRow(/0 of 3 · running/).waitFor();
   });
 
   it('stops from the palette, with a checkpoint, and is resumed', async () => {
     const { workbench } = scene();
     await workbench.run('Manticore: Stop Sweep');
-    await workbench.runRow(/sweep stopped · 0 of 3/).waitFor();
+    await workbench.runRow(/0 of 3 · stopped/).waitFor();
     await workbench.notification(/has stopped with 0 of 3 runs done/).waitFor();
     assert.deepEqual(
       (await manifest())?.cells.map(({ state }) => state),
@@ -58,12 +58,12 @@ inVsCode('a sweep', { installed: true, isPath: true }, (scene) => {
     );
     await workbench.closeNotifications();
     await workbench.run('Manticore: Resume Sweep');
-    await workbench.runRow(/sweep running · 0 of 3/).waitFor();
+    await workbench.runRow(/0 of 3 · running/).waitFor();
     await eventually('the first cell again', async () =>
       (await manifest())?.cells[0]?.state === 'running' ? true : undefined,
     );
     await workbench.run('Manticore: Stop Sweep');
-    await workbench.runRow(/sweep stopped/).waitFor();
+    await workbench.runRow(/0 of 3 · stopped/).waitFor();
   });
 
   it('opens its report, made from its data', async () => {
