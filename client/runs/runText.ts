@@ -76,10 +76,26 @@ export function progressText(progress: RunProgress): string {
   return `${stage}${subject} ${progress.step}/${progress.steps}`;
 }
 
+const splitNames: Record<NonNullable<RunListEntry['preparing']>['split'], string> = {
+  train: 'training',
+  validation: 'validation',
+  test: 'test',
+  pretrain: 'pretraining',
+};
+
+/** `encoding training data 45 %`; what was computed before is shown again once that is done. */
+function preparingText({ split, fraction }: NonNullable<RunListEntry['preparing']>): string {
+  const percent = Math.floor(Math.min(Math.max(fraction, 0), 1) * 100);
+  return `encoding ${splitNames[split]} data ${percent} %`;
+}
+
 /** The second part of a run's line: `running · search 40/120 · loss 3.214`, `done · loss 2.943 · 12 Nov 10:31`. */
 export function runDescription(run: RunListEntry, now: Date): string {
   const parts: string[] = [stateNames[run.state]];
-  if (run.progress !== undefined && isActive(run.state)) parts.push(progressText(run.progress));
+  if (run.preparing !== undefined) parts.push(preparingText(run.preparing));
+  else if (run.progress !== undefined && isActive(run.state)) {
+    parts.push(progressText(run.progress));
+  }
   if (run.bestValidationLoss !== undefined)
     parts.push(`best ${formatLoss(run.bestValidationLoss)}`);
   else if (run.progress !== undefined) parts.push(`loss ${formatLoss(run.progress.loss)}`);
@@ -98,7 +114,9 @@ export function runDetails(
     rows.push({ label: 'Reason', value: plainText(run.failure.message), icon: 'error' });
     rows.push({ label: 'What to do', value: plainText(run.failure.hint), icon: 'lightbulb' });
   }
-  if (progress !== undefined && isActive(run.state)) {
+  if (run.preparing !== undefined) {
+    rows.push({ label: 'Progress', value: preparingText(run.preparing), icon: 'pulse' });
+  } else if (progress !== undefined && isActive(run.state)) {
     rows.push({
       label: 'Progress',
       value: [
@@ -159,7 +177,8 @@ export function runTooltip(run: RunListEntry, now: Date): string {
 /** The status bar's text of an active run, without its icon: state, steps, loss, speed, time left, memory. */
 export function statusText(run: RunListEntry, others: number): string {
   const more = others > 0 ? ` (+${others})` : '';
-  const { progress } = run;
+  const { progress, preparing } = run;
+  if (preparing !== undefined) return `Manticore: ${preparingText(preparing)}${more}`;
   if (progress === undefined) return `Manticore: ${stateNames[run.state]}${more}`;
   return [
     `${run.state === 'running' ? '' : `${stateNames[run.state]} · `}${progressText(progress)}`,
@@ -177,6 +196,9 @@ export function statusText(run: RunListEntry, others: number): string {
 export function statusSpoken(run: RunListEntry): string {
   const { progress } = run;
   const name = plainText(run.name, 80);
+  if (run.preparing !== undefined) {
+    return `Manticore run ${name}, ${stateNames[run.state]}, ${preparingText(run.preparing)}`;
+  }
   if (progress === undefined) return `Manticore run ${name}, ${stateNames[run.state]}`;
   return `Manticore run ${name}, ${stateNames[run.state]}, step ${progress.step} of ${progress.steps}, loss ${formatLoss(progress.loss)}`;
 }

@@ -4,7 +4,7 @@
  */
 import type { ControlRequest } from './control';
 import type { EngineReport } from './engine';
-import type { Alphas, RunEvent, StepEvent, Where } from './events';
+import type { Alphas, PreparingEvent, RunEvent, StepEvent, Where } from './events';
 import type { ComputeMessage, ExportFormat, ExportType } from './jobs';
 import type { LayerSpan } from './plan';
 import type { RunState } from './run';
@@ -73,6 +73,14 @@ export interface RunListEntry extends RunRef {
   readonly bestValidationLoss: number | undefined;
   /** While it runs or is paused. */
   readonly progress: RunProgress | undefined;
+  /** While large data are read and encoded, before its next step. */
+  readonly preparing:
+    | {
+        readonly split: PreparingEvent['split'];
+        /** Of the data's file, 0 to 1. */
+        readonly fraction: number;
+      }
+    | undefined;
   /** Why it failed or was lost. */
   readonly failure: UserError | undefined;
 }

@@ -37,6 +37,7 @@ function run(change: Partial<RunListEntry> = {}): RunListEntry {
     name: '2026-11-12-quickstart',
     config: '/home/quickstart.manticore.yaml',
     state: 'running',
+    preparing: undefined,
     startedAt: new Date(2026, 10, 12, 10, 31).toISOString(),
     engine: 'wasm',
     stage: 'search',
@@ -71,6 +72,20 @@ describe('a run in words', () => {
       statusText(run({ progress: undefined, state: 'starting' }), 1),
       'Manticore: starting (+1)',
     );
+  });
+
+  it('says that large data are encoded, before anything else there is to say', () => {
+    const encoding = run({ preparing: { split: 'train', fraction: 0.456 } });
+    assert.equal(statusText(encoding, 0), 'Manticore: encoding training data 45 %');
+    assert.equal(
+      runDescription({ ...encoding, progress: undefined }, now),
+      'running · encoding training data 45 % · 12 Nov 10:31',
+    );
+    assert.equal(
+      runDetails(encoding, now).find(({ label }) => label === 'Progress')?.value,
+      'encoding training data 45 %',
+    );
+    assert.match(statusSpoken(encoding), /, running, encoding training data 45 %$/u);
   });
 
   it('is paused: neither speed nor time left', () => {

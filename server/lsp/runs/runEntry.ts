@@ -34,6 +34,7 @@ export async function entryOf({ run, state, record, plan }: EntrySources): Promi
     stage: record?.index.lastWhere?.stage,
     bestValidationLoss: record === undefined ? undefined : bestLoss(record.index),
     progress: record === undefined ? undefined : await progress(state, record, plan),
+    preparing: record === undefined ? undefined : await preparing(state, record),
     failure: await failureOf(run, state, record),
   };
 }
@@ -48,6 +49,20 @@ async function progress(
   // A loss that is no number ends the run; until then there is nothing to show.
   if (latest === undefined || !Number.isFinite(latest.loss)) return undefined;
   return progressOf(latest, record.index, plan);
+}
+
+/** Until the data's last byte, or the step after it. */
+async function preparing(
+  state: RunState,
+  { index, events }: RunRecord,
+): Promise<RunListEntry['preparing']> {
+  const last = events.at(-1);
+  if (!isActive(state) || last?.type !== 'preparing' || last.bytes >= last.totalBytes) {
+    return undefined;
+  }
+  const latest = await index.latestStep();
+  if (latest !== undefined && latest.seq > last.seq) return undefined;
+  return { split: last.split, fraction: Math.max(0, last.bytes / last.totalBytes) };
 }
 
 async function failureOf(
