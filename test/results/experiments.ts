@@ -114,6 +114,18 @@ export const EXPERIMENTS: readonly Experiment[] = [
   },
 ];
 
+/** Configs that are grids with seeds of their own; of any other a run is three seeds. */
+const GRIDS: ReadonlySet<string> = new Set(
+  [
+    ...['completions/completions', 'completions/alpha', 'completions/pretrained'],
+    ...['gates/hand-over', 'gates/deep', 'projectors/kinds', 'mad/protocol', 'mad/difficulty'],
+  ].map(at),
+);
+
+/** Options with which the page's runs are started. */
+export const usualOptions = (config: string): readonly string[] =>
+  GRIDS.has(config) ? [] : ['sweep={ search.seed: [1, 2, 3] }'];
+
 export const CONFIGS: readonly string[] = [
   ...new Set(EXPERIMENTS.flatMap(({ configs }) => configs)),
 ];

@@ -3,7 +3,7 @@ import { markdownTable } from '../../server/report/markdown';
 import { listInWords } from '../../server/report/text';
 import { alphaSection } from './alphaSection';
 import { commandOf } from './command';
-import { EXPERIMENTS, type Experiment } from './experiments';
+import { CONFIGS, EXPERIMENTS, usualOptions, type Experiment } from './experiments';
 import { gridSection } from './gridSection';
 import { handOverSection } from './handOverSection';
 import { modelsSection, type Section } from './modelsSection';
@@ -33,7 +33,6 @@ export function resultsPage(records: readonly RunRecord[]): ResultsPage {
     return { experiment, records: own.flat(), section };
   });
   const made = sections.filter(({ section }) => section !== undefined);
-  const missing = sections.filter(({ section }) => section === undefined);
   const parts = [
     ...INTRODUCTION,
     machineText(made.flatMap((each) => each.records)),
@@ -45,11 +44,14 @@ export function resultsPage(records: readonly RunRecord[]): ResultsPage {
       commandsText(own),
       ...section!.blocks,
     ]),
-    ...(missing.length === 0
+    ...(absentConfigs(records).length === 0
       ? []
       : [
           '## Not run here',
-          `There are no runs of: ${listInWords(missing.map(({ experiment }) => `${experiment.title} (${pathsText(experiment.configs)})`))}.`,
+          'These are experiments of the page whose runs nobody has collected yet.',
+          shellBlock(
+            absentConfigs(records).map((config) => commandOf(config, usualOptions(config))),
+          ),
         ]),
   ];
   return { markdown: `${parts.join('\n\n')}\n`, pictures };
@@ -68,7 +70,7 @@ function sectionOf(
   switch (experiment.view) {
     case 'models': {
       const section = modelsSection(all);
-      const missing = absent.length === 0 ? [] : [`Not run here: ${pathsText(absent)}.`];
+      const missing = absent.map((config) => `Not run here: \`${config}\`.`);
       return { ...section, blocks: [...section.blocks, ...missing] };
     }
     case 'handOver':
@@ -84,8 +86,11 @@ function sectionOf(
   }
 }
 
-const pathsText = (configs: readonly string[]): string =>
-  configs.map((config) => `\`${config}\``).join(', ');
+/** Configs of the experiments that no record is of. */
+const absentConfigs = (records: readonly RunRecord[]): readonly string[] =>
+  CONFIGS.filter((config) => !records.some((each) => each.config === config));
+
+const shellBlock = (lines: readonly string[]): string => ['```sh', ...lines, '```'].join('\n');
 
 function overview(
   made: readonly { readonly experiment: Experiment; readonly section: Section }[],
@@ -114,10 +119,8 @@ function overview(
   return markdownTable(head, rows).join('\n');
 }
 
-function commandsText(records: readonly RunRecord[]): string {
-  const commands = [...new Set(records.map(({ config, options }) => commandOf(config, options)))];
-  return ['```sh', ...commands, '```'].join('\n');
-}
+const commandsText = (records: readonly RunRecord[]): string =>
+  shellBlock([...new Set(records.map(({ config, options }) => commandOf(config, options)))]);
 
 function machineText(records: readonly RunRecord[]): string {
   const distinct = (of: (record: RunRecord) => string): string =>

@@ -1,15 +1,16 @@
 /** `docs/results.md`: what its generator collects, computes and says; and that the page is the one of its data. */
 import assert from 'node:assert/strict';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { readDocument } from '../../server/language/configDocument';
 import { formatEventLine } from '../../server/runs/eventSchema';
 import { syntheticPlan, syntheticRun } from '../report/fixtures';
 import { alphaSection } from './alphaSection';
 import { recordsIn } from './collect';
 import { commandOf, optionsOf } from './command';
-import { CONFIGS } from './experiments';
+import { CONFIGS, usualOptions } from './experiments';
 import { gridSection } from './gridSection';
 import { handOverSection } from './handOverSection';
 import { modelsSection } from './modelsSection';
@@ -69,7 +70,15 @@ describe('the results', () => {
   });
 
   it('are of configs that are there', () => {
-    for (const config of CONFIGS) assert.ok(existsSync(path.resolve(config)), config);
+    for (const config of CONFIGS) {
+      const { data } = readDocument(readFileSync(path.resolve(config), 'utf8'));
+      // A grid of its own has its seeds.
+      assert.equal(
+        usualOptions(config).length === 0,
+        Object.hasOwn(data as object, 'sweep'),
+        config,
+      );
+    }
   });
 
   describe('of a run folder', () => {
@@ -291,7 +300,14 @@ describe('the results', () => {
 
   it('that are missing are named', () => {
     const { markdown } = resultsPage(seeds([{ hybrid: 1, neox: 2, mamba: 3 }]));
-    assert.match(markdown, /There are no runs of: Mixed completions/);
+    assert.match(
+      markdown,
+      /## Not run here[^]*search examples\/experiments\/gates\/deep\.manticore\.yaml\n/,
+    );
+    assert.match(
+      markdown,
+      /cost\/flops\.manticore\.yaml --set 'sweep=\{ search\.seed: \[1, 2, 3\] \}'\n/,
+    );
     assert.match(markdown, /manticore search examples\/quickstart\.manticore\.yaml\n/);
   });
 });
