@@ -2,11 +2,11 @@
 import { valueText } from '../../server/language/sweep';
 import { markdownTable } from '../../server/report/markdown';
 import { estimate, mean, type Estimate } from '../../server/report/statistics';
-import { formatFixed, formatNumberOf, formatSigned } from '../../server/report/text';
+import { formatFixed, formatNumberOf } from '../../server/report/text';
 import { groupedBy, isSeed, splitOf } from './entries';
 import type { Section } from './modelsSection';
 import type { RunRecord } from './records';
-import { differenceText, figureText } from './words';
+import { differenceText, figureText, signedText } from './words';
 
 type Kind = RunRecord['handOver'][number]['alphas'];
 
@@ -24,6 +24,7 @@ export function handOverSection(records: readonly RunRecord[]): Section {
     differenceText(between(group, 'argmax', group, 'soft'), 'loss'),
     differenceText(between(group, 'threshold', group, 'soft'), 'loss'),
     formatFixed(flopsOf(group, 'argmax') / flopsOf(group, 'soft'), 2),
+    formatFixed(handOversOf(group), 1),
   ]);
   const head = [
     ...keys.map((key) => key.split('.').at(-1)!),
@@ -31,12 +32,13 @@ export function handOverSection(records: readonly RunRecord[]): Section {
     'largest α alone',
     'small α dropped',
     'FLOPs of the largest alone',
+    'hand-overs in it',
   ];
   const seeds = Math.min(...groups.map((group) => entriesOf(group, 'soft').length));
   return {
     blocks: [
       markdownTable(head, rows).join('\n'),
-      `Over ${formatNumberOf(seeds, 'seed')}. The columns of hard α are differences from the loss at α as found, in nats, with 95 % intervals; the last column is a share of the FLOPs at α as found.`,
+      `Over ${formatNumberOf(seeds, 'seed')}. The columns of hard α are differences from the loss at α as found, in nats, with 95 % intervals; its FLOPs are a share of those at α as found. The last column counts the places between two blocks where the largest α changes its component, mean over seeds: with 0 what is left is one component alone, and no gate has anything to translate.`,
       ...gateSentences(groups),
     ],
     verdicts: [],
@@ -52,8 +54,9 @@ function gateSentences(groups: readonly Group[]): string[] {
     if (!other) return [];
     const hard = between(other, 'argmax', paper, 'argmax');
     const soft = between(other, 'soft', paper, 'soft');
+    const isHandedOver = handOversOf(paper) + handOversOf(other) > 0;
     return [
-      `- ${formatNumberOf(Number(blocks), 'block')}: ${sideOf(hard)}: ${differenceText(hard, 'loss')} with the largest α alone (${formatSigned(soft.mean)} at α as found).`,
+      `- ${formatNumberOf(Number(blocks), 'block')}: ${isHandedOver ? sideOf(hard) : 'nothing is handed over'}: ${differenceText(hard, 'loss')} with the largest α alone (${signedText(soft.mean)} at α as found).`,
     ];
   });
   if (lines.length === 0) return [];
@@ -79,6 +82,17 @@ function between(group: Group, kind: Kind, other: Group, otherKind: Kind): Estim
 
 const entriesOf = (group: Group, kind: Kind): RunRecord['handOver'] =>
   group.flatMap(({ handOver }) => handOver.filter(({ alphas }) => alphas === kind));
+
+/** Neighbouring blocks whose largest α are of different components: mean over seeds. */
+function handOversOf(group: Group): number {
+  const counts = group.flatMap(({ alphas }) =>
+    alphas.map(({ alphas: table }) => {
+      const winners = table.map((row) => row.indexOf(Math.max(...row)));
+      return winners.filter((winner, block) => block > 0 && winner !== winners[block - 1]).length;
+    }),
+  );
+  return mean(counts);
+}
 
 const flopsOf = (group: Group, kind: Kind): number =>
   mean(entriesOf(group, kind).map(({ flopsPerToken }) => flopsPerToken));

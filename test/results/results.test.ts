@@ -189,7 +189,7 @@ describe('the results', () => {
   });
 
   it('beside a hard hand-over are paired by seed', () => {
-    const cell = (gate: string, seed: number, hard: number) =>
+    const cell = (gate: string, seed: number, hard: number, table: number[][]) =>
       record(
         seed,
         { hybrid: 2 },
@@ -208,17 +208,29 @@ describe('the results', () => {
             ...{ seed, alphas, flopsPerToken: alphas === 'argmax' ? 1 : 2 },
             loss: seed + (alphas === 'argmax' ? hard : 0),
           })),
+          alphas: [{ seed, alphas: table }],
         },
       );
-    const text = handOverSection([
-      ...[1, 2].map((seed) => cell('paper', seed, 0.5)),
-      ...[1, 2].map((seed) => cell('transition', seed, 0.2)),
-    ]).blocks.join('\n');
+    const page = (table: number[][]): string =>
+      handOverSection([
+        ...[1, 2].map((seed) => cell('paper', seed, 0.5, table)),
+        ...[1, 2].map((seed) => cell('transition', seed, 0.2, table)),
+      ]).blocks.join('\n');
+    const text = page([
+      [0.9, 0.1],
+      [0.2, 0.8],
+    ]);
     assert.match(
       text,
       /\| paper \| 2 \| 1\.500 ± \S+ \| \+0\.500 \(\+0\.500 to \+0\.500\) \| 0\.000/,
     );
     assert.match(text, /2 blocks: `transition` survives better: −0\.300 \(−0\.300 to −0\.300\)/);
+    assert.match(text, /\| 0\.50 \| 1\.0 \|/);
+    const alone = page([
+      [0.9, 0.1],
+      [0.8, 0.2],
+    ]);
+    assert.match(alone, /2 blocks: nothing is handed over: −0\.300/);
   });
 
   it('draw the searched α among those by hand', () => {

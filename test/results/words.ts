@@ -17,10 +17,14 @@ export function figureText(value: Estimate | null, measure: Measure): string {
   return `${formatFixed(mean)}${half}`;
 }
 
+/** A difference of which no digit is left has no sign. */
+export const signedText = (value: number, digits = 3): string =>
+  Math.abs(value) < 0.5 * 10 ** -digits ? formatFixed(0, digits) : formatSigned(value, digits);
+
 /** `+0.036 (+0.010 to +0.062)`, in nats or in points. */
 export function differenceText({ mean, interval }: Estimate, measure: Measure): string {
   const signed = (value: number) =>
-    measure === 'accuracy' ? formatSigned(value * 100, 1) : formatSigned(value);
+    measure === 'accuracy' ? signedText(value * 100, 1) : signedText(value, 3);
   return interval
     ? `${signed(mean)} (${signed(interval.low)} to ${signed(interval.high)})`
     : signed(mean);
