@@ -81,7 +81,7 @@ export function jobTitle(where: Where, seeds: number): string {
     case 'baseline':
       return `Baseline ${where.subject}${seed}`;
     case 'program':
-      return `Program${seed}`;
+      return `Program ${where.subject}${seed}`;
   }
 }
 

@@ -1,6 +1,6 @@
 /** What is pinned and pruned after a step: the config's, then what was done to the run, in order. Pure. */
 import { sameWhere, type Job } from './jobs';
-import { blockCount, componentsOf, type Scene } from './selectors';
+import { blockCount, componentsOf, isProgrammed, movesAlphas, type Scene } from './selectors';
 import type { RunData } from './state';
 
 /** What holds a block after a step. */
@@ -19,7 +19,7 @@ export interface BlockMarks {
 /** Marks of every block after `step` of the job; without a job (mean over seeds): where every seed agrees. */
 export function marksOf(run: RunData, scene: Scene): readonly BlockMarks[] {
   if (scene.kind === 'job') return marksAfter(run, scene.job, scene.step);
-  if (scene.kind === 'mean') {
+  if (scene.kind === 'mean' && !isProgrammed(run)) {
     const searches = run.jobs.filter(({ stage }) => stage === 'search');
     return agreed(searches.map((job) => marksAfter(run, job, Infinity))) ?? configMarks(run);
   }
@@ -49,8 +49,9 @@ function marksAfter(run: RunData, job: Job, step: number): BlockMarks[] {
     if (event.type !== 'control' || event.seed !== job.seed) continue;
     // A search and a pretraining of the projectors begin with what the config says.
     const own = sameWhere(event, job);
-    const begins = job.stage === 'search' || job.stage === 'projectors';
-    const later = own ? event.step > step : begins || event.stage === 'projectors';
+    // What was done to a task's supernet isn't done to what follows.
+    const passes = event.stage === 'search' && !movesAlphas(job.stage) && !isProgrammed(run);
+    const later = own ? event.step > step : !passes;
     const i = (event.block ?? 0) - 1;
     const block = marks[i];
     if (later || !block) continue;

@@ -1,5 +1,5 @@
 /** Scores of the hybrid and its baselines: of several seeds their mean and how far they lie apart, each seed below. */
-import type { RunResult, Split } from '../server/contract/events';
+import { SEARCHED_SUBJECT, type RunResult, type Split } from '../server/contract/events';
 import { make } from './dom';
 import { formatCount, formatLoss, formatShort } from './format';
 import { makeTable } from './table';
@@ -45,13 +45,18 @@ function meanOf(group: readonly RunResult[]): Score {
 
 /**
  * @param known whether the run names its components
+ * @param programmed whether the hybrid has the α of a program; its tasks' own scores are on other data and stand in the report
  * @param ofTask whether answers are right or wrong: accuracy comes first then, and perplexity says nothing
  */
 export function makeScores(
-  results: readonly RunResult[],
+  all: readonly RunResult[],
   known: boolean,
   ofTask: boolean,
+  programmed = false,
 ): readonly HTMLElement[] {
+  const results = all
+    .filter(({ stage }) => stage !== 'program')
+    .map((result) => ({ ...result, subject: subjectTitle(result, programmed) }));
   if (results.length === 0) return [];
   const caption = known ? 'Scores of the hybrid and its baselines' : 'Scores';
   const seeds = new Set(results.map(({ seed }) => seed)).size;
@@ -66,6 +71,13 @@ export function makeScores(
       makeScoreTable(`${caption}, each seed`, single, 'seed', ofTask),
     ),
   ];
+}
+
+/** Which α a hybrid has, where there are several ways to find them. */
+function subjectTitle({ subject, stage }: RunResult, programmed: boolean): string {
+  if (!programmed) return subject;
+  if (subject === SEARCHED_SUBJECT && stage === 'baseline') return 'hybrid, searched α';
+  return subject === 'hybrid' && stage === 'finetune' ? 'hybrid, programmed α' : subject;
 }
 
 const stageTitle = ({ stage }: Score): string => (stage === 'finetune' ? 'fine-tune' : stage);

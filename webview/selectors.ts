@@ -51,11 +51,23 @@ const fits = (alphas: Alphas, blocks: number, components: number): boolean =>
 export const jobsWithAlphas = (run: RunData): readonly Job[] =>
   run.jobs.filter(({ alphas }) => alphas.length > 0);
 
-/** The newest search, since later stages keep what it found; else the newest job with α. */
+/** Whether α are those of a program: a search on the target stands beside it then. */
+export const isProgrammed = (run: RunData): boolean =>
+  run.plan?.jobs.some(({ stage }) => stage === 'program') ??
+  run.jobs.some(({ stage }) => stage === 'program');
+
+/** Stages in which α move, and begin as the config says. */
+export const movesAlphas = (stage: Where['stage']): boolean =>
+  stage === 'search' || stage === 'program' || stage === 'projectors';
+
+/**
+ * The newest search, since later stages keep what it found; else the newest job with α. Of a programmed hybrid the job that
+ * goes on, and once it is fine-tuned that with the α that it has.
+ */
 function newestJob(run: RunData): Job | undefined {
   const jobs = jobsWithAlphas(run);
   // The next seed's projectors are what goes on then.
-  if (jobs.at(-1)?.stage === 'projectors') return jobs.at(-1);
+  if (jobs.at(-1)?.stage === 'projectors' || isProgrammed(run)) return jobs.at(-1);
   return jobs.findLast(({ stage }) => stage === 'search') ?? jobs.at(-1);
 }
 
@@ -117,8 +129,7 @@ function chosenJob(
 }
 
 function jobScene(model: PanelModel, run: RunData, job: Job, shape: [number, number]): Scene {
-  const starts = job.stage === 'search' || job.stage === 'projectors';
-  const initial = starts ? initialAlphas(run) : undefined;
+  const initial = movesAlphas(job.stage) ? initialAlphas(run) : undefined;
   const firstStep = initial ? 0 : job.frameSteps[0]!;
   const lastStep = job.frameSteps.at(-1)!;
   const asked = model.step ?? lastStep;
@@ -195,7 +206,7 @@ export function controlRefusal(run: RunData): string | undefined {
       return 'The run isn’t going on. Resume it first.';
   }
   const stage = progressOf(run)?.where.stage;
-  if (stage !== undefined && stage !== 'search' && stage !== 'projectors') {
+  if (stage !== undefined && !movesAlphas(stage)) {
     return `α is frozen in ${stageName(stage)}: pin and prune belong to the search.`;
   }
   return undefined;

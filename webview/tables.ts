@@ -3,7 +3,14 @@ import { make } from './dom';
 import { formatAlpha, formatCount, formatLoss, jobTitle, layerRange } from './format';
 import { whereKey } from './jobs';
 import type { BlockMarks } from './marks';
-import { componentsOf, finishedOf, lossAt, type Component, type Scene } from './selectors';
+import {
+  componentsOf,
+  finishedOf,
+  isProgrammed,
+  lossAt,
+  type Component,
+  type Scene,
+} from './selectors';
 import { makeScores } from './scores';
 import type { RunData } from './state';
 import { makeTable } from './table';
@@ -95,7 +102,7 @@ export function makeResults(run: RunData): HTMLElement | undefined {
     make(
       'p',
       { class: 'selection' },
-      'The search leans on ',
+      isProgrammed(run) ? 'The program leans on ' : 'The search leans on ',
       make('strong', {}, selection.component),
       share === undefined ? '' : `, with a mean α of ${formatAlpha(share)} over the blocks`,
       rest.length === 0
@@ -103,6 +110,11 @@ export function makeResults(run: RunData): HTMLElement | undefined {
         : ` (${rest.map(([name, a]) => `${name} ${formatAlpha(a)}`).join(', ')})`,
       seeds > 1 ? `, over ${seeds} seeds.` : '.',
     ),
-    ...makeScores(results, componentsOf(run).length > 0, run.plan?.task !== undefined),
+    ...makeScores(
+      results,
+      componentsOf(run).length > 0,
+      run.plan?.task !== undefined,
+      isProgrammed(run),
+    ),
   );
 }

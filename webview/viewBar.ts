@@ -4,7 +4,7 @@ import type { PanelState } from '../server/contract/panel';
 import { make, setAttribute, setHidden } from './dom';
 import { jobTitle } from './format';
 import { whereKey } from './jobs';
-import { finishedOf, jobsWithAlphas } from './selectors';
+import { finishedOf, isProgrammed, jobsWithAlphas } from './selectors';
 import type { PanelModel, RunData } from './state';
 import { makeDropdown } from './toolkit';
 
@@ -57,9 +57,13 @@ export class ViewBar {
     const follow =
       finished && finished.perSeed.length > 1
         ? `Mean over ${finished.perSeed.length} seeds`
-        : finished
-          ? 'The search'
-          : 'The newest search';
+        : isProgrammed(run)
+          ? finished
+            ? 'The hybrid'
+            : 'The newest stage'
+          : finished
+            ? 'The search'
+            : 'The newest search';
     setHidden(this.#choice, this.#jobs.length < 2);
     const known = model.where && this.#jobs.some((job) => whereKey(job) === whereKey(model.where!));
     this.#chooser.update(

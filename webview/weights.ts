@@ -19,7 +19,7 @@ import { makeKeys } from './keys';
 import { openMenu } from './menu';
 import { openPinDialog } from './pinDialog';
 import { marksOf, type BlockMarks } from './marks';
-import { blockCount, componentsOf, sceneOf, type Scene } from './selectors';
+import { blockCount, componentsOf, movesAlphas, sceneOf, type Scene } from './selectors';
 import type { PanelModel, RunData } from './state';
 import type { Store } from './store';
 import { Timeline, type TimelineView } from './timeline';
@@ -162,7 +162,7 @@ export class WeightsSection {
 export const whereOf = ({ stage, subject, seed }: Where): Where => ({ stage, subject, seed });
 
 function newestMarks(run: RunData, block: number): BlockMarks {
-  const job = run.jobs.findLast(({ stage }) => stage === 'search' || stage === 'projectors');
+  const job = run.jobs.findLast(({ stage }) => movesAlphas(stage));
   const all = marksOf(
     run,
     job

@@ -69,10 +69,11 @@ const stageNames: Record<string, string> = {
   program: 'program',
 };
 
-/** `search 40/120`, with the baseline's component named. */
+/** `search 40/120`, with the baseline's component or the program's task named. */
 export function progressText(progress: RunProgress): string {
   const stage = stageNames[progress.stage] ?? plainText(progress.stage, 20);
-  const subject = progress.stage === 'baseline' ? ` ${plainText(progress.subject, 24)}` : '';
+  const isNamed = progress.stage === 'baseline' || progress.stage === 'program';
+  const subject = isNamed ? ` ${plainText(progress.subject, 24)}` : '';
   return `${stage}${subject} ${progress.step}/${progress.steps}`;
 }
 

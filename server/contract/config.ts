@@ -117,7 +117,7 @@ export interface CostSettings {
   readonly weight: number;
 }
 
-/** `steps` 0: no search, for a run that only pretrains projectors. */
+/** `steps` 0: no search, for a run that only pretrains projectors, or that programs its α. */
 export interface SearchSettings extends OptimiserSettings {
   readonly algorithm: 'darts' | 'gaea' | 'dash' | 'fixed';
   readonly schedule: 'simultaneous' | 'alternating' | 'bilevel';
@@ -141,6 +141,20 @@ export interface BaselineSettings {
   readonly components: boolean;
   readonly match: 'steps' | 'flops';
   readonly uniform: boolean;
+}
+
+/** Small supernets from scratch, one a task, that α are searched on in place of the target data. */
+export interface ProgramSettings {
+  /** Those that weigh anything; never empty. */
+  readonly tasks: readonly MadSource[];
+  /** One a task, above 0; their sum is 1. */
+  readonly weights: readonly number[];
+  /** Of every component. */
+  readonly width: number;
+  /** Of a component, in each block. */
+  readonly layers: number;
+  /** Of each task's search; what else it obeys is `search`'s. */
+  readonly training: OptimiserSettings;
 }
 
 export interface ComponentSettings {
@@ -201,7 +215,9 @@ export interface ResolvedConfig {
     /** Tokens predicted in each sequence. */
     readonly context: number;
   };
+  /** Beside `program`: the search on the target that the programmed α are compared with; no steps: none. */
   readonly search: SearchSettings;
+  readonly program?: ProgramSettings | undefined;
   readonly finetune: FinetuneSettings | false;
   readonly baselines: BaselineSettings | false;
   readonly engine: {

@@ -2,6 +2,9 @@
 
 export type Stage = 'projectors' | 'search' | 'finetune' | 'baseline' | 'program';
 
+/** Subject of a baseline beside a program: the hybrid with the α of a search on the target. */
+export const SEARCHED_SUBJECT = 'searched';
+
 /** α of a run: `alphas[block][component]`, by position; blocks are numbered from 1 elsewhere. */
 export type Alphas = number[][];
 
@@ -15,7 +18,7 @@ interface EventBase {
 /** Where an event belongs: `step` starts again at 1 for each (stage, subject, seed). */
 export interface Where {
   readonly stage: Stage;
-  /** `hybrid`, `uniform`, or the name of a component. */
+  /** `hybrid`, `uniform`, `searched`, the name of a component, or that of a program's task. */
   readonly subject: string;
   readonly seed: number;
 }
@@ -177,6 +180,16 @@ export interface RunCosts {
   readonly table: number[][];
 }
 
+/** What the supernets of one task of a program found. */
+export interface ProgramTask {
+  /** Subject of its jobs. */
+  readonly task: string;
+  /** Its share of the mean: those of all tasks sum to 1. */
+  readonly weight: number;
+  /** Mean over seeds. */
+  readonly alphas: Alphas;
+}
+
 export interface Selection {
   readonly component: string;
   readonly meanAlpha: Readonly<Record<string, number>>;
@@ -191,6 +204,10 @@ export interface FinishedEvent extends EventBase {
   readonly perSeed: readonly Alphas[];
   readonly selection: Selection;
   readonly results: readonly RunResult[];
+  /** In a run that programs its hybrid: `alphas` above are the weighted mean of these. Tasks that have begun. */
+  readonly program?: readonly ProgramTask[];
+  /** Beside a program: what the search on the target found, mean over seeds. */
+  readonly searched?: Alphas;
   /** One entry a seed and kind of α that differs from the others'. Absent in older logs. */
   readonly handOver?: readonly HandOver[];
   readonly costs?: RunCosts;

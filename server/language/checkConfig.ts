@@ -11,6 +11,7 @@ import { readHeaders } from './headers';
 import { checkHybridOf } from './hybridChecks';
 import { checkMemory } from './memoryCheck';
 import { inTextOrder, parseDocument } from './parseConfig';
+import { checkSupernets } from './programChecks';
 import { buildPlan, type PlanPlace } from './plan';
 import { Report } from './report';
 import { resolveConfig } from './resolve';
@@ -57,6 +58,7 @@ async function checkDocument(document: ConfigDocument, place: CheckPlace): Promi
   const headers = await readHeaders(config, place.reader, place.base);
   checkFiles(report, config, headers);
   checkHybridOf(report, config, headers);
+  checkSupernets(report, config, headers);
 
   const isSound = ![...parsed.problems, ...report.problems].some(isError);
   const { name, base } = place;

@@ -1,12 +1,14 @@
 /** Checks of a config that need no file: what contradicts itself, or has no effect. */
 import type { OptimiserSettings, ResolvedConfig } from '../contract/config';
+import { SEARCHED_SUBJECT } from '../contract/events';
 import type { TextSpan } from '../contract/problem';
 import type { Report } from './report';
 import type { Config } from './schema';
 import { isTask } from '../models/tasks';
 import { checkLra, LRA_PATH } from './lraChecks';
 import { checkMad, MAD_PATH } from './madChecks';
-import { checkMixture } from './mixtureChecks';
+import { checkMixture, openBlocks } from './mixtureChecks';
+import { checkProgram } from './programChecks';
 import { checkPretraining, PRETRAIN } from './pretrainChecks';
 import { checkSource } from './sourceChecks';
 
@@ -35,15 +37,19 @@ function checkComponents(report: Report, written: Config): void {
   }
 }
 
-/** Subjects of a run's jobs beside its components. */
-const RESERVED: ReadonlySet<string> = new Set(['hybrid', 'uniform']);
+/** Subjects of a run's jobs beside its components, with what they stand for. */
+const RESERVED: Readonly<Record<string, string>> = {
+  hybrid: 'the hybrid',
+  uniform: 'the uniform baseline',
+  [SEARCHED_SUBJECT]: 'the hybrid with searched α beside a programmed one',
+};
 
 function checkOrigin(report: Report, name: string, component: Config['components'][string]): void {
   const path = ['components', name];
-  if (RESERVED.has(name)) {
+  if (Object.hasOwn(RESERVED, name)) {
     report.add(path, {
       code: 'component-name',
-      message: `\`${name}\` is what events and reports call ${name === 'hybrid' ? 'the hybrid' : 'the uniform baseline'}: give the component another name.`,
+      message: `\`${name}\` is what events and reports call ${RESERVED[name]!}: give the component another name.`,
       part: 'key',
     });
   }
@@ -198,7 +204,8 @@ function checkSearch(report: Report, written: Config, config: ResolvedConfig): v
     report.noEffect(['search', 'heldOut'], 'it belongs to `schedule: bilevel`');
   }
   checkFinalRate(report, ['search'], search);
-  checkFree(report, config);
+  if (config.program) checkProgram(report, written.program!, config, config.program);
+  else checkFree(report, config);
 }
 
 /** What a fine-tuning takes over from the search is said at what it writes itself. */
@@ -225,11 +232,7 @@ function checkFinalRate(
 function checkFree(report: Report, config: ResolvedConfig): void {
   const { search, hybrid } = config;
   const count = Object.keys(config.components).length;
-  const blocks = Array.from({ length: Math.min(hybrid.blocks, 4096) }, (_, index) => index + 1);
-  const open = blocks.filter((block) => {
-    const mixture = hybrid.mixture[block];
-    return mixture?.pin === undefined && count - new Set(mixture?.prune).size > 1;
-  });
+  const open = openBlocks(config);
   const at = report.isWritten(['search', 'algorithm']) ? ['search', 'algorithm'] : ['search'];
   const part = at.length === 1 ? 'key' : 'value';
   if (search.algorithm === 'fixed') {
@@ -262,6 +265,7 @@ function checkStages(report: Report, config: ResolvedConfig): void {
   const count = Object.keys(config.components).length;
   const { finetune, baselines, engine } = config;
   if (finetune) checkFinalRate(report, ['finetune'], finetune);
+  if (config.program) checkFinalRate(report, ['program'], config.program.training);
   const { pretrain } = config.hybrid.projectors;
   if (pretrain) checkFinalRate(report, PRETRAIN, pretrain);
   if (finetune && typeof finetune.alphas === 'object' && finetune.alphas.threshold > 1 / count) {

@@ -39,7 +39,7 @@ export interface PlanPlace {
 
 export interface PlanDraft {
   readonly plan: Omit<Plan, 'memory' | 'jobs' | 'subplans'>;
-  readonly costs: Omit<JobCosts, 'others'>;
+  readonly costs: Omit<JobCosts, 'programs' | 'others'>;
   /** Trainings that its memory is predicted from. */
   readonly memory: readonly TrainingShape[];
 }

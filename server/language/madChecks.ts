@@ -8,6 +8,7 @@ import {
   tasksWithKnob,
   type MadKnob,
 } from '../models/madTasks';
+import type { Path } from './configDocument';
 import type { Report } from './report';
 import type { Config } from './schema';
 import { checkBesidesTask } from './taskChecks';
@@ -20,7 +21,7 @@ export function checkMad(
   config: ResolvedConfig,
   source: MadSource,
 ): void {
-  checkKnobs(report, written, source);
+  checkKnobs(report, MAD_PATH, written.data.train.mad, source);
   checkBesidesTask(report, written, config, {
     key: 'mad',
     source,
@@ -29,8 +30,13 @@ export function checkMad(
   });
 }
 
-function checkKnobs(report: Report, written: Config, source: MadSource): void {
-  const { mad } = written.data.train;
+/** @param at where the task is written, as a name or with its knobs */
+export function checkKnobs(
+  report: Report,
+  at: Path,
+  mad: Config['data']['train']['mad'],
+  source: MadSource,
+): void {
   const { task } = source;
   const { knobs } = madTable(task);
   const given = typeof mad === 'object' ? (Object.keys(mad) as (keyof typeof mad)[]) : [];
@@ -38,7 +44,7 @@ function checkKnobs(report: Report, written: Config, source: MadSource): void {
     tasksWithKnob(key as MadKnob).length > 0 && !knobs.includes(key as MadKnob);
   for (const knob of given.filter(isForeign)) {
     const owners = tasksWithKnob(knob as MadKnob).map((owner) => `\`${owner}\``);
-    report.add([...MAD_PATH, knob], {
+    report.add([...at, knob], {
       code: 'no-effect',
       severity: 'warning',
       message: `\`${knob}\` has no effect here: \`${task}\` has no such knob; it belongs to ${owners.join(', ')}.`,
@@ -46,16 +52,16 @@ function checkKnobs(report: Report, written: Config, source: MadSource): void {
     });
   }
   for (const { knob, message, possible } of madFaults(source)) {
-    const at = [...MAD_PATH, knob];
-    report.add(at, {
+    const place = [...at, knob];
+    report.add(place, {
       code: 'impossible-task',
       message: `${message}. Take ${knob === 'noise' ? '' : 'at least '}${possible}, or change the other knobs.`,
-      ...report.replacing(at, `Change to ${possible}`, String(possible)),
+      ...report.replacing(place, `Change to ${possible}`, String(possible)),
     });
   }
   const positions = (source.examples + 2 * source.testExamples) * madContext(source);
   if (positions <= MAX_MAD_POSITIONS) return;
-  report.add([...MAD_PATH, 'examples'], {
+  report.add([...at, 'examples'], {
     code: 'impossible-task',
     message: `${source.examples} training and twice ${source.testExamples} test examples of ${madContext(source)} positions don’t fit the memory that examples are given: take fewer or shorter ones.`,
   });

@@ -175,3 +175,13 @@ function normalised(entries: readonly (readonly [string, number])[], index: numb
   const others = entries.slice(0, -1).reduce((total, [, weight]) => total + round(weight / sum), 0);
   return Math.max(0, round(1 - others));
 }
+
+/** Blocks, from 1, whose α are neither pinned nor those of one component. */
+export function openBlocks({ components, hybrid }: ResolvedConfig): number[] {
+  const count = Object.keys(components).length;
+  const blocks = Array.from({ length: Math.min(hybrid.blocks, 4096) }, (_, index) => index + 1);
+  return blocks.filter((block) => {
+    const mixture = hybrid.mixture[block];
+    return mixture?.pin === undefined && count - new Set(mixture?.prune).size > 1;
+  });
+}

@@ -3,9 +3,10 @@ import type { ResolvedConfig } from '../contract/config';
 import type { Plan } from '../contract/plan';
 import { draftPlan, type PlanPlace } from './draftPlan';
 import type { Headers } from './headers';
-import { planJobs, type SubjectCost } from './planJobs';
+import { planJobs, type SubplanCost } from './planJobs';
+import { programSources } from './programPlan';
 import { settleMemory } from './planMemory';
-import { draftSubplans, type SubplanDraft, type SubplanSource } from './subplans';
+import { draftSubplans, type SubplanDraft } from './subplans';
 
 export type { PlanPlace };
 
@@ -19,7 +20,8 @@ export function buildPlan(
   place: PlanPlace,
 ): Plan | undefined {
   const draft = draftPlan(config, headers, place);
-  const sources: readonly SubplanSource[] = [];
+  // Those of a program first: a task's place is its subplan's.
+  const sources = programSources(config, headers);
   const drafts = draft && draftSubplans(sources, place);
   if (!draft || !drafts) return undefined;
   const memory = settleMemory(
@@ -30,15 +32,19 @@ export function buildPlan(
   return deepFreeze({
     ...draft.plan,
     memory,
-    jobs: planJobs(config, { ...draft.costs, others: costsOf(drafts, 'baseline') }),
+    jobs: planJobs(config, {
+      ...draft.costs,
+      programs: costsOf(drafts, 'program'),
+      others: costsOf(drafts, 'baseline'),
+    }),
     ...(subplans.length > 0 ? { subplans } : {}),
   });
 }
 
-function costsOf(drafts: readonly SubplanDraft[], stage: SubplanDraft['stage']): SubjectCost[] {
+function costsOf(drafts: readonly SubplanDraft[], stage: SubplanDraft['stage']): SubplanCost[] {
   return drafts.flatMap((draft, subplan) => {
-    const { name, parameters, flopsPerToken } = draft.plan;
-    return draft.stage === stage ? [{ name, parameters, flopsPerToken, subplan }] : [];
+    const { name, parameters, flopsPerToken, config } = draft.plan;
+    return draft.stage === stage ? [{ name, parameters, flopsPerToken, subplan, config }] : [];
   });
 }
 

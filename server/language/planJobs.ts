@@ -1,6 +1,10 @@
-/** A run as a list of jobs: per seed the projectors' pretraining, the search, the fine-tuning, then the baselines under the same budget. */
+/**
+ * A run as a list of jobs: per seed the projectors' pretraining, the program's tasks, the search, the fine-tuning, then the
+ * baselines under the same budget.
+ */
 import type { BaselineSettings, OptimiserSettings, ResolvedConfig } from '../contract/config';
 import type { PlanJob, PlanPhase } from '../contract/plan';
+import { SEARCHED_SUBJECT } from '../contract/events';
 import { sequencesOf } from '../models/tasks';
 
 /** What one token costs each subject, and what it trains. */
@@ -13,6 +17,11 @@ export interface SubjectCost {
   readonly flopsPerToken: number;
 }
 
+export interface SubplanCost extends SubjectCost {
+  readonly subplan: number;
+  readonly config: ResolvedConfig;
+}
+
 export interface JobCosts {
   /** The hybrid whose components are frozen; absent without a pretraining of the projectors. */
   readonly pretrained?: SubjectCost;
@@ -22,6 +31,8 @@ export interface JobCosts {
   readonly discretised: SubjectCost;
   readonly uniform: SubjectCost;
   readonly components: readonly SubjectCost[];
+  /** The small supernets of a program, in the order of its tasks. */
+  readonly programs: readonly SubplanCost[];
   /** Of subplans that are trained under the hybrid's budget, as the components are. */
   readonly others: readonly SubjectCost[];
 }
@@ -42,22 +53,34 @@ export function planJobs(config: ResolvedConfig, costs: JobCosts): PlanJob[] {
 }
 
 function seedJobs(config: ResolvedConfig, costs: JobCosts, seed: number): PlanJob[] {
-  const { search, finetune, baselines } = config;
-  const updates = searchUpdates(search);
+  const { search, program, finetune, baselines } = config;
   // A threshold may leave every component in its place.
   const tuned = finetune && finetune.alphas === 'argmax' ? costs.discretised : costs.hybrid;
-  const searched: PlanJob = {
-    ...job('search', 'hybrid', costs.hybrid, seed, [phase(config, 'search', updates.weights)]),
-    steps: search.steps,
-    phases: [{ ...phase(config, 'search', updates.weights), steps: search.steps }],
-    alphaUpdates: updates.alphas,
-  };
-  const jobs = [...pretrainJobs(config, costs, seed), ...(search.steps > 0 ? [searched] : [])];
+  const jobs = pretrainJobs(config, costs, seed);
+  for (const cost of costs.programs) jobs.push(searchJob(cost.config, 'program', cost, seed));
+  if (search.steps > 0) jobs.push(searchJob(config, 'search', costs.hybrid, seed));
   if (finetune) {
     jobs.push(job('finetune', 'hybrid', tuned, seed, [phase(config, 'finetune', finetune.steps)]));
   }
-  if (baselines) jobs.push(...baselineJobs(config, baselines, costs, tuned, seed));
+  if (baselines || program) jobs.push(...baselineJobs(config, costs, tuned, seed));
   return jobs;
+}
+
+function searchJob(
+  config: ResolvedConfig,
+  stage: 'search' | 'program',
+  cost: SubjectCost,
+  seed: number,
+): PlanJob {
+  const { search } = config;
+  const updates = searchUpdates(search);
+  const seen = phase(config, 'search', updates.weights);
+  return {
+    ...job(stage, cost.name, cost, seed, [seen]),
+    steps: search.steps,
+    phases: [{ ...seen, steps: search.steps }],
+    alphaUpdates: updates.alphas,
+  };
 }
 
 /** Each seed pretrains projectors of its own, so that the spread over seeds holds what this stage adds to it. */
@@ -90,22 +113,28 @@ function reportedPhases(config: ResolvedConfig, costs: JobCosts, tuned: SubjectC
   return finetune.weights === 'keep' ? [searching, tuning] : [tuning];
 }
 
+/** A program beside a search compares the two under equal budgets, whatever else is asked for. */
+const NO_BASELINES: BaselineSettings = { components: false, uniform: false, match: 'steps' };
+
 function baselineJobs(
   config: ResolvedConfig,
-  baselines: BaselineSettings,
   costs: JobCosts,
   tuned: SubjectCost,
   seed: number,
 ): PlanJob[] {
   const seen = reportedPhases(config, costs, tuned);
+  const { baselines, program, search } = config;
+  const { uniform, components, match } = baselines || NO_BASELINES;
   const subjects = [
-    ...(baselines.uniform ? [costs.uniform] : []),
-    ...(baselines.components ? costs.components : []),
+    // The target was searched too: what the programmed α are compared with.
+    ...(program && search.steps > 0 ? [{ ...tuned, name: SEARCHED_SUBJECT }] : []),
+    ...(uniform ? [costs.uniform] : []),
+    ...(components ? costs.components : []),
     ...costs.others,
   ];
   return subjects.map((subject) => {
     const phases = seen.map(({ phase: { settings, steps }, flopsPerToken }) =>
-      baselines.match === 'steps'
+      match === 'steps'
         ? phase(config, settings, steps)
         : phase(config, settings, equalFlops(steps, flopsPerToken, subject.flopsPerToken)),
     );

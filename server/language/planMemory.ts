@@ -25,7 +25,8 @@ export function memoryJobs(
   const { pretrain } = config.hybrid.projectors;
   const isSame =
     !finetune || (finetune.batch === search.batch && finetune.accumulate === search.accumulate);
-  const stages = search.steps === 0 && pretrain ? [] : isSame ? [search] : [search, finetune];
+  const stages =
+    search.steps === 0 ? (finetune ? [finetune] : []) : isSame ? [search] : [search, finetune];
   const hybrid = trainingShape(options, alphas, tensors);
   const shapes = [hybrid];
   if (config.baselines && config.baselines.uniform) {

@@ -21,6 +21,7 @@ export function planText(plan: Plan): string {
     `FLOPs a token     ${formatCount(plan.flopsPerToken)}, forward`,
     `predicted peak    ${formatBytes(memory.peak)} on wasm: parameters ${formatBytes(memory.parameters)}, moments ${formatBytes(memory.moments)}, gradients ${formatBytes(memory.gradients)}, activations ${formatBytes(memory.activations)}`,
     `checkpointing     ${checkpointingText(plan)}`,
+    ...programLines(plan),
     '',
     ...table(jobRows(plan)),
   ];
@@ -92,6 +93,24 @@ function lraExamples({ folder, examples, testExamples }: LraSource): string {
       : `${examples ?? 'all'} training examples${from}, ${testExamples ?? 'all'} to validate and to test on`;
   }
   return `${examples} training examples${from}, ${testExamples} to validate and as many to test on`;
+}
+
+/** Where α come of, and what the supernets are. */
+function programLines({ config: { program }, jobs, subplans = [] }: Plan): string[] {
+  if (!program) return [];
+  const { tasks, weights, width, layers } = program;
+  const names = jobs.flatMap(({ stage, subplan }) =>
+    stage === 'program' && subplan !== undefined ? [subplans[subplan]!] : [],
+  );
+  const sizes = [...new Set(names.map(({ parameters }) => formatCount(parameters)))];
+  const shares = tasks.map((_, index) => {
+    const share = Number((weights[index]! * 100).toFixed(1));
+    return `${subplans[index]!.name} ${share} %`;
+  });
+  return [
+    `program           α are the mean of ${shares.join(', ')}`,
+    `                  supernets from scratch: width ${width}, ${numberOf(layers, 'layer')} of each component a block, gate none, ${sizes.join(' or ')} parameters`,
+  ];
 }
 
 /** What `search.checkpointing` comes to, the peak the other way, and what it costs. */

@@ -17,7 +17,8 @@ export function checkPretraining(report: Report, written: Config, config: Resolv
     checkTask(report, config);
     checkUse(report, config);
   }
-  if (config.search.steps === 0) checkWithoutSearch(report, config, pretrain !== undefined);
+  if (config.search.steps === 0 && !config.program)
+    checkWithoutSearch(report, config, pretrain !== undefined);
 }
 
 function checkTask(report: Report, { data }: ResolvedConfig): void {
@@ -45,7 +46,7 @@ function checkWithoutSearch(report: Report, config: ResolvedConfig, pretrains: b
     report.add(['search', 'steps'], {
       code: 'no-search',
       message:
-        '`steps: 0` is for a run that only pretrains projectors (`hybrid.projectors.pretrain`): give the search at least 1 step.',
+        '`steps: 0` is for a run that only pretrains projectors (`hybrid.projectors.pretrain`), or whose α come of a `program`: give the search at least 1 step.',
       ...report.replacing(['search', 'steps'], 'Change to 300', '300'),
     });
     return;

@@ -7,6 +7,7 @@ import type {
   MadSource,
   MixtureSettings,
   OptimiserSettings,
+  ProgramSettings,
   ProjectorSettings,
   ResolvedConfig,
   SearchSettings,
@@ -35,6 +36,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     },
     data: resolveData(config.data),
     search,
+    ...(config.program ? { program: resolveProgram(config.program) } : {}),
     finetune: config.finetune === false ? false : resolveFinetune(config.finetune, search),
     baselines:
       typeof config.baselines === 'boolean'
@@ -155,6 +157,24 @@ function resolveSearch(written: Config['search']): SearchSettings {
     ...everyTenth(written),
     alphaLearningRate: alphaLearningRate ?? (written.algorithm === 'gaea' ? 0.1 : 0.01),
     seeds: seeds ?? [seed ?? 1],
+  };
+}
+
+/** Tasks of weight 0 are left out. Weights that say nothing (reported by the checks) count alike. */
+function resolveProgram(written: NonNullable<Config['program']>): ProgramSettings {
+  const { tasks, weights, width, layers, ...training } = written;
+  const sum = weights?.reduce((total, weight) => total + weight, 0) ?? 0;
+  const given = weights?.length === tasks.length && sum > 0 ? weights : tasks.map(() => 1);
+  const total = given.reduce((all, weight) => all + weight, 0);
+  const counted = tasks.flatMap((task, index) => {
+    const weight = given[index]! / total;
+    return weight > 0 ? [{ task: resolveTask(task), weight }] : [];
+  });
+  return {
+    tasks: counted.map(({ task }) => task),
+    weights: counted.map(({ weight }) => weight),
+    ...{ width, layers },
+    training: { ...training, ...everyTenth(training) },
   };
 }
 

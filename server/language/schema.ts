@@ -7,6 +7,7 @@ import { FAMILY_NAMES } from '../models/architecture';
 import { PROJECTOR_KINDS } from '../models/projector';
 import { STACK_LAYERS } from '../models/stack';
 import { dataSchema } from './dataSchema';
+import { programSchema } from './programSchema';
 import { finetuneSchema, pretrainSchema, searchSchema } from './trainingSchema';
 
 const component = z.string().regex(/^[A-Za-z][\w-]*$/);
@@ -145,6 +146,11 @@ export const configSchema = z.strictObject({
   ),
   data: dataSchema.describe('The text: at least `train` and `context`; or a task.'),
   search: searchSchema.describe('The architecture search: at least its `steps`.'),
+  program: programSchema
+    .optional()
+    .describe(
+      'Programs the hybrid: α are the mean of those that small supernets of the same families find on synthetic tasks, and the hybrid is fine-tuned with them. At least its `tasks`.',
+    ),
   finetune: z
     .union([finetuneSchema, z.literal(false)])
     .default(false)
@@ -176,6 +182,5 @@ export interface LaterKey {
 }
 
 export const laterKeys: readonly LaterKey[] = [
-  { path: ['program'], purpose: 'programming a hybrid on synthetic tasks' },
   { path: ['baselines', 'stacks'], purpose: 'stacked baselines' },
 ];

@@ -9,7 +9,7 @@ const fraction = z.number().gt(0).lt(1);
 /** Largest whole number that is exact. */
 const MAX_SEED = Number.MAX_SAFE_INTEGER;
 
-const optimiser = {
+export const optimiser = {
   steps: count.describe('Optimiser steps.'),
   batch: count.default(8).describe('Sequences in a micro-batch.'),
   accumulate: count.default(1).describe('Micro-batches a step.'),
@@ -64,7 +64,9 @@ export const searchSchema = z.strictObject({
   steps: z
     .int()
     .min(0)
-    .describe('Optimiser steps; 0 = no search, for a run that only pretrains projectors.'),
+    .describe(
+      'Optimiser steps; 0 = no search, for a run that only pretrains projectors, or whose α come of `program`. Beside `program` the searched α are compared with the programmed ones.',
+    ),
   alphaLearningRate: rate
     .optional()
     .describe('Rate of the architecture parameters; default 0.01, gaea 0.1.'),

@@ -32,8 +32,15 @@ export interface Shape {
 const fits = (shape: Shape, alphas: readonly (readonly number[])[]): boolean =>
   alphas.length === shape.blocks && alphas.every((row) => row.length === shape.components.length);
 
-/** Steps of the hybrid that carry α, of the stage that says most about the search. */
-function stepsWithAlphas(shape: Shape, events: readonly RunEvent[]): StepEvent[] {
+/**
+ * Steps of the hybrid that carry α, of the stage that says most about the search. Of a programmed hybrid those of its
+ * fine-tuning, which stand still: a search beside it found others.
+ */
+function stepsWithAlphas(
+  shape: Shape,
+  events: readonly RunEvent[],
+  programmed: boolean,
+): StepEvent[] {
   const byStage = new Map<Stage, StepEvent[]>();
   for (const event of events) {
     if (event.type !== 'step' || !event.alphas || event.subject !== 'hybrid') continue;
@@ -42,7 +49,10 @@ function stepsWithAlphas(shape: Shape, events: readonly RunEvent[]): StepEvent[]
     if (steps) steps.push(event);
     else byStage.set(event.stage, [event]);
   }
-  for (const stage of ['search', 'program', 'projectors', 'finetune'] as const) {
+  const order = programmed
+    ? (['finetune'] as const)
+    : (['search', 'projectors', 'finetune'] as const);
+  for (const stage of order) {
     const steps = byStage.get(stage);
     if (steps) return steps;
   }
@@ -190,14 +200,16 @@ export function buildAlphas(
   events: readonly RunEvent[],
   plan: ReportPlan | undefined,
   allSeeds: readonly number[],
+  programmed = false,
 ): ReportAlphas {
-  const seeds = groupBySeed(stepsWithAlphas(shape, events));
+  const seeds = groupBySeed(stepsWithAlphas(shape, events, programmed));
   const finished = events.findLast((event) => event.type === 'finished');
   const found = lastAlphas(shape, seeds, finished, allSeeds);
   const initial = plan?.blocks.map((block) => block.initial) ?? [];
   const fromPlan = found.source === 'none' && shape.blocks > 0 && fits(shape, initial);
   const matrices = found.perSeed.map((entry) => entry.alphas);
-  const paths = buildPaths(shape, seeds);
+  // What doesn't move has no path.
+  const paths = programmed ? [] : buildPaths(shape, seeds);
   return {
     source: fromPlan ? 'plan' : found.source,
     mean: matrices.length > 0 ? meanAlphas(matrices) : fromPlan ? initial : null,
@@ -208,7 +220,8 @@ export function buildAlphas(
           )
         : null,
     perSeed: found.perSeed,
-    marks: buildMarks(shape, events, plan, allSeeds, paths[0]?.stage),
+    // What was done to a task's supernet, or to the search beside a program, isn't how the hybrid was held.
+    marks: buildMarks(shape, programmed ? [] : events, plan, allSeeds, paths[0]?.stage),
     paths,
     meanPath: buildMeanPath(paths, seeds),
   };
@@ -219,6 +232,7 @@ export function buildSelection(
   shape: Shape,
   alphas: ReportAlphas,
   plan?: ReportPlan,
+  programmed = false,
 ): ReportSelection | null {
   const searches = plan === undefined || plan.jobs.some(({ stage }) => stage !== 'projectors');
   if (
@@ -250,7 +264,10 @@ export function buildSelection(
     agreeing,
     seeds: perSeed.length,
     sentence: [
-      selectionSentence(shape.components, means, spread, winner, agreeing, perSeed.length),
+      selectionSentence(shape.components, means, spread, winner, agreeing, perSeed.length).replace(
+        'the search picks',
+        programmed ? 'the program picks' : 'the search picks',
+      ),
       ...caveats(means, winner, alphas.marks),
     ].join(' '),
   };

@@ -24,13 +24,19 @@ function searchRows(
   curves: readonly LossCurve[],
   plan: ReportPlan | undefined,
   have: ReadonlySet<string>,
-  pretrained: readonly ResultRow[],
+  ended: readonly ResultRow[],
 ): BudgetRow[] {
-  const stages = ['search', 'program', 'projectors'] as const;
-  return stages.flatMap((stage): BudgetRow[] => {
-    const own = curves.filter((curve) => curve.stage === stage && curve.subject === 'hybrid');
-    if (own.length === 0 || have.has(`${stage} hybrid`)) return [];
-    if (stage === 'projectors' && pretrained.length > 0) return [meanRow(pretrained)];
+  const tasks = curves.filter(({ stage }) => stage === 'program').map(({ subject }) => subject);
+  const searches = [
+    ['search', 'hybrid'],
+    ...[...new Set(tasks)].map((task) => ['program', task] as const),
+    ['projectors', 'hybrid'],
+  ] as const;
+  return searches.flatMap(([stage, subject]): BudgetRow[] => {
+    const own = curves.filter((curve) => curve.stage === stage && curve.subject === subject);
+    if (own.length === 0 || have.has(`${stage} ${subject}`)) return [];
+    const exact = ended.filter((row) => row.stage === stage && row.subject === subject);
+    if (exact.length > 0) return [meanRow(exact)];
     const jobs = own.map((curve) => plan?.jobs.find((job) => jobKey(job) === jobKey(curve)));
     const share = own.map((curve) => (curve.steps > 0 ? curve.lastStep / curve.steps : 0));
     const known = jobs.every((job) => job !== undefined);
@@ -39,7 +45,7 @@ function searchRows(
     const flopsPerToken = jobs[0]?.flopsPerToken ?? null;
     return [
       {
-        subject: 'hybrid',
+        subject,
         stage,
         updates,
         tokens,
@@ -70,7 +76,8 @@ export function buildBudgets(
   curves: readonly LossCurve[],
   plan: ReportPlan | undefined,
   components: readonly string[],
-  pretrained: readonly ResultRow[] = [],
+  /** Of stages with data of their own. */
+  ended: readonly ResultRow[] = [],
 ): ReportModel['budgets'] {
   const passes = trainingPasses(plan);
   const rows: BudgetRow[] = [];
@@ -84,7 +91,7 @@ export function buildBudgets(
     const flops = summary.trainingFlops ?? trainingFlops(passes, flopsPerToken, tokens);
     rows.push({ subject, stage, updates, tokens, flopsPerToken, trainingFlops: flops, seconds });
   }
-  rows.push(...searchRows(curves, plan, have, pretrained));
+  rows.push(...searchRows(curves, plan, have, ended));
   return { passes, rows, sentences: sentences(rows, components, plan) };
 }
 
@@ -107,7 +114,9 @@ function sentences(
       'No baseline was trained, so nothing here shows what the components would have done alone.',
     );
   }
-  if (search?.tokens && search !== tuned && baselines.length > 0) {
+  // Beside a program the hybrid's α are not this search's.
+  const isOwn = plan?.config?.program === undefined;
+  if (search?.tokens && search !== tuned && baselines.length > 0 && isOwn) {
     const tuning = plan?.jobs.find((job) => job.stage === 'finetune' && job.subject === 'hybrid');
     // More tokens than the fine-tuning has: the weights were kept, and the baselines' budget holds the search's too.
     const kept = tuning !== undefined && tuned?.tokens != null && tuned.tokens > tuning.tokens;

@@ -110,6 +110,7 @@ export function buildPareto(
   summaries: readonly ResultSummary[],
   handOver: ReportModel['handOver'],
   components: readonly string[],
+  programmed = false,
 ): ReportPareto | null {
   const finished = finishedOf(events);
   const hybrid = reportedHybrid(summaries);
@@ -117,7 +118,8 @@ export function buildPareto(
   const costs = finished.costs && isTable(finished.costs, finished) ? finished.costs : undefined;
   const kind = costs?.kind ?? 'flops';
   const own = summaries.filter((row) => row.final && row.split === hybrid.split);
-  const timed = (row: Priced) => (costs ? milliseconds(row, costs, finished, components) : null);
+  const timed = (row: Priced) =>
+    costs ? milliseconds(row, costs, finished, components, programmed) : null;
   const costOf = (row: Priced) =>
     kind === 'flops' ? row.flopsPerToken : kind === 'parameters' ? row.parameters : timed(row);
   const points: ParetoPoint[] = [];
@@ -126,7 +128,7 @@ export function buildPareto(
   };
   for (const row of own) {
     const { stage, subject, loss } = row;
-    const label = stageInWords(stage, subject);
+    const label = stageInWords(stage, subject, programmed);
     const mark = subject === 'hybrid' && stage === 'search' ? 'soft' : 'trained';
     add({ label, subject, mark, loss: loss.mean }, costOf(row));
   }
@@ -161,6 +163,7 @@ function milliseconds(
   { table }: RunCosts,
   { perSeed, handOver = [] }: FinishedEvent,
   components: readonly string[],
+  programmed: boolean,
 ): number | null {
   const m = components.indexOf(row.subject);
   if (m >= 0)
@@ -169,6 +172,8 @@ function milliseconds(
       table,
     );
   if (row.subject === 'uniform') return totalCost(table);
+  // How the hybrids of such a run were hardened stands in no event.
+  if (programmed) return null;
   const matching = handOver.find(({ flopsPerToken }) => flopsPerToken === row.flopsPerToken);
   const alphas = perSeed[0];
   return alphas === undefined ? null : computedCost(harden(alphas, matching), table);

@@ -1,4 +1,5 @@
 /** Loss curves of every job on one pair of axes, and the path of α a block at a time. Colours come from the page. */
+import { SEARCHED_SUBJECT } from '../contract/events';
 import { fontStack } from './heatmapSvg';
 import type { LossCurve, ReportModel } from './modelTypes';
 import { coordinate, displayText, escapeMarkup, formatCount, formatFixed } from './text';
@@ -10,17 +11,23 @@ export function subjectClass(model: ReportModel, subject: string): string {
   return `c-s${(position < 0 ? model.components.length : position) % 6}`;
 }
 
-export function stageInWords(stage: LossCurve['stage'], subject: string): string {
+/** @param programmed whether the run's hybrid has the α of a program */
+export function stageInWords(
+  stage: LossCurve['stage'],
+  subject: string,
+  programmed = false,
+): string {
   const name = displayText(subject, 40);
   switch (stage) {
     case 'search':
       return `${name}, search`;
     case 'finetune':
-      return `${name}, fine-tuned`;
+      return programmed ? `${name}, programmed α` : `${name}, fine-tuned`;
     case 'baseline':
+      if (subject === SEARCHED_SUBJECT) return 'hybrid, searched α';
       return subject === 'uniform' ? 'uniform mixture' : `${name} alone`;
     case 'program':
-      return `${name}, programming`;
+      return `program ${name}`;
     case 'projectors':
       return `${name}, projectors`;
   }
@@ -51,7 +58,7 @@ export function curveGroups(model: ReportModel): CurveGroup[] {
     else groups.set(key, [curve]);
   }
   return [...groups.values()].map((curves) => ({
-    label: stageInWords(curves[0]!.stage, curves[0]!.subject),
+    label: stageInWords(curves[0]!.stage, curves[0]!.subject, model.program !== null),
     colour: subjectClass(model, curves[0]!.subject),
     curves,
   }));

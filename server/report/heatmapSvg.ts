@@ -225,7 +225,8 @@ function legend(model: ReportModel, layout: Layout, ink: Inks, prefix: string): 
 /** Where these α are from, in words. */
 export function alphaSource(model: ReportModel): string {
   const seeds = model.alphas.perSeed.length;
-  const over = seeds > 1 ? `mean over ${seeds} seeds, ± standard deviation` : 'one seed';
+  const ran = seeds > 1 ? `mean over ${seeds} seeds, ± standard deviation` : 'one seed';
+  const over = model.program ? `programmed on synthetic tasks, ${ran}` : ran;
   switch (model.alphas.source) {
     case 'finished':
       return `${over}, as the run ended`;

@@ -13,7 +13,7 @@ import {
   resultSection,
   warningSection,
 } from './htmlSections';
-import { costSection, projectorSection } from './htmlStages';
+import { costSection, programSection, projectorSection } from './htmlStages';
 import { reportStyle, type Appearance } from './htmlStyle';
 import type { ReportModel } from './modelTypes';
 import { displayText, escapeMarkup } from './text';
@@ -56,6 +56,7 @@ export function reportHtml(model: ReportModel, appearance: Appearance = 'auto'):
       pathSection(model),
       curveSection(model),
       resultSection(model),
+      programSection(model),
       costSection(model),
       projectorSection(model),
       budgetSection(model),

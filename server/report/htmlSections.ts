@@ -196,7 +196,7 @@ function summaryRow(model: ReportModel, row: ResultSummary, accuracy: boolean): 
   ];
   const seeds = `${row.seeds.length} ${row.seeds.length === 1 ? 'seed' : 'seeds'}${row.final ? '' : ', latest evaluation'}`;
   const own = row.subject === 'hybrid' ? ' class="own"' : '';
-  return `<tr${own}><th scope="row"><span class="swatch ${subjectClass(model, row.subject)}"></span><bdi>${escapeMarkup(stageInWords(row.stage, row.subject))}</bdi><small>${seeds}</small></th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  return `<tr${own}><th scope="row"><span class="swatch ${subjectClass(model, row.subject)}"></span><bdi>${escapeMarkup(stageInWords(row.stage, row.subject, model.program !== null))}</bdi><small>${seeds}</small></th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
 }
 
 export function resultSection(model: ReportModel): string {
@@ -225,15 +225,15 @@ export function resultSection(model: ReportModel): string {
   const lead = one
     ? 'One seed: no interval can be given, so a small difference says little.'
     : 'Small figures: 95 % t-intervals of the mean over seeds. Differences to the best component are paired by seed.';
-  return section('Results', lead, tables.join('') + seedRows(rows));
+  return section('Results', lead, tables.join('') + seedRows(model, rows));
 }
 
-function seedRows(rows: ReportModel['results']['rows']): string {
+function seedRows(model: ReportModel, rows: ReportModel['results']['rows']): string {
   const shown = rows.slice(0, 500);
   const body = shown
     .map(
       (row) =>
-        `<tr><th scope="row"><bdi>${escapeMarkup(stageInWords(row.stage, row.subject))}</bdi></th><td>${row.seed}</td><td>${row.split}</td><td>${formatFixed(row.loss, 4)}</td><td>${formatFixed(row.perplexity, 3)}</td><td>${row.accuracy === null ? '–' : `${formatFixed(row.accuracy * 100, 2)} %`}</td></tr>`,
+        `<tr><th scope="row"><bdi>${escapeMarkup(stageInWords(row.stage, row.subject, model.program !== null))}</bdi></th><td>${row.seed}</td><td>${row.split}</td><td>${formatFixed(row.loss, 4)}</td><td>${formatFixed(row.perplexity, 3)}</td><td>${row.accuracy === null ? '–' : `${formatFixed(row.accuracy * 100, 2)} %`}</td></tr>`,
     )
     .join('');
   return `<details><summary>Every seed by itself</summary>${openTable}<table><thead><tr><th scope="col">Model</th><th scope="col">Seed</th><th scope="col">Split</th><th scope="col">Loss</th><th scope="col">Perplexity</th><th scope="col">Accuracy</th></tr></thead><tbody>${body}</tbody></table></div></details>`;
@@ -245,7 +245,7 @@ export function budgetSection(model: ReportModel): string {
   const body = rows
     .map(
       (row) =>
-        `<tr><th scope="row"><span class="swatch ${subjectClass(model, row.subject)}"></span><bdi>${escapeMarkup(stageInWords(row.stage, row.subject))}</bdi></th><td>${formatCount(row.updates)}</td><td>${formatCount(row.tokens)}</td><td>${formatShort(row.flopsPerToken)}</td><td>${formatShort(row.trainingFlops)}</td><td>${row.seconds === null ? '–' : formatFixed(row.seconds, row.seconds < 10 ? 1 : 0)}</td></tr>`,
+        `<tr><th scope="row"><span class="swatch ${subjectClass(model, row.subject)}"></span><bdi>${escapeMarkup(stageInWords(row.stage, row.subject, model.program !== null))}</bdi></th><td>${formatCount(row.updates)}</td><td>${formatCount(row.tokens)}</td><td>${formatShort(row.flopsPerToken)}</td><td>${formatShort(row.trainingFlops)}</td><td>${row.seconds === null ? '–' : formatFixed(row.seconds, row.seconds < 10 ? 1 : 0)}</td></tr>`,
     )
     .join('');
   const facts = sentences.map((sentence) => `<li>${show(sentence, 1000)}</li>`).join('');

@@ -4,6 +4,7 @@ import { handOverName } from './costReport';
 import { subjectClass } from './curvesSvg';
 import { section, show } from './htmlSections';
 import type { ParetoPoint, ReportCosts, ReportHandOver, ReportModel } from './modelTypes';
+import { alphaRows, blockHeads } from './programReport';
 import { paretoSvg } from './paretoSvg';
 import { formatCount, formatFixed, formatShort, formatSigned } from './text';
 
@@ -32,6 +33,34 @@ export function projectorSection({ projectors }: ReportModel): string {
     'Projector pretraining',
     show(projectors.sentence, 1000),
     `${table}<p>${note}</p>`,
+  );
+}
+
+/** α by task, and what they are worth. */
+export function programSection(model: ReportModel): string {
+  const { program } = model;
+  if (!program) return '';
+  const names = model.components.map(({ name }) => show(name, 40)).join(' · ');
+  const results = new Map(program.tasks.map((task) => [task.task, task]));
+  const lines = alphaRows(model, program).map(({ name, share, alphas }) => {
+    const { loss = null, accuracy = null } = results.get(name) ?? {};
+    const cells = [
+      share || '–',
+      ...alphas.map((row) => row.map((alpha) => formatFixed(alpha, 2)).join(' · ')),
+      loss ? formatFixed(loss.mean) : '–',
+      accuracy ? `${formatFixed(accuracy.mean * 100, 1)} %` : '–',
+    ];
+    return `<tr><th scope="row"><bdi>${show(name, 60)}</bdi></th>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`;
+  });
+  const heads = ['Share', ...blockHeads(model.blocks), 'Loss', 'Accuracy'];
+  const table =
+    lines.length === 0
+      ? ''
+      : `<div class="table"><table><caption>α of <bdi>${names}</bdi>, in this order</caption><thead><tr><th scope="col">Task</th>${heads.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${lines.join('')}</tbody></table></div>`;
+  return section(
+    'Programming',
+    'α are the mean of those that small supernets of the same families, from scratch, found on synthetic tasks; the pretrained hybrid was fine-tuned with them. Loss and accuracy are those of the supernets on their own validation examples.',
+    `${table}${facts(program.sentences)}`,
   );
 }
 

@@ -7,7 +7,8 @@ import { buildCosts, buildHandOver, buildPareto } from './costReport';
 import { buildCurves } from './curveReport';
 import { buildHeadline } from './headline';
 import type { ReportComponent, ReportControl, ReportModel, RunHeader } from './modelTypes';
-import { buildProjectors, pretrainedRows, projectorHeadline } from './projectorReport';
+import { buildProgram, isProgrammed, ownResults } from './programReport';
+import { buildProjectors, projectorHeadline } from './projectorReport';
 import { buildRows, summarise } from './resultReport';
 import { byAccuracy, byLoss } from './measure';
 import { displayText, formatFixed, listInWords } from './text';
@@ -44,7 +45,8 @@ function assemble(
     blocks: started?.blocks ?? plan?.blocks.length ?? 0,
   };
   const seeds = buildSeeds(events, plan);
-  const alphas = buildAlphas(shape, events, plan, seeds);
+  const programmed = isProgrammed(events, plan);
+  const alphas = buildAlphas(shape, events, plan, seeds, programmed);
   const curves = buildCurves(events);
   const rows = buildRows(events, curves, plan);
   const summary = summarise(rows, shape.components);
@@ -53,7 +55,12 @@ function assemble(
   const measure = task === null ? byLoss : byAccuracy;
   const headline = buildHeadline(run, rows, summary, shape.components, measure);
   const handOver = buildHandOver(events);
-  const pretrained = pretrainedRows(events);
+  const pretrained = ownResults(events, 'projectors');
+  const own = [...pretrained, ...ownResults(events, 'program')];
+  const budgets = buildBudgets(summary, curves, plan, shape.components, own);
+  const program = programmed
+    ? buildProgram({ events, shape, rows, summaries: summary, budgets: budgets.rows, measure })
+    : null;
   const projectors = buildProjectors(curves, pretrained, plan);
   return {
     format: 'manticore-report',
@@ -68,12 +75,13 @@ function assemble(
     alphas,
     curves,
     results: { rows, summary },
-    selection: buildSelection(shape, alphas, plan),
+    selection: buildSelection(shape, alphas, plan, programmed),
     projectors,
+    program,
     handOver,
     costs: buildCosts(events, handOver, shape.components),
-    pareto: buildPareto(events, summary, handOver, shape.components),
-    budgets: buildBudgets(summary, curves, plan, shape.components, pretrained),
+    pareto: buildPareto(events, summary, handOver, shape.components, programmed),
+    budgets,
     controls: events
       .filter((event) => event.type === 'control')
       .map((event) => describeControl(event, shape.components)),

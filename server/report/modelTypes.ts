@@ -207,6 +207,25 @@ export interface ReportProjectors {
   readonly sentence: string;
 }
 
+/** The supernets of one task of a program; α are means over seeds. */
+export interface ReportProgramTask {
+  readonly task: string;
+  /** Its share of the mean. */
+  readonly weight: number;
+  readonly alphas: readonly (readonly number[])[];
+  /** On the task's own validation examples; null where it didn't end. */
+  readonly loss: Estimate | null;
+  readonly accuracy: Estimate | null;
+}
+
+export interface ReportProgram {
+  /** None before the run's end. */
+  readonly tasks: readonly ReportProgramTask[];
+  /** What a search on the target found beside it; null without one. */
+  readonly searched: readonly (readonly number[])[] | null;
+  readonly sentences: readonly string[];
+}
+
 /** The searched hybrid at one kind of α, nothing trained after the search. */
 export interface ReportHandOver {
   readonly alphas: 'soft' | 'argmax' | 'threshold';
@@ -278,6 +297,8 @@ export interface ReportModel {
   };
   readonly selection: ReportSelection | null;
   readonly projectors: ReportProjectors | null;
+  /** Null unless α are those of a program. */
+  readonly program: ReportProgram | null;
   /** What survives a hard hand-over; null where no α harder than the found one differs. */
   readonly handOver: {
     readonly rows: readonly ReportHandOver[];

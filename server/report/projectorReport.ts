@@ -1,23 +1,9 @@
 /** What pretraining the projectors came to: a stage of its own, on a text of its own, so never beside the other results. */
-import type { RunEvent } from '../contract/events';
 import { jobKey } from './curveReport';
 import type { LossCurve, ReportModel, ReportProjectors, ResultRow } from './modelTypes';
 import { estimate, mean } from './statistics';
 import { formatCount, formatFixed, formatShort, listInWords } from './text';
 import type { ReportPlan } from './wellFormed';
-
-/** Results of the stage that the run's end reports; none before. */
-export function pretrainedRows(events: readonly RunEvent[]): ResultRow[] {
-  const finished = events.findLast((event) => event.type === 'finished');
-  return (finished?.results ?? [])
-    .filter(({ stage }) => stage === 'projectors')
-    .map((result) => ({
-      ...result,
-      accuracy: result.accuracy ?? null,
-      trainingFlops: result.trainingFlops ?? null,
-      final: true,
-    }));
-}
 
 /** @returns null for a run without the stage */
 export function buildProjectors(

@@ -10,14 +10,18 @@ import type { ReportPlan } from './wellFormed';
 const stageOrder: readonly Stage[] = ['finetune', 'baseline', 'search', 'program', 'projectors'];
 const splitOrder: readonly Split[] = ['test', 'validation', 'train'];
 
-/** Results of the finished event; before there is one, the latest evaluation of each job. Pretraining has a text of its own: not here. */
+/** Stages whose losses are on data of their own. */
+const hasOwnData = ({ stage }: { readonly stage: Stage }): boolean =>
+  stage === 'projectors' || stage === 'program';
+
+/** Results of the finished event; before there is one, the latest evaluation of each job. Stages with data of their own: not here. */
 export function buildRows(
   events: readonly RunEvent[],
   curves: readonly LossCurve[],
   plan: ReportPlan | undefined,
 ): ResultRow[] {
   const finished = events.findLast((event) => event.type === 'finished');
-  const reported = (finished?.results ?? []).filter(({ stage }) => stage !== 'projectors');
+  const reported = (finished?.results ?? []).filter((result) => !hasOwnData(result));
   const rows = reported.map((result): ResultRow => ({
     ...result,
     accuracy: result.accuracy ?? null,
@@ -25,7 +29,7 @@ export function buildRows(
     final: true,
   }));
   const have = new Set(rows.map((row) => jobKey(row)));
-  const others = curves.filter((c) => c.stage !== 'projectors' && !have.has(jobKey(c)));
+  const others = curves.filter((c) => !hasOwnData(c) && !have.has(jobKey(c)));
   return [...rows, ...others.flatMap((c) => latest(c, plan))];
 }
 

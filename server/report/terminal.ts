@@ -195,7 +195,7 @@ class View implements TerminalView {
     const total = this.#plan?.jobs.length ?? 0;
     const place = this.#stages.indexOf(jobKey(event)) + 1;
     const of = total >= place ? ` of ${total}` : '';
-    return `Stage ${place}${of}: ${stageInWords(event.stage, event.subject)}, seed ${event.seed}`;
+    return `Stage ${place}${of}: ${stageInWords(event.stage, event.subject, this.#plan?.config?.program !== undefined)}, seed ${event.seed}`;
   }
 
   /** What an evaluation says beside its loss: of a text the perplexity, of a task the accuracy. */

@@ -1,7 +1,8 @@
 /** What the terminal shows, as lines of text: pure, and never wider than asked. */
 import type { StepEvent } from '../contract/events';
 import { stageInWords } from './curvesSvg';
-import type { BlockMarks, ReportModel, ResultSummary } from './modelTypes';
+import { alphaRows, blockHeads } from './programReport';
+import type { BlockMarks, ReportModel, ReportProgram, ResultSummary } from './modelTypes';
 import {
   displayText,
   formatBytes,
@@ -171,12 +172,13 @@ export function resultLines(
   task: string | null,
   columns: number,
   paint: Paint,
+  programmed = false,
 ): string[] {
   const what = task === null ? 'text' : 'examples';
   const splits = [...new Set(summary.map((row) => row.split))];
   return splits.flatMap((split) => {
     const rows = summary.filter((row) => row.split === split);
-    const names = rows.map((row) => fit(stageInWords(row.stage, row.subject), 30));
+    const names = rows.map((row) => fit(stageInWords(row.stage, row.subject, programmed), 30));
     const nameWidth = Math.min(
       columns,
       Math.max(...names.map(textWidth), textWidth(`${split} ${what}`)),
@@ -220,9 +222,36 @@ export function wrap(text: string, columns: number): string[] {
   return lines.map((each) => fit(each, columns));
 }
 
+/** α by task, then what they are worth. */
+function programLines(model: ReportModel, program: ReportProgram, columns: number): string[] {
+  const names = model.components.map(({ name }) => displayText(name, 24)).join(' / ');
+  const rows = alphaRows(model, program).map(({ name, share, alphas }) => [
+    fit(displayText(name), 30),
+    share,
+    ...alphas.map((row) => row.map((alpha) => formatFixed(alpha, 2)).join(' / ')),
+  ]);
+  const heads = [`α of ${names}`, 'share', ...blockHeads(model.blocks)];
+  const widths = heads.map((head, column) =>
+    Math.max(textWidth(head), ...rows.map((row) => textWidth(row[column] ?? ''))),
+  );
+  const line = (cells: readonly string[]) =>
+    fit(
+      cells
+        .map((cell, column) => (column === 0 ? padEnd : padStart)(cell, widths[column]!))
+        .join('  '),
+      columns,
+    );
+  return [
+    ...(rows.length > 0 ? [line(heads), ...rows.map(line)] : []),
+    ...program.sentences.flatMap((sentence) =>
+      wrap(displayText(sentence, 1000), Math.min(columns, 100)),
+    ),
+  ];
+}
+
 /** The end of a run: what it gained or lost, the table, where α ended, the selection. */
 export function summaryLines(model: ReportModel, columns: number, paint: Paint): string[] {
-  const { headline, results, alphas, selection, handOver, budgets } = model;
+  const { headline, results, alphas, selection, program, handOver, budgets } = model;
   const names = model.components.map((component) => component.name);
   const reading = Math.min(columns, 100);
   // A run that ended has results; what was evaluated on the way stands in the report.
@@ -232,9 +261,16 @@ export function summaryLines(model: ReportModel, columns: number, paint: Paint):
       ...wrap(displayText(headline.sentence, 1000), reading).map((line) => paint(line, 'bold')),
       ...headline.details.flatMap((detail) => wrap(displayText(detail, 1000), reading)),
     ],
-    resultLines(final.length > 0 ? final : results.summary, model.task, columns, paint),
+    resultLines(
+      final.length > 0 ? final : results.summary,
+      model.task,
+      columns,
+      paint,
+      program !== null,
+    ),
     alphas.mean ? alphaLines(names, alphas.mean, alphas.marks, columns, paint) : [],
     selection ? wrap(displayText(selection.sentence, 1000), reading) : [],
+    program ? programLines(model, program, columns) : [],
     handOver ? wrap(displayText(handOver.sentence, 1000), reading) : [],
     budgets.sentences.flatMap((sentence) => wrap(displayText(sentence, 1000), reading)),
   ];

@@ -101,6 +101,11 @@ const event = z.discriminatedUnion('type', [
     perSeed: z.array(alphas).max(1000),
     selection: z.object({ component: name, meanAlpha: z.record(z.string(), measured) }),
     results: z.array(result).max(10_000),
+    program: z
+      .array(z.object({ task: name, weight: measured, alphas }))
+      .max(1000)
+      .exactOptional(),
+    searched: alphas.exactOptional(),
     handOver: z.array(handOver).max(10_000).exactOptional(),
     costs: costs.exactOptional(),
   }),
@@ -121,6 +126,7 @@ const plan = z.object({
   memory: z.object({ checkpointing: z.boolean().optional() }).optional(),
   config: z
     .object({
+      program: z.object({}).optional().catch(undefined),
       data: z.object({ train: z.object({ kind: name, task: name.optional() }) }),
       hybrid: z
         .object({

@@ -153,6 +153,11 @@ const eventSchema = z.discriminatedUnion('type', [
     perSeed: z.array(alphas).max(100_000),
     selection: z.object({ component: text, meanAlpha: z.record(label, measured) }),
     results: z.array(result).max(100_000),
+    program: z
+      .array(z.object({ task: label, weight: measured, alphas }))
+      .max(1000)
+      .exactOptional(),
+    searched: alphas.exactOptional(),
     handOver: z.array(handOver).max(100_000).exactOptional(),
     costs: costs.exactOptional(),
   }),

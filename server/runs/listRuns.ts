@@ -73,8 +73,8 @@ export async function summarize(run: ListedRun): Promise<RunSummary> {
 
 /** Lowest validation loss of the hybrid (of any subject, where the hybrid has none), nats. */
 export function bestLoss(index: RunIndex): number | undefined {
-  // Pretraining is evaluated on a text of its own.
-  const scored = index.wheres.filter((where) => where.stage !== 'projectors');
+  // Pretraining and a program's tasks are evaluated on data of their own.
+  const scored = index.wheres.filter(({ stage }) => stage !== 'projectors' && stage !== 'program');
   const hybrids = scored.filter((where) => where.subject === 'hybrid');
   const lossesOf = (wheres: typeof index.wheres): number[] =>
     wheres

@@ -10,11 +10,13 @@ import '@tensorflow/tfjs-backend-cpu';
 import type { Engine } from '../../server/compute/engine/engine';
 import { openWasm } from '../../server/compute/engine/wasm/openWasm';
 import { ComponentFiles } from '../../server/compute/process/runServices';
-import { loadTaskData } from '../../server/compute/tasks/taskData';
+import { loadTaskData, type TaskData } from '../../server/compute/tasks/taskData';
 import { textTokenizerOf } from '../../server/compute/tasks/tokens';
+import type { Plan } from '../../server/contract/plan';
 import { checkConfig, type CheckedConfig } from '../../server/language/checkConfig';
 import { applyOverrides } from '../../server/language/override';
 import { MAD_TASKS } from '../../server/models/madTasks';
+import { isTask } from '../../server/models/tasks';
 import { createNodeModelReader } from '../../server/weights/nodeModelReader';
 import { RunBench } from '../compute/search/runHarness';
 import { inMemory } from '../compute/tasks/loading';
@@ -56,7 +58,12 @@ const FEW = ['mad', 'lra'].flatMap((task) => [
 ]);
 /** Data that short ones stand in for. */
 const TEXTS = ['data.validation', 'data.test', 'hybrid.projectors.pretrain.data'];
-const FEW_MORE = ['hybrid.projectors.pretrain.steps=2', 'finetune.steps=2'];
+const FEW_MORE = [
+  'program.steps=2',
+  'program.batch=2',
+  'hybrid.projectors.pretrain.steps=2',
+  'finetune.steps=2',
+];
 
 describe('the example experiments', () => {
   let engine: Engine;
@@ -100,16 +107,26 @@ describe('the example experiments', () => {
       const bench = await RunBench.make(plan);
       try {
         const tokenizer = async () => textTokenizerOf(await files.tokenizer());
-        const data = await loadTaskData(plan.config, plan.base, tokenizer, inMemory());
+        const load = ({ config, base }: Plan) => loadTaskData(config, base, tokenizer, inMemory());
+        const data = await load(plan);
+        const { subplans = [] } = plan;
+        const own = new Map<Plan, TaskData>();
+        for (const each of subplans)
+          own.set(each, isTask(each.config.data.train) ? await load(each) : data);
         const outcome = await bench.run({
           data,
+          subplanData: (subplan) => own.get(subplan),
           weights: {},
         });
         assert.deepEqual(outcome, { status: 'done' });
         const finished = (await bench.events()).find((event) => event.type === 'finished')!;
         const subjects = finished.results.map(({ subject, split }) => `${subject} ${split}`);
         const split = plan.config.data.test === undefined ? 'validation' : 'test';
-        for (const { subject } of plan.jobs) assert.ok(subjects.includes(`${subject} ${split}`));
+        // The tasks of a program are validated alone.
+        for (const { subject, stage } of plan.jobs) {
+          const on = stage === 'program' ? 'validation' : split;
+          assert.ok(subjects.includes(`${subject} ${on}`));
+        }
       } finally {
         await files.close();
         await bench.remove();

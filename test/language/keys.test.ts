@@ -81,12 +81,15 @@ const known = [
     'weights',
   ].map((key) => `finetune.${key}`),
   'finetune.alphas.threshold',
+  ...['tasks', 'weights', 'width', 'layers', 'steps', 'batch', 'learningRate', 'evalEvery'].map(
+    (key) => `program.${key}`,
+  ),
+  ...['task', 'length', 'vocabulary', 'copy'].map((key) => `program.tasks.0.${key}`),
   ...['components', 'match', 'uniform'].map((key) => `baselines.${key}`),
   ...['name', 'threads', 'memoryLimit'].map((key) => `engine.${key}`),
 ];
 
 const later: readonly [key: string, text: string][] = [
-  ['program', quickConfig({ rest: 'program: { tasks: [] }' })],
   ['stacks', quickConfig({ rest: 'baselines: { stacks: [] }' })],
 ];
 
@@ -157,6 +160,7 @@ describe('the JSON Schema', () => {
       'hybrid',
       'data',
       'search',
+      'program',
       'finetune',
       'baselines',
       'engine',

@@ -154,7 +154,7 @@ export class Boundary {
       };
     }
     if (change.action !== 'restore') return undefined;
-    const planned = this.services.plan.blocks[change.block];
+    const planned = job.services.plan.blocks[change.block];
     if (planned === undefined || planned.live.includes(change.component)) return undefined;
     return {
       code: 'pruned-in-config',

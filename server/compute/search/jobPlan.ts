@@ -71,7 +71,7 @@ export function phaseAt(
 }
 
 /**
- * What `step` updates: as the search's schedule says in a search; all that learns at once in a pretraining of the
+ * What `step` updates: as the search's schedule says in a search, of a program too; all that learns at once in a pretraining of the
  * projectors; θ alone elsewhere.
  */
 export function planOfStep(
@@ -79,14 +79,14 @@ export function planOfStep(
   { search, hybrid }: Pick<ResolvedConfig, 'search' | 'hybrid'>,
   step: number,
 ): StepPlan {
-  if (design.stage === 'search') return stepPlan(search, step);
+  if (design.stage === 'search' || design.stage === 'program') return stepPlan(search, step);
   if (design.stage !== 'projectors' || !hybrid.projectors.pretrain?.alphas) return weightsOnly();
   return stepPlan({ ...search, schedule: 'simultaneous' }, step);
 }
 
 /** Stages whose α can be pinned and pruned: the others take it as it was found. */
 export const hasFreeAlphas = (stage: JobDesign['stage']): boolean =>
-  stage === 'search' || stage === 'projectors';
+  stage === 'search' || stage === 'program' || stage === 'projectors';
 
 /** Data of a split in a phase. @throws Error for a held-out split that no schedule asked for */
 export function splitFor(data: TaskData, phase: JobPhase, split: StepPlan['split']): Split {

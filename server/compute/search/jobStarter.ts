@@ -7,7 +7,9 @@ import { componentAlphas, discretise, uniformAlphas } from './discretise';
 import { checkpointDamaged } from '../failure';
 import { designJob, withPhases } from './jobPlan';
 import type { JobDesign } from './jobPlan';
+import { SEARCHED_SUBJECT } from '../../contract/events';
 import { pretrainedTensors } from './hybridModel';
+import { programmedAlphas, taskAlphas } from './programAlphas';
 import type { LiveTable, ModelStart, TrainableModel } from './model';
 import { initialAdamw } from './optimiser';
 import { componentOf, findSearch, seenByHybrid } from './results';
@@ -51,6 +53,7 @@ export class JobStarter {
     const design = designJob(this.services.plan, index);
     switch (design.stage) {
       case 'search':
+      case 'program':
         return this.startSearch(design, from);
       case 'finetune':
         return this.startFinetune(design, finished, from);
@@ -58,8 +61,6 @@ export class JobStarter {
         return this.startBaseline(design, finished);
       case 'projectors':
         return this.startProjectors(design, from);
-      case 'program':
-        throw new Error(`no plan has a job of stage ${design.stage}`);
     }
   }
 
@@ -87,8 +88,10 @@ export class JobStarter {
 
   /** α begin as the config says: those of a pretraining were found on another text. */
   private async startSearch(design: JobDesign, from: StartFrom | undefined): Promise<TrainingJob> {
-    const { plan } = this.services;
-    const model = await this.asPlanned(design.seed, from, this.base);
+    const { plan, buildModel } = servicesOf(this.services, design.index);
+    // A supernet has no projectors to begin with.
+    const start = design.stage === 'program' ? {} : this.base;
+    const model = await this.asPlanned(design.seed, from, start, buildModel);
     return this.job(design, model, initialArchitecture(plan.config.search, plan.blocks));
   }
 
@@ -113,11 +116,12 @@ export class JobStarter {
     seed: number,
     from: StartFrom | undefined,
     start: ModelStart,
+    build = this.services.buildModel,
   ): Promise<TrainableModel> {
     const running = from?.snapshot.running;
     return running
-      ? this.rebuild(architectureOf(running), seed, start)
-      : this.services.buildModel(this.planned, seed, start);
+      ? this.rebuild(architectureOf(running), seed, start, build)
+      : build(this.planned, seed, start);
   }
 
   private async startFinetune(
@@ -127,9 +131,12 @@ export class JobStarter {
   ): Promise<TrainingJob> {
     const { plan } = this.services;
     const { finetune } = plan.config;
-    const search = findSearch(plan, finished, design.seed);
-    if (search === undefined || finetune === false) throw new Error('no search to fine-tune');
-    const found = architectureOf(search);
+    if (finetune === false) throw new Error('no settings to fine-tune');
+    if (plan.config.program) {
+      const programmed = programmedAlphas(taskAlphas(plan, finished, design.seed));
+      return this.fromPretrained(design, discretise(programmed, finetune.alphas));
+    }
+    const found = this.searched(finished, design.seed);
     const alphas = discretise(alphasOf(found), finetune.alphas);
     if (finetune.weights === 'rewind') return this.fromPretrained(design, alphas);
     const model = await this.takeCarried(found, design.seed, from);
@@ -138,21 +145,31 @@ export class JobStarter {
     return this.job(design, model, fixedArchitecture(alphas));
   }
 
+  /** What the search on the target found. */
+  private searched(finished: readonly FinishedJob[], seed: number): ArchitectureState {
+    const search = findSearch(this.services.plan, finished, seed);
+    if (search === undefined) throw new Error('no search to fine-tune');
+    return architectureOf(search);
+  }
+
   private async startBaseline(
     design: JobDesign,
     finished: readonly FinishedJob[],
   ): Promise<TrainingJob> {
-    const { baselines } = this.services.plan.config;
-    if (baselines === false) throw new Error('no settings for baselines');
+    const { baselines, finetune } = this.services.plan.config;
     const { plan, costs } = servicesOf(this.services, design.index);
     const alone = componentOf(plan, design.subject);
     const alphas =
-      alone === undefined
-        ? uniformAlphas(this.planned)
-        : componentAlphas(plan.blocks.length, plan.components.length, alone);
+      alone !== undefined
+        ? componentAlphas(plan.blocks.length, plan.components.length, alone)
+        : design.subject === SEARCHED_SUBJECT && finetune !== false
+          ? discretise(alphasOf(this.searched(finished, design.seed)), finetune.alphas)
+          : uniformAlphas(this.planned);
     const seen = seenByHybrid(this.services.plan, finished, design.seed);
     const flops = costs.flopsPerToken(alphas);
-    const phases = baselinePhases(seen, baselines.match, flops, plan.context);
+    // Beside a program a searched hybrid is compared without other baselines too.
+    const match = baselines === false ? 'steps' : baselines.match;
+    const phases = baselinePhases(seen, match, flops, plan.context);
     return this.fromPretrained(withPhases(design, phases), alphas, alone);
   }
 
@@ -194,8 +211,9 @@ export class JobStarter {
     architecture: ArchitectureState,
     seed: number,
     start: ModelStart,
+    build = this.services.buildModel,
   ): Promise<TrainableModel> {
-    const model = await this.services.buildModel(this.planned, seed, start);
+    const model = await build(this.planned, seed, start);
     const { blocks } = architecture;
     await this.park(model, (block, m) => !blocks[block]!.live[m] && this.planned[block]![m]!);
     return model;
@@ -226,7 +244,8 @@ export class JobStarter {
   ): TrainingJob {
     const services = servicesOf(this.services, design.index);
     const parts = { design, services, now: this.services.now, model, architecture };
-    const cost = design.stage === 'search' ? this.cost : undefined;
+    const isSearch = design.stage === 'search' || design.stage === 'program';
+    const cost = isSearch ? this.cost : undefined;
     return new TrainingJob({ ...parts, cost, ...(trains ? { trains } : {}) });
   }
 }

@@ -1,9 +1,10 @@
 /** What a run reports: results of jobs, the `finished` event, and what the hybrid's weights saw. Pure. */
-import type { Alphas, NewRunEvent, RunResult, Stage } from '../../contract/events';
+import type { Alphas, NewRunEvent, ProgramTask, RunResult, Stage } from '../../contract/events';
 import type { Plan } from '../../contract/plan';
 import { trainingPasses } from '../../report/budgetReport';
 import { alphasOf, initialArchitecture } from './architecture';
 import type { SeenByWeights } from './budget';
+import { programmedAlphas, taskAlphas, type TaskAlphas } from './programAlphas';
 import { meanAlphas, selectComponent } from './discretise';
 import type { Evaluation } from './evaluate';
 import { designJob } from './jobPlan';
@@ -112,16 +113,20 @@ export function finishedEvent(
   cost?: SearchCost,
 ): NewRunEvent {
   const components = plan.components.map(({ name }) => name);
-  // A run without a search has what its projectors were pretrained with.
-  const stage = plan.config.search.steps > 0 ? 'search' : 'projectors';
-  const perSeed = plan.config.search.seeds.flatMap((seed): Alphas[] => {
-    const found = findJob(plan, finished, stage, seed);
-    if (found !== undefined) return [alphasOf(architectureOf(found))];
-    const current = running?.design.stage === stage && running.design.seed === seed;
-    return current ? [running.alphas] : [];
-  });
-  const known =
-    perSeed.length > 0 ? perSeed : [alphasOf(initialArchitecture(plan.config.search, plan.blocks))];
+  const { program, search } = plan.config;
+  const { seeds } = search;
+  const searched = seeds.flatMap((seed) => jobAlphas(plan, finished, running, 'search', seed));
+  const tasks = seeds.flatMap((seed) => begunTasks(plan, finished, running, seed));
+  const perSeed = program
+    ? seeds.flatMap((seed) => {
+        const own = tasks.filter((task) => task.seed === seed);
+        return own.length > 0 ? [programmedAlphas(own)] : [];
+      })
+    : // A run without a search has what its projectors were pretrained with.
+      search.steps > 0
+      ? searched
+      : seeds.flatMap((seed) => jobAlphas(plan, finished, running, 'projectors', seed));
+  const known = perSeed.length > 0 ? perSeed : [alphasOf(initialArchitecture(search, plan.blocks))];
   const alphas = meanAlphas(known);
   const handOver = finished.flatMap((job) => job.handOver ?? []);
   return {
@@ -136,7 +141,55 @@ export function finishedEvent(
         accuracy === undefined ? rest : { ...rest, accuracy },
       ),
     ),
+    ...(program ? { program: taskFindings(plan, tasks) } : {}),
+    ...(program && searched.length > 0 ? { searched: meanAlphas(searched) } : {}),
     ...(handOver.length > 0 ? { handOver } : {}),
     ...(cost ? { costs: { ...cost, table: cost.table.map((row) => [...row]) } } : {}),
   };
+}
+
+/** What a job of the hybrid found, or has come to where the run stops in it. */
+function jobAlphas(
+  plan: Plan,
+  finished: readonly FinishedJob[],
+  running: TrainingJob | undefined,
+  stage: Stage,
+  seed: number,
+): Alphas[] {
+  const found = findJob(plan, finished, stage, seed);
+  if (found !== undefined) return [alphasOf(architectureOf(found))];
+  const current = running?.design.stage === stage && running.design.seed === seed;
+  return current ? [running.alphas] : [];
+}
+
+interface BegunTask extends TaskAlphas {
+  readonly task: number;
+  readonly seed: number;
+}
+
+/** Tasks of a program that are done, and the one that a stop interrupts. */
+function begunTasks(
+  plan: Plan,
+  finished: readonly FinishedJob[],
+  running: TrainingJob | undefined,
+  seed: number,
+): BegunTask[] {
+  const done = taskAlphas(plan, finished, seed).map((task) => ({ ...task, seed }));
+  if (running?.design.stage !== 'program' || running.design.seed !== seed) return done;
+  const task = plan.jobs[running.design.index]!.subplan!;
+  const weight = plan.config.program!.weights[task]!;
+  return [...done, { task, weight, alphas: running.alphas, seed }];
+}
+
+/** One entry a task, mean over its seeds. */
+function taskFindings(plan: Plan, begun: readonly BegunTask[]): ProgramTask[] {
+  const tasks = [...new Set(begun.map(({ task }) => task))].sort((a, b) => a - b);
+  return tasks.map((task) => {
+    const own = begun.filter((each) => each.task === task);
+    return {
+      task: plan.subplans![task]!.name,
+      weight: own[0]!.weight,
+      alphas: meanAlphas(own.map(({ alphas }) => alphas)),
+    };
+  });
 }

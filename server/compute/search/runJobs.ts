@@ -147,14 +147,15 @@ class Run {
     const seen = reportedRuns(plan, job, this.finished);
     const { stage, subject } = job.design;
     const splits =
-      job.services.data.test === undefined || stage === 'projectors'
+      job.services.data.test === undefined || stage === 'projectors' || stage === 'program'
         ? (['validation'] as const)
         : (['validation', 'test'] as const);
     for (const split of splits) {
       results.push(resultOf(job, split, await this.evaluate(job, split), seen));
     }
     const { progress, architecture } = job.snapshot();
-    const handOver = stage === 'search' ? await this.handOver(job, results.at(-1)!) : undefined;
+    const isReported = stage === 'search' && plan.config.program === undefined;
+    const handOver = isReported ? await this.handOver(job, results.at(-1)!) : undefined;
     this.finished.push({
       job: job.design.index,
       progress,

@@ -11,8 +11,9 @@ export async function settleCost(
   { plan, costs, buildModel, measureCosts }: RunServices,
   snapshot: RunSnapshot | undefined,
 ): Promise<SearchCost | undefined> {
-  const { cost, steps, seeds } = plan.config.search;
-  if (cost === undefined || steps === 0) return undefined;
+  const { program, search } = plan.config;
+  const { cost, steps, seeds } = search;
+  if (cost === undefined || (steps === 0 && !program)) return undefined;
   if (cost.kind !== 'milliseconds') return { ...cost, table: costs.ofPairs(cost.kind) };
   if (snapshot?.milliseconds) return { ...cost, table: snapshot.milliseconds };
   const live = plan.blocks.map((block) => plan.components.map((_, m) => block.live.includes(m)));

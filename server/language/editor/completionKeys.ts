@@ -104,8 +104,8 @@ function isMeant({ path, siblings }: Caret, data: unknown, key: string): boolean
     const owners = lraTasksWithKnob(key as LraKnob);
     return task === undefined || owners.length === 0 || owners.includes(task);
   }
-  if (!fits(path, MAD_PATH)) return true;
-  const task = MAD_TASKS.find((name) => name === dataAt(data, [...MAD_PATH, 'task']));
+  if (!fits(path, MAD_PATH) && !fits(path, ['program', 'tasks', '*'])) return true;
+  const task = MAD_TASKS.find((name) => name === dataAt(data, [...path, 'task']));
   const owners = tasksWithKnob(key as MadKnob);
   return task === undefined || owners.length === 0 || owners.includes(task);
 }

@@ -132,6 +132,7 @@ function mappings(scene: CompletionScene): readonly Completion[] {
     [['data', 'train'], '{ lra: … }', '{ lra: $0 }'],
     [['data', 'train', 'mad'], '{ task: … }', '{ task: $0 }'],
     [['data', 'train', 'lra'], '{ task: … }', '{ task: $0 }'],
+    [['program', 'tasks', '*'], '{ task: … }', '{ task: $0 }'],
     [['data', 'validation'], '{ text: … }', '{ text: $0 }'],
     [['data', 'test'], '{ text: … }', '{ text: $0 }'],
     [['hybrid', 'mixture', '*'], '{ pin: … }', `{ pin: ${one} }`],

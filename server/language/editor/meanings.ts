@@ -19,6 +19,11 @@ const madTasks: Meanings = {
   'selective-copying': 'the tokens among blanks, in their order',
 };
 
+const queries: Meanings = {
+  multiple: 'every later occurrence of a key, in testing',
+  single: 'the last pair alone, behind a copy prefix',
+};
+
 const lraTasks: Meanings = {
   listops: 'the value of nested operators on digits, generated',
   text: 'whether a review is good, byte by byte (IMDb)',
@@ -54,15 +59,12 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
   [['components', '*', 'stack', '*', 'layers', '*'], stackLayers],
   [['data', 'train', 'mad'], madTasks],
   [['data', 'train', 'mad', 'task'], madTasks],
+  [['program', 'tasks', '*'], madTasks],
+  [['program', 'tasks', '*', 'task'], madTasks],
   [['data', 'train', 'lra'], lraTasks],
   [['data', 'train', 'lra', 'task'], lraTasks],
-  [
-    ['data', 'train', 'mad', 'queries'],
-    {
-      multiple: 'every later occurrence of a key, in testing',
-      single: 'the last pair alone, behind a copy prefix',
-    },
-  ],
+  [['data', 'train', 'mad', 'queries'], queries],
+  [['program', 'tasks', '*', 'queries'], queries],
   [['components', '*', 'init'], { random: 'drawn as the family draws its weights' }],
   [
     ['hybrid', 'embeddings'],
@@ -136,6 +138,7 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
   ],
   [['search', 'decay'], decay],
   [['finetune', 'decay'], decay],
+  [['program', 'decay'], decay],
   [['hybrid', 'projectors', 'pretrain', 'decay'], decay],
   [
     ['finetune', 'alphas'],

@@ -117,6 +117,7 @@ export function stageText({ plan }: CheckedConfig, section: string): string | un
   if (section === 'hybrid') return hybridText(plan);
   const stage = {
     pretrain: 'projectors',
+    program: 'program',
     search: 'search',
     finetune: 'finetune',
     baselines: 'baseline',

@@ -100,6 +100,16 @@ const bodies: readonly (readonly [Path, (names: readonly string[]) => KeyBody])[
     () => ({ block: '\n  steps: ${0:300}', flow: ' { steps: ${0:300} }', again: false }),
   ],
   [
+    ['program'],
+    () => ({
+      block: '\n  tasks: [${1:in-context-recall}, ${0:selective-copying}]',
+      flow: ' { tasks: [${1:in-context-recall}, ${0:selective-copying}] }',
+      again: false,
+    }),
+  ],
+  [['program', 'tasks'], () => inline('[$0]', true)],
+  [['program', 'weights'], () => inline('[$0]')],
+  [
     ['search', 'cost'],
     () => ({
       block: '\n  kind: ${1:flops}\n  weight: ${0:0.5}',

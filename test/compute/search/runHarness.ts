@@ -97,6 +97,7 @@ export function runPlan(settings: RunSettings = {}): Plan {
     discretised: cost('hybrid'),
     uniform: cost('uniform'),
     components: plan.components.map(({ name }) => cost(name)),
+    programs: [],
     others: others.map(({ name }, subplan) => ({ ...cost(name), subplan })),
   });
   const blocks = plan.blocks.map((block, i) => {
