@@ -55,6 +55,8 @@ export function smallConfig(architecture: Architecture, size: SmallSize): Record
     case 'stack':
       return {
         ...{ vocab_size: vocabulary, hidden_size: width, num_attention_heads: heads },
+        // The longest that the filters of its Hyena layers reach; 2 is their least.
+        max_seq_len: Math.max(2, context),
         layer_types: stackSettings(architecture).layerTypes,
       };
   }

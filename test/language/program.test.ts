@@ -205,7 +205,7 @@ describe('a small model', () => {
     mamba2: { hidden_size: 96, num_hidden_layers: 4, num_heads: 3, head_dim: 64, n_groups: 1 },
     stack: {
       ...{ hidden_size: 96, num_attention_heads: 3 },
-      layer_types: ['mamba', 'attention', 'mlp', 'swiglu'],
+      layer_types: ['mamba', 'attention', 'hyena', 'mlp', 'swiglu'],
     },
   };
 

@@ -1,6 +1,7 @@
 /** What is drawn for a state: which search, which step, which marks, how far. */
 import { strict as assert } from 'node:assert';
 import type { ControlEvent, RunEvent, StepEvent } from '../../server/contract/events';
+import { jobTitle } from '../../webview/format';
 import { marksOf } from '../../webview/marks';
 import {
   controlRefusal,
@@ -32,6 +33,14 @@ const plan = {
     { stage: 'finetune', subject: 'hybrid', seed: 1, steps: 30 },
   ],
 } as const;
+const programmed = {
+  ...plan,
+  jobs: [
+    { stage: 'program', subject: 'memorization', seed: 1, steps: 10 },
+    { stage: 'search', subject: 'hybrid', seed: 1, steps: 10 },
+    { stage: 'finetune', subject: 'hybrid', seed: 1, steps: 30 },
+  ],
+} as const;
 const where = { stage: 'search', subject: 'hybrid', seed: 1 } as const;
 const time = '2026-01-01T00:00:00.000Z';
 
@@ -57,8 +66,12 @@ const log: RunEvent[] = [
   step(6, 5),
 ];
 
-function modelOf(events: readonly RunEvent[], length = events.length): PanelModel {
-  const snapshot = snapshotOf(events, plan, length, 'running');
+function modelOf(
+  events: readonly RunEvent[],
+  length = events.length,
+  ofPlan: Parameters<typeof snapshotOf>[1] = plan,
+): PanelModel {
+  const snapshot = snapshotOf(events, ofPlan, length, 'running');
   const message = { type: 'snapshot', snapshot } as const;
   return reduce(initialModel(undefined, ''), { type: 'host', message });
 }
@@ -124,6 +137,29 @@ describe('the scene', () => {
     assert.deepEqual(mean.alphas, finishedOf(model.run!)?.alphas);
     const chosen = jobScene(reduce(model, { type: 'choose', where: { ...where, seed: 2 } }));
     assert.equal(chosen.job.seed, 2);
+  });
+
+  it('of a program is the job that goes on: a task, pinned as a search is, then the hybrid', () => {
+    const task = { stage: 'program', subject: 'memorization' } as const;
+    const tasks = log.map((event) => ({ ...event, ...task }));
+    const during = modelOf(tasks, tasks.length, programmed);
+    const scene = jobScene(during);
+    assert.equal(scene.job.subject, 'memorization');
+    assert.equal(jobTitle(scene.job, 1), 'Program memorization');
+    assert.equal(scene.firstStep, 0);
+    assert.equal(controlRefusal(during.run!), undefined);
+    assert.equal(marksOf(during.run!, { ...scene, step: 3 })[0]!.pinned, true);
+    const tuning = [
+      ...tasks.slice(0, 4),
+      { ...step(7, 1), stage: 'search', subject: 'hybrid' } as const,
+      { ...step(8, 1), stage: 'finetune', subject: 'hybrid', steps: 30 } as const,
+    ];
+    const after = modelOf(tuning, tuning.length, programmed);
+    const hybrid = jobScene(after);
+    assert.equal(hybrid.job.stage, 'finetune');
+    // What was pinned in a task's supernet isn't pinned in the hybrid.
+    assert.equal(marksOf(after.run!, hybrid)[0]!.pinned, false);
+    assert.match(controlRefusal(after.run!)!, /fine-tuning/);
   });
 
   it('has nothing to show where shapes disagree', () => {
