@@ -8,6 +8,7 @@ import { mixture } from '../../../server/compute/engine/kernels/blend';
 import { crossEntropy } from '../../../server/compute/engine/kernels/crossEntropy';
 import { linear } from '../../../server/compute/engine/kernels/linear';
 import { layerNorm } from '../../../server/compute/engine/kernels/norms';
+import { rotary } from '../../../server/compute/engine/kernels/rotary';
 import { randomValues } from './conformance/random';
 
 const [rows, d, V] = [64, 16, 4096];
@@ -52,7 +53,8 @@ describe('the wasm engine in place', () => {
   it('leaves alone what is held elsewhere: each gradient the same whether or not its inputs are', async () => {
     const [x, , gain, bias] = variables as [tf.Variable, tf.Variable, tf.Variable, tf.Variable];
     const held: tf.Tensor[] = [];
-    const loss = (hold: boolean) => () => {
+    const turns = { dims: 6, base: 10000, offset: 0 };
+    const lossOf = (hold: boolean) => () => {
       const keep = (t: tf.Tensor) => {
         if (hold) held.push(tf.keep(tf.clone(t)));
         return t;
@@ -67,10 +69,13 @@ describe('the wasm engine in place', () => {
           d,
         ),
       );
-      return crossEntropy(keep(logitsOf(mixed)), targets(), { ignore: -100 }).loss;
+      const queries = keep(tf.mul(tf.reshape(a, [4, rows / 4, d]), 3));
+      const turned = keep(rotary(queries, { layout: 'blocks', heads: 2, headDim: 8, ...turns }));
+      const { loss } = crossEntropy(keep(logitsOf(mixed)), targets(), { ignore: -100 });
+      return tf.add<tf.Scalar>(loss, tf.sum(keep(tf.mul(turned, tf.sin(turned)))));
     };
     const valuesOf = async (hold: boolean) => {
-      const { value, grads } = gradients(loss(hold), variables);
+      const { value, grads } = gradients(lossOf(hold), variables);
       const values = await Promise.all([value, ...grads.map((grad) => grad!)].map((t) => t.data()));
       tf.dispose([value, ...grads.map((grad) => grad!)]);
       return values.map((numbers) => Array.from(numbers));
@@ -81,7 +86,7 @@ describe('the wasm engine in place', () => {
     // What was held is what a forward pass alone computes.
     const after = [...held];
     held.length = 0;
-    tf.dispose(tf.tidy(() => loss(true)()));
+    tf.dispose(tf.tidy(() => lossOf(true)()));
     for (const [i, expected] of held.entries()) {
       assert.deepEqual(await after[i]!.data(), await expected.data(), `held ${i}`);
     }

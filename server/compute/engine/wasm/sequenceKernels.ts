@@ -162,7 +162,8 @@ function rotary({ inputs, attrs, backend }: FusedCall): Info {
   const options = attrs as unknown as RotaryOptions & { parts: number; inverse: boolean };
   const { layout, heads, headDim, dims, parts, inverse } = options;
   const l = x.shape[1]!;
-  const out = backend.output(x.shape);
+  // Turned back is what the gradient comes as.
+  const out = inverse ? backend.outputOver(x) : backend.output(x.shape);
   if (sizeOf(x.shape) === 0) return out;
   const interleaved = layout === 'interleaved';
   const half = dims / 2;

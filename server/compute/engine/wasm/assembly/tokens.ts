@@ -34,8 +34,8 @@ export function embeddingGradJob(_chunk: i32): void {
 }
 
 /**
- * Job: 0 x [rows, width], 1 out, 2 rows, 3 width, 4 length l, 5 heads, 6 head stride, 7 offset of the second part in a
- * head's row, 8 parts turned (1 or 2), 9 dims/2, 10 cos [l, dims/2], 11 sin; float 0: −1 turns back.
+ * Job: 0 x [rows, width], 1 out (x itself, or none of it), 2 rows, 3 width, 4 length l, 5 heads, 6 head stride, 7 offset of
+ * the second part in a head's row, 8 parts turned (1 or 2), 9 dims/2, 10 cos [l, dims/2], 11 sin; float 0: −1 turns back.
  */
 export function rotaryJob(chunk: i32): void {
   const width = bytes(int(3)),
@@ -53,7 +53,7 @@ export function rotaryJob(chunk: i32): void {
       out = pointer(1) + <usize>r * width;
     const cos = pointer(10) + <usize>(r % int(4)) * size,
       sin = pointer(11) + <usize>(r % int(4)) * size;
-    memory.copy(out, x, width);
+    if (out != x) memory.copy(out, x, width);
     for (let part = 0; part < parts; part++) {
       for (let h = 0; h < heads; h++) {
         const at = out + <usize>h * stride + <usize>part * second,
