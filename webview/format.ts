@@ -17,6 +17,10 @@ export function formatLoss(loss: number | null | undefined): string {
 
 const grouped = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
+/** A share as `62.5 %`. */
+export const formatShare = (value: number | undefined): string =>
+  value === undefined || !Number.isFinite(value) ? '–' : `${(value * 100).toFixed(1)} %`;
+
 /** `12,000`. */
 export const formatCount = (value: number): string =>
   Number.isFinite(value) ? grouped.format(value) : '–';

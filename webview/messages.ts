@@ -75,6 +75,18 @@ const result = z.object({
   tokens: count,
   seconds: measured,
 });
+const handOver = z.object({
+  seed: count,
+  alphas: z.enum(['soft', 'argmax', 'threshold']),
+  threshold: z.exactOptional(z.number()),
+  split,
+  loss: measured,
+  perplexity: measured,
+  accuracy: z.exactOptional(measured),
+  parameters: count,
+  flopsPerToken: measured,
+  cost: z.exactOptional(z.number()),
+});
 const started = z.object({
   ...base,
   type: z.literal('started'),
@@ -134,6 +146,7 @@ const otherEvents = [
     perSeed: list(alphas),
     selection: z.object({ component: label, meanAlpha: z.record(z.string(), z.number()) }),
     results: list(result),
+    handOver: z.exactOptional(list(handOver)),
   }),
 ] as const;
 const otherEvent = z.discriminatedUnion('type', otherEvents);

@@ -1,7 +1,7 @@
 /** Scores of the hybrid and its baselines: of several seeds their mean and how far they lie apart, each seed below. */
 import { SEARCHED_SUBJECT, type RunResult, type Split } from '../server/contract/events';
 import { make } from './dom';
-import { formatCount, formatLoss, formatShort } from './format';
+import { formatCount, formatLoss, formatShare, formatShort } from './format';
 import { makeTable } from './table';
 
 /** A score of one seed, or what the seeds of one subject, stage and split have in common. */
@@ -131,6 +131,3 @@ function makeScoreTable(
 
 const formatPerplexity = (value: number): string =>
   Number.isFinite(value) ? (value >= 1e6 ? formatShort(value) : value.toFixed(2)) : '–';
-
-const formatShare = (value: number | undefined): string =>
-  value === undefined || !Number.isFinite(value) ? '–' : `${(value * 100).toFixed(1)} %`;

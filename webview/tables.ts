@@ -3,6 +3,7 @@ import { make } from './dom';
 import { formatAlpha, formatCount, formatLoss, jobTitle, layerRange } from './format';
 import { whereKey } from './jobs';
 import type { BlockMarks } from './marks';
+import { makeHandOver } from './handOver';
 import {
   componentsOf,
   finishedOf,
@@ -94,6 +95,7 @@ export function makeResults(run: RunData): HTMLElement | undefined {
   const means = Object.entries(selection.meanAlpha).sort(([, left], [, right]) => right - left);
   const rest = means.filter(([name]) => name !== selection.component);
   const seeds = finished.perSeed.length;
+  const ofTask = run.plan?.task !== undefined;
   const share = selection.meanAlpha[selection.component];
   return make(
     'section',
@@ -110,11 +112,7 @@ export function makeResults(run: RunData): HTMLElement | undefined {
         : ` (${rest.map(([name, a]) => `${name} ${formatAlpha(a)}`).join(', ')})`,
       seeds > 1 ? `, over ${seeds} seeds.` : '.',
     ),
-    ...makeScores(
-      results,
-      componentsOf(run).length > 0,
-      run.plan?.task !== undefined,
-      isProgrammed(run),
-    ),
+    ...makeScores(results, componentsOf(run).length > 0, ofTask, isProgrammed(run)),
+    ...makeHandOver(finished.handOver ?? [], ofTask),
   );
 }

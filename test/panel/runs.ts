@@ -1,6 +1,12 @@
 /** Runs that the panel's tests show. */
 import type { RunSnapshot } from '../../server/contract/editor';
-import type { Alphas, FailedEvent, RunEvent, WarningEvent } from '../../server/contract/events';
+import type {
+  Alphas,
+  FailedEvent,
+  HandOver,
+  RunEvent,
+  WarningEvent,
+} from '../../server/contract/events';
 import { syntheticRun, type SyntheticRun } from '../report/fixtures';
 import { snapshotOf } from '../webview/logSnapshot';
 import { quickstart, quickstartPlan } from './scene';
@@ -56,6 +62,30 @@ export function madeUp(options: SyntheticRun & { readonly components: string[] }
   const plan = planOf(options.components, options.blocks ?? 4);
   return snapshotOf(syntheticRun(options), plan);
 }
+
+/** The same, with what its search came to at soft and at hard α. */
+export function handedOver(snapshot: RunSnapshot): RunSnapshot {
+  const seeds = [...new Set(snapshot.curves.map(({ seed }) => seed))];
+  const base = { split: 'test', parameters: 2_110_976, flopsPerToken: 4_774_912 } as const;
+  const handOver = seeds.flatMap((seed): HandOver[] => {
+    const at = (loss: number) => ({ seed, loss, perplexity: Math.exp(loss) });
+    return [
+      { ...base, ...at(3.4 + 0.01 * seed), alphas: 'soft', cost: 0.62 },
+      { ...base, ...at(3.9), alphas: 'argmax', parameters: 1_055_488, flopsPerToken: 1_967_104 },
+      { ...base, ...at(3.5), alphas: 'threshold', threshold: 0.25 },
+    ];
+  });
+  const events = snapshot.events.map((event) =>
+    event.type === 'finished' ? { ...event, handOver } : event,
+  );
+  return { ...snapshot, events };
+}
+
+/** Four components in four colours, done. */
+export const fourComponents = (): RunSnapshot =>
+  handedOver(
+    madeUp({ components: ['neox', 'mamba', 'gpt2', 'llama'], seeds: [1, 2], searchSteps: 40 }),
+  );
 
 /** The rest of the quickstart's log after `running`. */
 export const afterwards = (count: number): readonly RunEvent[] =>

@@ -1,7 +1,18 @@
 /** What a person sees in each state of a run, and that nobody is shut out of it. */
 import { strict as assert } from 'node:assert';
 import type { RunSnapshot } from '../../server/contract/editor';
-import { failed, finished, lost, madeUp, paused, running, starting, stopped, warned } from './runs';
+import {
+  failed,
+  finished,
+  fourComponents,
+  lost,
+  madeUp,
+  paused,
+  running,
+  starting,
+  stopped,
+  warned,
+} from './runs';
 import { Scene, startBrowser, stopBrowser, themes, type SceneOptions } from './scene';
 
 const error = {
@@ -79,6 +90,24 @@ describe('the panel', function () {
     const table = scene.page.getByRole('table', { name: 'Scores of the hybrid' });
     assert.equal(await table.getByRole('row').count(), 9);
     assert.equal(await table.getByRole('rowheader', { name: 'hybrid' }).count(), 4);
+  });
+
+  it('shows what is left of a hybrid at hard α, right after the search', async () => {
+    scene = await shown(fourComponents());
+    const table = scene.page.getByRole('table', { name: /^Right after the search, .*2 seeds/ });
+    const rows = await table.getByRole('row').allInnerTexts();
+    assert.deepEqual(
+      rows.map((row) => row.split('\t')),
+      [
+        [
+          ...['α', 'Split', 'Loss', 'Beside as found', 'Parameters', 'FLOPs/token'],
+          'Expected cost',
+        ],
+        ['as found', 'test', '3.415', '–', '2.11 M', '4.77 M', '0.620'],
+        ['the largest of each block alone', 'test', '3.900', '+0.485', '1.06 M', '1.97 M', '–'],
+        ['below 0.25 dropped', 'test', '3.500', '+0.085', '2.11 M', '4.77 M', '–'],
+      ],
+    );
   });
 
   it('shows the mean of several seeds, and each of them', async () => {
@@ -222,8 +251,9 @@ describe('the panel', function () {
         for (const [name, snapshot] of [
           ['finished', finished()],
           ['running', running()],
+          ['four', fourComponents()],
         ] as const) {
-          if (name === 'running') await scene.close();
+          if (name !== 'finished') await scene.close();
           scene = await shown(snapshot, { theme });
           assert.deepEqual(await scene.violations(), []);
           await scene.shoot(`${name}-${theme}`);
