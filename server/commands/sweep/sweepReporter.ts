@@ -1,6 +1,7 @@
 /** The report of a sweep, made again whenever a cell has ended; what a done run says is read once. */
 import type { CellState } from '../../contract/sweep';
-import { readCellResult, type CellResult } from '../../report/sweep/cellResult';
+import type { CellResult } from '../../report/sweep/cellResult';
+import { readCellResult } from '../../report/sweep/readCellResult';
 import { buildSweepModel, type SweepModel } from '../../report/sweep/sweepModel';
 import { writeSweepReport, type WrittenSweepReport } from '../../report/sweep/writeSweep';
 import { openSweep } from './sweepCells';

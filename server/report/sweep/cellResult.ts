@@ -1,8 +1,5 @@
 /** What a sweep's report takes from the run of a cell. */
-import { systemCode } from '../../files/systemErrors';
-import { RunError } from '../../runs/runErrors';
 import type { ReportModel, ReportPareto, ResultRow } from '../modelTypes';
-import { readReportModel } from '../write';
 
 export interface CellResult {
   readonly task: string | null;
@@ -17,16 +14,6 @@ export interface CellResult {
   readonly pareto: ReportPareto | null;
   /** Predicted nowhere: as the clock had it, pauses included. */
   readonly wallSeconds: number | null;
-}
-
-/** `undefined` for a run whose log can't be read or trusted. */
-export async function readCellResult(runDir: string): Promise<CellResult | undefined> {
-  try {
-    return resultOf(await readReportModel(runDir));
-  } catch (error) {
-    if (!(error instanceof RunError) && systemCode(error) === undefined) throw error;
-    return undefined;
-  }
 }
 
 export function resultOf(model: ReportModel): CellResult {
