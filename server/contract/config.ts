@@ -141,6 +141,8 @@ export interface BaselineSettings {
   readonly components: boolean;
   readonly match: 'steps' | 'flops';
   readonly uniform: boolean;
+  /** Fields of each stack's `config.json` by name, its layers among them; absent: none. */
+  readonly stacks?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
 }
 
 /** Small supernets from scratch, one a task, that α are searched on in place of the target data. */

@@ -3,7 +3,7 @@ import type { ResolvedConfig } from '../contract/config';
 import type { Plan } from '../contract/plan';
 import type { Problem } from '../contract/problem';
 import type { ModelReader } from '../models/modelReader';
-import { checkConfigAlone } from './configChecks';
+import { checkConfigAlone, RESERVED_SUBJECTS } from './configChecks';
 import { checkSweep, type PlannedSweep } from './checkSweep';
 import { readDocument, type ConfigDocument } from './configDocument';
 import { checkFiles } from './headerChecks';
@@ -15,6 +15,7 @@ import { checkSupernets } from './programChecks';
 import { buildPlan, type PlanPlace } from './plan';
 import { Report } from './report';
 import { resolveConfig } from './resolve';
+import { checkStackBaselines } from './stackBaselines';
 import { hasSweep } from './sweep';
 import { checkProjectorSource } from './tensorChecks';
 
@@ -59,6 +60,7 @@ async function checkDocument(document: ConfigDocument, place: CheckPlace): Promi
   checkFiles(report, config, headers);
   checkHybridOf(report, config, headers);
   checkSupernets(report, config, headers);
+  checkStackBaselines(report, value, config, headers, RESERVED_SUBJECTS);
 
   const isSound = ![...parsed.problems, ...report.problems].some(isError);
   const { name, base } = place;

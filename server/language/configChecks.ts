@@ -1,5 +1,5 @@
 /** Checks of a config that need no file: what contradicts itself, or has no effect. */
-import type { OptimiserSettings, ResolvedConfig } from '../contract/config';
+import type { BaselineSettings, OptimiserSettings, ResolvedConfig } from '../contract/config';
 import { SEARCHED_SUBJECT } from '../contract/events';
 import type { TextSpan } from '../contract/problem';
 import type { Report } from './report';
@@ -38,7 +38,7 @@ function checkComponents(report: Report, written: Config): void {
 }
 
 /** Subjects of a run's jobs beside its components, with what they stand for. */
-const RESERVED: Readonly<Record<string, string>> = {
+export const RESERVED_SUBJECTS: Readonly<Record<string, string>> = {
   hybrid: 'the hybrid',
   uniform: 'the uniform baseline',
   [SEARCHED_SUBJECT]: 'the hybrid with searched α beside a programmed one',
@@ -46,10 +46,10 @@ const RESERVED: Readonly<Record<string, string>> = {
 
 function checkOrigin(report: Report, name: string, component: Config['components'][string]): void {
   const path = ['components', name];
-  if (Object.hasOwn(RESERVED, name)) {
+  if (Object.hasOwn(RESERVED_SUBJECTS, name)) {
     report.add(path, {
       code: 'component-name',
-      message: `\`${name}\` is what events and reports call ${RESERVED[name]!}: give the component another name.`,
+      message: `\`${name}\` is what events and reports call ${RESERVED_SUBJECTS[name]!}: give the component another name.`,
       part: 'key',
     });
   }
@@ -261,6 +261,25 @@ function checkFree(report: Report, config: ResolvedConfig): void {
   }
 }
 
+function checkBaselines(report: Report, baselines: BaselineSettings, components: number): void {
+  const { stacks, uniform } = baselines;
+  const isSame = components === 1 && (baselines.components || uniform || !stacks);
+  if (isSame) {
+    const why = 'With one component its baseline is the same run again';
+    report.add(['baselines'], {
+      code: 'no-effect',
+      severity: 'warning',
+      message: stacks
+        ? `${why}: write \`components: false\`${uniform ? ', and delete `uniform`' : ''}.`
+        : `${why}: delete \`baselines\`.`,
+      part: 'key',
+      ...(stacks ? report.replacing(['baselines', 'components'], 'Change to false', 'false') : {}),
+    });
+  } else if (!baselines.components && !uniform && !stacks) {
+    report.noEffect(['baselines'], 'none of `components`, `uniform` and `stacks` is asked for');
+  }
+}
+
 function checkStages(report: Report, config: ResolvedConfig): void {
   const count = Object.keys(config.components).length;
   const { finetune, baselines, engine } = config;
@@ -274,16 +293,7 @@ function checkStages(report: Report, config: ResolvedConfig): void {
       message: `A threshold above 1/${count} could drop every component of a block: take ${Number((1 / count).toFixed(4))} or less.`,
     });
   }
-  if (baselines && count === 1) {
-    report.add(['baselines'], {
-      code: 'no-effect',
-      severity: 'warning',
-      message: 'With one component its baseline is the same run again: delete `baselines`.',
-      part: 'key',
-    });
-  } else if (baselines && !baselines.components && !baselines.uniform) {
-    report.noEffect(['baselines'], 'neither `components` nor `uniform` is asked for');
-  }
+  if (baselines) checkBaselines(report, baselines, count);
   if (engine.memoryLimit !== undefined && engine.memoryLimit < 1 << 20) {
     report.add(['engine', 'memoryLimit'], {
       code: 'memory-limit',

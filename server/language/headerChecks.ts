@@ -156,14 +156,25 @@ function checkFamily(report: Report, component: ComponentHeaders): void {
       message: `The family of this model is ${label}; supported are ${supportedModelTypes().join(', ')}.`,
     });
   }
-  if (!model && config && table) checkFieldNames(report, at, config, table);
+  if (!model) {
+    checkScratch(report, at, component);
+    return;
+  }
+  for (const { message } of architecture?.problems ?? []) {
+    report.add(at, { code: 'unsupported-setting', message: `In its \`config.json\`: ${message}` });
+  }
+}
+
+/** Fields of a model from scratch, which stand at a place of the config. */
+export function checkScratch(
+  report: Report,
+  at: readonly string[],
+  { config, table, architecture }: Pick<ComponentHeaders, 'config' | 'table' | 'architecture'>,
+): void {
+  if (config && table) checkFieldNames(report, at, config, table);
   for (const { field, message } of architecture?.problems ?? []) {
     const key = [...at, field];
-    const inText = !model && report.isWritten(key);
-    report.add(inText ? key : at, {
-      code: 'unsupported-setting',
-      message: model ? `In its \`config.json\`: ${message}` : message,
-    });
+    report.add(report.isWritten(key) ? key : at, { code: 'unsupported-setting', message });
   }
 }
 

@@ -5,7 +5,7 @@ import { readDocument } from './configDocument';
 import type { Config } from './schema';
 import { configSchema, MAX_BLOCKS } from './schema';
 import type { SchemaFinding } from './schemaProblems';
-import { laterFindings, schemaFindings } from './schemaProblems';
+import { schemaFindings } from './schemaProblems';
 
 export interface ParsedConfig {
   /**
@@ -43,11 +43,8 @@ export function parseDocument(document: ConfigDocument): ParsedConfig {
     return result(undefined, broken ? [] : [{ problem: notAConfig, strip: undefined }]);
   }
 
-  const findings = [...laterFindings(document)];
-  let understood = without(
-    data,
-    findings.flatMap(({ strip }) => (strip ? [strip] : [])),
-  );
+  const findings: SchemaFinding[] = [];
+  let understood: unknown = data;
   for (let round = 0; round < MAX_ROUNDS; round++) {
     const parsed = configSchema.safeParse(understood);
     if (parsed.success) return result(parsed.data, findings);

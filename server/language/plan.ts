@@ -6,6 +6,7 @@ import type { Headers } from './headers';
 import { planJobs, type SubplanCost } from './planJobs';
 import { programSources } from './programPlan';
 import { settleMemory } from './planMemory';
+import { stackSources } from './stackBaselines';
 import { draftSubplans, type SubplanDraft } from './subplans';
 
 export type { PlanPlace };
@@ -21,7 +22,7 @@ export function buildPlan(
 ): Plan | undefined {
   const draft = draftPlan(config, headers, place);
   // Those of a program first: a task's place is its subplan's.
-  const sources = programSources(config, headers);
+  const sources = [...programSources(config, headers), ...stackSources(config, headers)];
   const drafts = draft && draftSubplans(sources, place);
   if (!draft || !drafts) return undefined;
   const memory = settleMemory(

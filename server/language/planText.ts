@@ -1,6 +1,6 @@
 /** A plan as text for a terminal. */
 import type { LraSource } from '../contract/config';
-import type { Plan, PlanBlock } from '../contract/plan';
+import type { Plan, PlanBlock, PlanComponent } from '../contract/plan';
 import type { CellCost, PlannedSweep } from './checkSweep';
 import { formatBytes, formatCount } from './format';
 import { valueText } from './sweep';
@@ -135,7 +135,7 @@ function componentRows(plan: Plan): readonly string[][] {
       'vocabulary',
       'dropout',
     ],
-    ...plan.components.map((component) => [
+    ...[...plan.components, ...stackedBaselines(plan)].map((component) => [
       component.name,
       component.family,
       String(component.layers),
@@ -149,6 +149,13 @@ function componentRows(plan: Plan): readonly string[][] {
         .join(', ') || 'none',
     ]),
   ];
+}
+
+/** Of the baselines that are designed by hand. */
+function stackedBaselines({ jobs, subplans = [] }: Plan): readonly PlanComponent[] {
+  const isBaseline = (index: number) =>
+    jobs.some(({ stage, subplan }) => stage === 'baseline' && subplan === index);
+  return subplans.flatMap(({ components }, index) => (isBaseline(index) ? components : []));
 }
 
 function blockRows(plan: Plan): readonly string[][] {

@@ -38,10 +38,7 @@ export function resolveConfig(config: Config): ResolvedConfig {
     search,
     ...(config.program ? { program: resolveProgram(config.program) } : {}),
     finetune: config.finetune === false ? false : resolveFinetune(config.finetune, search),
-    baselines:
-      typeof config.baselines === 'boolean'
-        ? config.baselines && { components: true, match: 'steps', uniform: false }
-        : config.baselines,
+    baselines: resolveBaselines(config.baselines),
     engine: resolveEngine(config.engine),
   };
 }
@@ -56,6 +53,17 @@ function resolveComponent(written: Config['components'][string]): ComponentSetti
       ? { family, config: { ...config, ...layers } }
       : undefined;
   return { source, scratch, tokenizer };
+}
+
+function resolveBaselines(written: Config['baselines']): ResolvedConfig['baselines'] {
+  if (written === false) return false;
+  if (written === true) return { components: true, match: 'steps', uniform: false };
+  const { stacks, ...settings } = written;
+  const whole = Object.entries(stacks ?? {}).flatMap(([name, { stack, config }]) =>
+    // What is missing is a problem, which the checks name.
+    stack && config ? [[name, { ...config, layer_types: expandStack(stack) }] as const] : [],
+  );
+  return whole.length > 0 ? { ...settings, stacks: Object.fromEntries(whole) } : settings;
 }
 
 /** `all` as an entry of each block that has none of its own. */

@@ -1,7 +1,4 @@
-/**
- * The config language: one zod schema gives types, defaults, hover texts, completions and the JSON Schema.
- * Keys that come with a later version are listed at the end, and refused with a sentence.
- */
+/** The config language: one zod schema gives types, defaults, hover texts, completions and the JSON Schema. */
 import { z } from 'zod';
 import { FAMILY_NAMES } from '../models/architecture';
 import { PROJECTOR_KINDS } from '../models/projector';
@@ -39,6 +36,9 @@ const stackSchema = z
   .min(1)
   .max(1024);
 
+const STACK_TEXT =
+  'The layers, in order: `attention`, `mamba`, `hyena`, `mlp`, `swiglu`, or `{ repeat: 4, layers: [attention, mamba] }`.';
+
 const componentSchema = z.strictObject({
   source: z
     .string()
@@ -50,11 +50,7 @@ const componentSchema = z.strictObject({
     .record(z.string(), z.unknown())
     .optional()
     .describe("The hub's `config.json` fields of a component built from scratch."),
-  stack: stackSchema
-    .optional()
-    .describe(
-      'The layers of `family: stack`, in order: `attention`, `mamba`, `hyena`, `mlp`, `swiglu`, or `{ repeat: 4, layers: [attention, mamba] }`.',
-    ),
+  stack: stackSchema.optional().describe(`Of \`family: stack\`. ${STACK_TEXT}`),
   init: z
     .enum(['random'])
     .optional()
@@ -128,6 +124,23 @@ const baselinesSchema = z.strictObject({
     .describe('Fine-tune every component alone under the same budget.'),
   match: z.enum(['steps', 'flops']).default('steps').describe('What an equal budget means.'),
   uniform: z.boolean().default(false).describe('Fine-tune the hybrid with uniform α as well.'),
+  stacks: z
+    .record(
+      component,
+      z.strictObject({
+        stack: stackSchema.optional().describe(STACK_TEXT),
+        config: z
+          .record(z.string(), z.unknown())
+          .optional()
+          .describe(
+            'Its sizes, as a component of `family: stack` has them; the vocabulary is the hybrid’s.',
+          ),
+      }),
+    )
+    .optional()
+    .describe(
+      'Hybrids that are designed by hand, by name, each from scratch: `mambaformer: { stack: [mamba, { repeat: 2, layers: [attention, mamba] }], config: { hidden_size: 64, num_attention_heads: 2 } }`. Each is trained on the same data under the same budget.',
+    ),
 });
 
 const engineSchema = z.strictObject({
@@ -173,14 +186,3 @@ export const configSchema = z.strictObject({
 
 /** A config as written, checked by the schema; `resolve.ts` fills in the defaults that depend on other keys. */
 export type Config = z.output<typeof configSchema>;
-
-/** A key that comes with a later version; `*` stands for any one name. */
-export interface LaterKey {
-  readonly path: readonly string[];
-  /** What it will do, as the end of a sentence. */
-  readonly purpose: string;
-}
-
-export const laterKeys: readonly LaterKey[] = [
-  { path: ['baselines', 'stacks'], purpose: 'stacked baselines' },
-];

@@ -3,7 +3,7 @@ import type { $ZodIssue } from 'zod/v4/core';
 import type { Problem, QuickFix, TextSpan } from '../contract/problem';
 import type { ConfigDocument, Path } from './configDocument';
 import { shown } from './configDocument';
-import { configSchema, laterKeys } from './schema';
+import { configSchema } from './schema';
 import { descriptionAt, expectedAt, keysAt, schemasAt, valuesAt } from './schemaWalk';
 import { nearestName } from './suggestion';
 
@@ -19,18 +19,6 @@ export function schemaFindings(
   issues: readonly $ZodIssue[],
 ): readonly SchemaFinding[] {
   return issues.flatMap((issue) => findings(document, issue, []));
-}
-
-/** Keys of later versions that are written in the config. */
-export function laterFindings(document: ConfigDocument): readonly SchemaFinding[] {
-  return laterKeys.flatMap(({ path, purpose }) =>
-    matchingPaths(document.data, path).map((found) =>
-      finding(document, found, 'key', {
-        code: 'later-key',
-        message: `\`${found.at(-1)!}\` (${purpose}) comes with a later version of Manticore: delete it for this one.`,
-      }),
-    ),
-  );
 }
 
 function findings(
@@ -230,15 +218,4 @@ function valueAt(data: unknown, path: Path): unknown {
     value = (value as Record<string, unknown>)[key];
   }
   return value;
-}
-
-/** The paths in `data` that fit `pattern`, `*` for any key. */
-function matchingPaths(data: unknown, pattern: Path, at: Path = []): readonly Path[] {
-  const [first, ...rest] = pattern;
-  if (first === undefined) return [at];
-  if (typeof data !== 'object' || data === null) return [];
-  const keys = first === '*' ? Object.keys(data) : Object.hasOwn(data, first) ? [first] : [];
-  return keys.flatMap((key) =>
-    matchingPaths((data as Record<string, unknown>)[key], rest, [...at, key]),
-  );
 }

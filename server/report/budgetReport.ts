@@ -75,7 +75,7 @@ export function buildBudgets(
   summaries: readonly ResultSummary[],
   curves: readonly LossCurve[],
   plan: ReportPlan | undefined,
-  components: readonly string[],
+  rivals: readonly string[],
   /** Of stages with data of their own. */
   ended: readonly ResultRow[] = [],
 ): ReportModel['budgets'] {
@@ -92,20 +92,18 @@ export function buildBudgets(
     rows.push({ subject, stage, updates, tokens, flopsPerToken, trainingFlops: flops, seconds });
   }
   rows.push(...searchRows(curves, plan, have, ended));
-  return { passes, rows, sentences: sentences(rows, components, plan) };
+  return { passes, rows, sentences: sentences(rows, rivals, plan) };
 }
 
 function sentences(
   rows: readonly BudgetRow[],
-  components: readonly string[],
+  rivals: readonly string[],
   plan: ReportPlan | undefined,
 ): string[] {
   const find = (stage: string): BudgetRow | undefined =>
     rows.find((row) => row.stage === stage && row.subject === 'hybrid');
   const tuned = find('finetune') ?? find('search');
-  const baselines = rows.filter(
-    (row) => row.stage === 'baseline' && components.includes(row.subject),
-  );
+  const baselines = rows.filter((row) => row.stage === 'baseline' && rivals.includes(row.subject));
   const search = find('search');
   const said: string[] = [];
   if (tuned?.tokens && baselines.length > 0) said.push(...comparison(tuned, baselines));

@@ -172,6 +172,8 @@ function milliseconds(
       table,
     );
   if (row.subject === 'uniform') return totalCost(table);
+  // Only what is of the hybrid's parts has been measured.
+  if (row.subject !== 'hybrid') return null;
   // How the hybrids of such a run were hardened stands in no event.
   if (programmed) return null;
   const matching = handOver.find(({ flopsPerToken }) => flopsPerToken === row.flopsPerToken);

@@ -26,7 +26,7 @@ export function buildHeadline(
   run: RunHeader,
   rows: readonly ResultRow[],
   summaries: readonly ResultSummary[],
-  components: readonly string[],
+  rivals: readonly string[],
   measure: Measure,
 ): Headline {
   const hybrid = reportedHybrid(summaries);
@@ -40,7 +40,7 @@ export function buildHeadline(
       certain: false,
     };
   }
-  const comparisons = compare(hybrid, rows, summaries, components, measure);
+  const comparisons = compare(hybrid, rows, summaries, rivals, measure);
   const figure = measure.figure(hybrid);
   const place = `${hybrid.split} ${measure.name}`;
   if (comparisons.length === 0) {
@@ -69,7 +69,7 @@ function compare(
   hybrid: ResultSummary,
   rows: readonly ResultRow[],
   summaries: readonly ResultSummary[],
-  components: readonly string[],
+  rivals: readonly string[],
   measure: Measure,
 ): Comparison[] {
   const rowsOf = (summary: ResultSummary): ResultRow[] =>
@@ -86,7 +86,7 @@ function compare(
         summary.stage === 'baseline' &&
         summary.final &&
         summary.split === hybrid.split &&
-        components.includes(summary.subject),
+        rivals.includes(summary.subject),
     )
     .flatMap((baseline) => {
       const difference = pairedDifference(rowsOf(hybrid), rowsOf(baseline), measure.of);
@@ -98,7 +98,7 @@ function joinParts(parts: readonly { better: boolean; words: string }[]): string
   const gains = parts.filter((part) => part.better).map((part) => part.words);
   const losses = parts.filter((part) => !part.better).map((part) => part.words);
   if (gains.length > 0 && losses.length > 0) {
-    // The best component comes first: a gain over the weaker one is no consolation.
+    // The best one comes first: a gain over a weaker one is no consolation.
     return `${listInWords(losses)}, but ${listInWords(gains)}`;
   }
   return listInWords([...gains, ...losses]);

@@ -212,7 +212,7 @@ export function resultSection(model: ReportModel): string {
       'Loss',
       ...(model.task === null ? ['Perplexity'] : []),
       ...(model.task === null && accuracy ? ['Accuracy'] : []),
-      best === undefined ? 'Beside the best component' : `Beside <bdi>${show(best, 24)}</bdi>`,
+      best === undefined ? 'Beside the best baseline' : `Beside <bdi>${show(best, 24)}</bdi>`,
       'Parameters',
       'FLOPs a token',
       'Updates',
@@ -224,7 +224,7 @@ export function resultSection(model: ReportModel): string {
   const one = summary.every((row) => row.seeds.length < 2);
   const lead = one
     ? 'One seed: no interval can be given, so a small difference says little.'
-    : 'Small figures: 95 % t-intervals of the mean over seeds. Differences to the best component are paired by seed.';
+    : 'Small figures: 95 % t-intervals of the mean over seeds. Differences to the best baseline are paired by seed.';
   return section('Results', lead, tables.join('') + seedRows(model, rows));
 }
 

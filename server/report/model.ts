@@ -6,7 +6,13 @@ import { buildBudgets } from './budgetReport';
 import { buildCosts, buildHandOver, buildPareto } from './costReport';
 import { buildCurves } from './curveReport';
 import { buildHeadline } from './headline';
-import type { ReportComponent, ReportControl, ReportModel, RunHeader } from './modelTypes';
+import type {
+  ReportComponent,
+  ReportControl,
+  ReportModel,
+  ResultRow,
+  RunHeader,
+} from './modelTypes';
 import { buildProgram, isProgrammed, ownResults } from './programReport';
 import { buildProjectors, projectorHeadline } from './projectorReport';
 import { buildRows, summarise } from './resultReport';
@@ -49,15 +55,16 @@ function assemble(
   const alphas = buildAlphas(shape, events, plan, seeds, programmed);
   const curves = buildCurves(events);
   const rows = buildRows(events, curves, plan);
-  const summary = summarise(rows, shape.components);
+  const rivals = rivalsIn(rows, shape.components);
+  const summary = summarise(rows, rivals);
   const run = buildHeader(events, plan);
   const task = taskOf(plan);
   const measure = task === null ? byLoss : byAccuracy;
-  const headline = buildHeadline(run, rows, summary, shape.components, measure);
+  const headline = buildHeadline(run, rows, summary, rivals, measure);
   const handOver = buildHandOver(events);
   const pretrained = ownResults(events, 'projectors');
   const own = [...pretrained, ...ownResults(events, 'program')];
-  const budgets = buildBudgets(summary, curves, plan, shape.components, own);
+  const budgets = buildBudgets(summary, curves, plan, rivals, own);
   const program = programmed
     ? buildProgram({ events, shape, rows, summaries: summary, budgets: budgets.rows, measure })
     : null;
@@ -88,6 +95,14 @@ function assemble(
     warnings: buildWarnings(events, dropped),
     config: config ?? null,
   };
+}
+
+/** What the hybrid is measured by: its components alone, and hybrids that are designed by hand; not its own uniform mixture. */
+function rivalsIn(rows: readonly ResultRow[], components: readonly string[]): string[] {
+  const trained = rows.filter(
+    ({ stage, subject }) => stage === 'baseline' && subject !== 'uniform',
+  );
+  return [...new Set([...components, ...trained.map(({ subject }) => subject)])];
 }
 
 /** Name of the task, of whose examples each is right or wrong, that a plan trains on. */

@@ -124,7 +124,7 @@ export interface ResultRow {
   readonly seconds: number | null;
 }
 
-/** A loss beside the best component's on the same split. Negative: better than it. */
+/** A loss beside the best baseline's on the same split (never the uniform mixture's). Negative: better than it. */
 export interface Difference {
   readonly component: string;
   /** Paired over the seeds that both have. */
@@ -278,7 +278,7 @@ export interface ReportModel {
   readonly headline: {
     readonly sentence: string;
     readonly details: readonly string[];
-    /** Of the mean loss (a task's: accuracy), beside each component: `better` than all, than some, than none. */
+    /** Of the mean loss (a task's: accuracy), beside each baseline: `better` than all, than some, than none. */
     readonly outcome: 'better' | 'mixed' | 'worse' | 'unknown';
     /** Every difference has an interval, and none of them includes zero. */
     readonly certain: boolean;

@@ -1,4 +1,4 @@
-/** Results over seeds, each beside the best component. */
+/** Results over seeds, each beside the best baseline. */
 import type { RunEvent, Split, Stage } from '../contract/events';
 import { jobKey } from './curveReport';
 import type { Difference, LossCurve, ResultRow, ResultSummary } from './modelTypes';
@@ -84,16 +84,16 @@ export function pairedDifference(
   return differences.length > 0 ? estimate(differences) : undefined;
 }
 
-/** The group of the component that did best alone on `split`: baselines only, never the uniform mixture. */
-export function bestComponent(
+/** The group of the rival that did best on `split`: baselines only, never the uniform mixture. */
+function bestRival(
   groups: readonly ResultRow[][],
   split: Split,
-  components: readonly string[],
+  rivals: readonly string[],
 ): ResultRow[] | undefined {
   let best: ResultRow[] | undefined;
   for (const group of groups) {
     const { stage, subject, split: itsSplit } = group[0]!;
-    if (stage !== 'baseline' || itsSplit !== split || !components.includes(subject)) continue;
+    if (stage !== 'baseline' || itsSplit !== split || !rivals.includes(subject)) continue;
     if (!best || mean(group.map((row) => row.loss)) < mean(best.map((row) => row.loss)))
       best = group;
   }
@@ -124,16 +124,13 @@ function versusBest(
   return { component, difference, sentence };
 }
 
-export function summarise(
-  rows: readonly ResultRow[],
-  components: readonly string[],
-): ResultSummary[] {
+export function summarise(rows: readonly ResultRow[], rivals: readonly string[]): ResultSummary[] {
   const groups = groupRows(rows);
   const summaries = groups.map((group): ResultSummary => {
     const { stage, subject, split, final, parameters, flopsPerToken } = group[0]!;
     const accuracies = group.map((row) => row.accuracy).filter((value) => value !== null);
     const loss = estimate(group.map((row) => row.loss));
-    const best = bestComponent(groups, split, components);
+    const best = bestRival(groups, split, rivals);
     return {
       subject,
       stage,

@@ -88,6 +88,34 @@ describe('results over seeds', () => {
   });
 });
 
+describe('a hybrid that is designed by hand', () => {
+  it('is a baseline as the components are, and the uniform mixture is none', () => {
+    const events = syntheticRun().map((event) =>
+      event.type === 'finished'
+        ? {
+            ...event,
+            results: event.results.flatMap((result) =>
+              result.subject === 'mamba'
+                ? [
+                    result,
+                    { ...result, subject: 'former', loss: result.loss - 0.9 },
+                    { ...result, subject: 'uniform', loss: result.loss - 1.9 },
+                  ]
+                : [result],
+            ),
+          }
+        : event,
+    );
+    const { headline, results, budgets } = buildReportModel(events, syntheticPlan());
+    assert.equal(headline.outcome, 'mixed');
+    assert.match(headline.sentence, /above former alone .*but .*below mamba alone/);
+    const neox = results.summary.find((row) => row.subject === 'neox')!;
+    assert.equal(neox.versusBest!.component, 'former');
+    assert.match(budgets.sentences[0]!, /former/);
+    assert.ok(!headline.sentence.includes('uniform'));
+  });
+});
+
 describe('fine-tuning left out', () => {
   it('reports the search’s own result', () => {
     const events = syntheticRun().map((event) =>

@@ -29,7 +29,8 @@ import {
 export function keyCompletions(scene: CompletionScene): readonly Completion[] {
   const { path } = scene.caret;
   if (fits(path, ['components'])) return pieces(scene, componentSnippets);
-  if (fits(path, ['components', '*', 'config'])) return hubFields(scene);
+  if (fits(path, ['components', '*', 'config']) || fits(path, STACK_CONFIG))
+    return hubFields(scene);
   if (fits(path, ['hybrid', 'mixture'])) return blockNumbers(scene);
   if (keysNameComponents(path)) return weightKeys(scene);
   return [...schemaKeys(scene), ...sectionPieces(scene)];
@@ -110,15 +111,21 @@ function isMeant({ path, siblings }: Caret, data: unknown, key: string): boolean
   return task === undefined || owners.length === 0 || owners.includes(task);
 }
 
+const STACK_CONFIG: Path = ['baselines', 'stacks', '*', 'config'];
+
 /** Fields of the hub's `config.json` that the component's family reads. */
 function hubFields(scene: CompletionScene): readonly Completion[] {
   const { caret, document } = scene;
-  const family = dataAt(document.data, [...caret.path.slice(0, -1), 'family']);
+  const isBaseline = fits(caret.path, STACK_CONFIG);
+  const family = isBaseline
+    ? 'stack'
+    : dataAt(document.data, [...caret.path.slice(0, -1), 'family']);
   const meant = FAMILY_NAMES.find((name) => name === family);
   if (!meant) return [];
   const fields = [...fieldsRead({}, familyTable(meant))].filter(
     // `stack` beside `config` says what the layers are.
-    (name) => name !== 'model_type' && name !== 'layer_types',
+    (name) =>
+      name !== 'model_type' && name !== 'layer_types' && !(isBaseline && name === 'vocab_size'),
   );
   return fields
     .filter((field) => !caret.siblings.includes(field))

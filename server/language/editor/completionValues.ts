@@ -143,6 +143,11 @@ function mappings(scene: CompletionScene): readonly Completion[] {
     [['finetune'], '{ steps: … }', '{ steps: ${1:300} }'],
     [['finetune', 'alphas'], '{ threshold: … }', '{ threshold: ${1:0.1} }'],
     [['baselines'], '{ match: … }', '{ match: ${1|steps,flops|} }'],
+    [
+      ['baselines', 'stacks', '*'],
+      '{ stack: … }',
+      '{ stack: [${1:mamba, attention}], config: { hidden_size: ${2:64}, num_attention_heads: ${3:2} } }',
+    ],
     [['engine'], '{ name: … }', '{ name: ${1|auto,wasm,webgpu,tensorflow|} }'],
     [['search', 'seeds'], '[1, 2, 3]', '[${1:1}, ${2:2}, ${3:3}]'],
   ];

@@ -57,6 +57,8 @@ const table: readonly (readonly [pattern: Path, meanings: Meanings])[] = [
   ],
   [['components', '*', 'stack', '*'], stackLayers],
   [['components', '*', 'stack', '*', 'layers', '*'], stackLayers],
+  [['baselines', 'stacks', '*', 'stack', '*'], stackLayers],
+  [['baselines', 'stacks', '*', 'stack', '*', 'layers', '*'], stackLayers],
   [['data', 'train', 'mad'], madTasks],
   [['data', 'train', 'mad', 'task'], madTasks],
   [['program', 'tasks', '*'], madTasks],

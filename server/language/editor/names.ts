@@ -1,4 +1,4 @@
-/** A component's name across a config: where it is defined, where it is used, and a new name for all of it. */
+/** The name of a component, or of a stack that is a baseline, across a config: where it is defined, where it is used, and a new name for all of it. */
 import { isScalar } from 'yaml';
 import type { Scalar } from 'yaml';
 import type { TextEdit, TextSpan } from '../../contract/problem';
@@ -6,7 +6,15 @@ import type { CheckedConfig } from '../checkConfig';
 import { shown, type ConfigDocument, type Path } from '../configDocument';
 import { configSchema } from '../schema';
 import { sweptPath } from '../sweep';
-import { componentNames, entriesOf, fits, innerSpan } from './entries';
+import { componentNames, entriesOf, fits, innerSpan, keysOf } from './entries';
+
+const stackNames = ({ data }: ConfigDocument): readonly string[] =>
+  keysOf(data, ['baselines', 'stacks']);
+
+const subjectNames = (document: ConfigDocument): readonly string[] => [
+  ...componentNames(document),
+  ...stackNames(document),
+];
 
 /** One place that says a component's name. */
 interface Occurrence {
@@ -18,7 +26,10 @@ interface Occurrence {
   readonly place: TextSpan;
 }
 
-const DEFINITION: Path = ['components', '*'];
+const DEFINITIONS: readonly Path[] = [
+  ['components', '*'],
+  ['baselines', 'stacks', '*'],
+];
 const VALUES: readonly Path[] = [
   ['hybrid', 'tokenizer'],
   ['hybrid', 'mixture', '*', 'pin'],
@@ -28,6 +39,11 @@ const KEYS: readonly Path[] = [
   ['hybrid', 'mixture', '*', 'pin', '*'],
   ['hybrid', 'mixture', '*', 'init', '*'],
 ];
+
+/** Whether a key at `path` gives a component or a stack its name. */
+export function isDefinition(path: Path): boolean {
+  return DEFINITIONS.some((pattern) => fits(path, pattern));
+}
 
 /** Whether a value at `path` is a component's name. */
 export function namesComponent(path: Path): boolean {
@@ -60,7 +76,7 @@ export function renameRangeAt(
   offset: number,
 ): { readonly span: TextSpan; readonly name: string } | undefined {
   const found = occurrenceAt(checked.document, offset);
-  if (!found || !componentNames(checked.document).includes(found.name)) return undefined;
+  if (!found || !subjectNames(checked.document).includes(found.name)) return undefined;
   return { span: found.place, name: found.name };
 }
 
@@ -75,7 +91,8 @@ export function renameAt(
     return { refused: 'Only components can be renamed: put the caret on the name of one.' };
   }
   if (newName === target.name) return { edits: [] };
-  const refused = refusal(newName, componentNames(checked.document));
+  const { document } = checked;
+  const refused = refusal(newName, componentNames(document), stackNames(document));
   if (refused !== undefined) return { refused };
   const spans = distinct(placesOf(checked.document, target.name).map(({ span }) => span));
   return { edits: spans.map((span) => ({ span, text: newName })) };
@@ -90,7 +107,11 @@ export function readsAsOther(word: string): boolean {
 }
 
 /** Why a component can't have this name; `undefined` when it can. */
-export function refusal(name: string, taken: readonly string[]): string | undefined {
+export function refusal(
+  name: string,
+  taken: readonly string[],
+  stacks: readonly string[] = [],
+): string | undefined {
   const written = `\`${shown(name)}\``;
   if (!configSchema.shape.components.keyType.safeParse(name).success) {
     return `${written} can’t name a component: begin with a letter, go on with letters, digits, \`_\` or \`-\`.`;
@@ -100,6 +121,7 @@ export function refusal(name: string, taken: readonly string[]): string | undefi
   }
   if (readsAsOther(name)) return `YAML reads ${written} as no text: take another name.`;
   if (taken.includes(name)) return `There is a component ${written} already: take another name.`;
+  if (stacks.includes(name)) return `There is a stack ${written} already: take another name.`;
   return undefined;
 }
 
@@ -120,8 +142,8 @@ function occurrenceAt(document: ConfigDocument, offset: number): Occurrence | un
 
 function placesOf(document: ConfigDocument, name: string): readonly Occurrence[] {
   const all = occurrences(document).filter((occurrence) => occurrence.name === name);
-  const isDefinition = (occurrence: Occurrence) => occurrence.isDefinition;
-  return [...all.filter(isDefinition), ...all.filter((occurrence) => !isDefinition(occurrence))];
+  const definitions = all.filter((occurrence) => occurrence.isDefinition);
+  return [...definitions, ...all.filter((occurrence) => !occurrence.isDefinition)];
 }
 
 const remembered = new WeakMap<ConfigDocument, readonly Occurrence[]>();
@@ -131,15 +153,15 @@ function occurrences(document: ConfigDocument): readonly Occurrence[] {
   if (known) return known;
   const { text } = document;
   const found: Occurrence[] = [];
-  const add = (node: Scalar, isDefinition: boolean, alias: TextSpan | undefined) => {
+  const add = (node: Scalar, defines: boolean, alias: TextSpan | undefined) => {
     if (!isWord(node)) return;
     const span = innerSpan(node, text);
-    found.push({ name: String(node.value), isDefinition, span, place: alias ?? span });
+    found.push({ name: String(node.value), isDefinition: defines, span, place: alias ?? span });
   };
   for (const { path, keyNode, node, alias } of entriesOf(document)) {
-    const isDefinition = fits(path, DEFINITION);
-    const isKey = isDefinition || KEYS.some((pattern) => fits(sweptPath(path), pattern));
-    if (isKey && keyNode) add(keyNode, isDefinition, undefined);
+    const defines = isDefinition(path);
+    const isKey = defines || KEYS.some((pattern) => fits(sweptPath(path), pattern));
+    if (isKey && keyNode) add(keyNode, defines, undefined);
     if (namesComponent(path) && isScalar(node) && typeof node.value === 'string') {
       add(node, false, alias);
     }

@@ -123,6 +123,10 @@ const bodies: readonly (readonly [Path, (names: readonly string[]) => KeyBody])[
   [['components', '*', 'init'], () => inline('random')],
   [['components', '*', 'source'], () => inline('', true)],
   [['components', '*', 'tokenizer'], () => inline('', true)],
+  [
+    ['baselines', 'stacks', '*', 'config'],
+    () => ({ block: '\n  $0', flow: ' { $0 }', again: true }),
+  ],
   [['components', '*', 'config'], () => ({ block: '\n  $0', flow: ' { $0 }', again: true })],
   [['hybrid', 'projectors', 'from'], () => inline('', true)],
   [

@@ -7,7 +7,7 @@ import type { Path } from '../configDocument';
 import { configSchema } from '../schema';
 import { keysAt, schemasAt, valuesAt } from '../schemaWalk';
 import { entriesOf, fits, type Entry } from './entries';
-import { keysNameComponents, namesComponent } from './names';
+import { isDefinition, keysNameComponents, namesComponent } from './names';
 
 export interface SemanticToken {
   readonly span: TextSpan;
@@ -34,7 +34,7 @@ export function semanticTokens(checked: CheckedConfig): readonly SemanticToken[]
 
 function tokensOf(entry: Entry): readonly SemanticToken[] {
   const { path, key, keyNode, node, value } = entry;
-  const declaration = fits(path, ['components', '*']);
+  const declaration = isDefinition(path);
   const found: SemanticToken[] = [];
   if (key && keyNode) found.push({ span: key, type: keyType(path), declaration });
   if (isScalar(node)) {
@@ -46,7 +46,7 @@ function tokensOf(entry: Entry): readonly SemanticToken[] {
 
 function keyType(path: Path): SemanticToken['type'] {
   const parent = path.slice(0, -1);
-  if (fits(path, ['components', '*']) || keysNameComponents(parent)) return 'component';
+  if (isDefinition(path) || keysNameComponents(parent)) return 'component';
   if (fits(path, ['hybrid', 'mixture', '*'])) return 'number';
   const isTop = path.length === 1 && keysAt(configSchema, []).includes(path[0]!);
   return isTop ? 'keyword' : 'property';
@@ -61,4 +61,6 @@ function valueType(path: Path, { value }: Scalar): SemanticToken['type'] | undef
   return schemasAt(configSchema, path).length > 0 || isHubField(path) ? 'string' : undefined;
 }
 
-const isHubField = (path: Path) => path[0] === 'components' && path[2] === 'config';
+const isHubField = (path: Path) =>
+  (path[0] === 'components' && path[2] === 'config') ||
+  (path[0] === 'baselines' && path[3] === 'config');

@@ -34,7 +34,10 @@ data:
   train: { lra: { ${TASKS[task]} } }
 search: { steps: 6, batch: 3, learningRate: 3e-3, evalEvery: 3, checkpointEvery: 2, schedule: ${schedule} }
 finetune: { steps: 3, alphas: argmax, checkpointEvery: 2 }
-baselines: { uniform: true }
+baselines:
+  uniform: true
+  stacks:
+    former: { stack: [hyena, attention], config: { hidden_size: 12, num_attention_heads: 2, emb_dim: 3, filter_order: 4 } }
 `;
   const reader = createNodeModelReader();
   const { plan, problems } = await checkConfig(text, { name: 'lra', base, reader });
@@ -98,7 +101,7 @@ describe('a run that learns the class of sequences', () => {
       const tests = finished.results.filter(({ split }) => split === 'test');
       assert.deepEqual(
         tests.map(({ subject }) => subject),
-        ['hybrid', 'hybrid', 'uniform', 'neox', 'mamba'],
+        ['hybrid', 'hybrid', 'uniform', 'neox', 'mamba', 'former'],
       );
       for (const { accuracy, loss } of tests) {
         // Of six examples.

@@ -47,7 +47,10 @@ data:
   train: { mad: { task: ${task}, ${KNOBS[task]}, examples: 20, testExamples: 6 } }
 search: { steps: 6, batch: 3, learningRate: 3e-3, evalEvery: 3, checkpointEvery: 2, schedule: ${schedule} }
 finetune: { steps: 3, alphas: argmax, checkpointEvery: 2 }
-baselines: { uniform: true }
+baselines:
+  uniform: true
+  stacks:
+    former: { stack: [hyena, attention], config: { hidden_size: 12, num_attention_heads: 2, emb_dim: 3, filter_order: 4 } }
 `;
   const { plan, problems } = await checkConfig(text, {
     name: 'mad',

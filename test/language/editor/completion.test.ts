@@ -136,10 +136,6 @@ describe('completion of keys', () => {
     assert.ok(!(await labels('search:\n  seed: 1\n  |')).includes('seeds'));
   });
 
-  it('offers no key of a later version', async () => {
-    assert.ok(!(await labels('baselines:\n  |')).includes('stacks'));
-  });
-
   it('documents a key with its default', async () => {
     const [batch] = (await complete('search:\n  steps: 3\n  bat|')).filter(
       ({ label }) => label === 'batch',
@@ -207,6 +203,13 @@ describe('completion of values', () => {
     const kinds = ['attention', 'mamba', 'hyena', 'mlp', 'swiglu'];
     assert.deepEqual(await labels(layers('      - |')), kinds);
     assert.deepEqual(await labels(layers('      - repeat: 2\n        layers: [|]')), kinds);
+    const former = (line: string) =>
+      quickConfig({ rest: `baselines:\n  stacks:\n    a:\n${line}` });
+    assert.deepEqual(await labels(former('      stack: [|]')), kinds);
+    assert.deepEqual(await labels(former('      |')), ['stack', 'config']);
+    const fields = await labels(former('      config:\n        |'));
+    assert.ok(fields.includes('max_seq_len') && fields.includes('hidden_size'), fields.join());
+    assert.ok(!fields.includes('vocab_size') && !fields.includes('layer_types'));
   });
 
   it('of components', async () => {
