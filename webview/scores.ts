@@ -54,9 +54,7 @@ export function makeScores(
   ofTask: boolean,
   programmed = false,
 ): readonly HTMLElement[] {
-  const results = all
-    .filter(({ stage }) => stage !== 'program')
-    .map((result) => ({ ...result, subject: subjectTitle(result, programmed) }));
+  const results = shownResults(all, programmed);
   if (results.length === 0) return [];
   const caption = known ? 'Scores of the hybrid and its baselines' : 'Scores';
   const seeds = new Set(results.map(({ seed }) => seed)).size;
@@ -73,11 +71,17 @@ export function makeScores(
   ];
 }
 
+/** Those on the target's data, named. */
+export const shownResults = (all: readonly RunResult[], programmed: boolean): RunResult[] =>
+  all
+    .filter(({ stage }) => stage !== 'program')
+    .map((result) => ({ ...result, subject: subjectTitle(result, programmed) }));
+
 /** Which α a hybrid has, where there are several ways to find them. */
 function subjectTitle({ subject, stage }: RunResult, programmed: boolean): string {
   if (!programmed) return subject;
-  if (subject === SEARCHED_SUBJECT && stage === 'baseline') return 'hybrid, searched α';
-  return subject === 'hybrid' && stage === 'finetune' ? 'hybrid, programmed α' : subject;
+  if (subject === SEARCHED_SUBJECT && stage === 'baseline') return 'searched hybrid';
+  return subject === 'hybrid' && stage === 'finetune' ? 'programmed hybrid' : subject;
 }
 
 const stageTitle = ({ stage }: Score): string => (stage === 'finetune' ? 'fine-tune' : stage);

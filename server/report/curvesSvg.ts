@@ -7,8 +7,10 @@ import { coordinate, displayText, escapeMarkup, formatCount, formatFixed } from 
 /** CSS class that carries a subject's colour: components in order, then the rest; the hybrid has its own. */
 export function subjectClass(model: ReportModel, subject: string): string {
   if (subject === 'hybrid') return 'c-hybrid';
+  const K = model.components.length;
   const position = model.components.findIndex((component) => component.name === subject);
-  return `c-s${(position < 0 ? model.components.length : position) % 6}`;
+  const other = subject === SEARCHED_SUBJECT ? K + 1 : K;
+  return `c-s${(position < 0 ? other : position) % 6}`;
 }
 
 /** @param programmed whether the run's hybrid has the α of a program */
@@ -22,9 +24,9 @@ export function stageInWords(
     case 'search':
       return `${name}, search`;
     case 'finetune':
-      return programmed ? `${name}, programmed α` : `${name}, fine-tuned`;
+      return programmed ? `programmed ${name}` : `${name}, fine-tuned`;
     case 'baseline':
-      if (subject === SEARCHED_SUBJECT) return 'hybrid, searched α';
+      if (subject === SEARCHED_SUBJECT) return 'searched hybrid';
       return subject === 'uniform' ? 'uniform mixture' : `${name} alone`;
     case 'program':
       return `program ${name}`;
@@ -47,10 +49,14 @@ export interface CurveGroup {
   readonly curves: readonly LossCurve[];
 }
 
-/** Curves of all seeds of one (stage, subject) belong together. */
+/**
+ * Curves of all seeds of one (stage, subject) belong together. The tasks of a program have losses of another kind: they are
+ * drawn where there is nothing else yet.
+ */
 export function curveGroups(model: ReportModel): CurveGroup[] {
   const groups = new Map<string, LossCurve[]>();
-  for (const curve of model.curves) {
+  const onTarget = model.curves.filter(({ stage }) => stage !== 'program');
+  for (const curve of onTarget.length > 0 ? onTarget : model.curves) {
     if (curve.points.length === 0 && curve.evaluations.length === 0) continue;
     const key = JSON.stringify([curve.stage, curve.subject]);
     const group = groups.get(key);

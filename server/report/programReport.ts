@@ -159,7 +159,7 @@ export function alphaRows(
       share: `${formatFixed(task.weight * 100, 0)} %`,
       alphas: task.alphas,
     })),
-    ...(alphas.mean ? [{ name: 'programmed: their mean', share: '', alphas: alphas.mean }] : []),
+    ...(alphas.mean ? [{ name: 'programmed, their mean', share: '', alphas: alphas.mean }] : []),
     ...(searched ? [{ name: 'searched on the target', share: '', alphas: searched }] : []),
   ];
 }

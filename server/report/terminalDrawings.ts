@@ -222,27 +222,33 @@ export function wrap(text: string, columns: number): string[] {
   return lines.map((each) => fit(each, columns));
 }
 
-/** α by task, then what they are worth. */
+/** α by task, as many blocks as fit, then what they are worth. */
 function programLines(model: ReportModel, program: ReportProgram, columns: number): string[] {
   const names = model.components.map(({ name }) => displayText(name, 24)).join(' / ');
   const rows = alphaRows(model, program).map(({ name, share, alphas }) => [
-    fit(displayText(name), 30),
-    share,
+    fit(displayText(`${name} ${share}`.trim()), 34),
     ...alphas.map((row) => row.map((alpha) => formatFixed(alpha, 2)).join(' / ')),
   ]);
-  const heads = [`α of ${names}`, 'share', ...blockHeads(model.blocks)];
+  const heads = [fit(`α of ${names}`, 34), ...blockHeads(model.blocks)];
   const widths = heads.map((head, column) =>
     Math.max(textWidth(head), ...rows.map((row) => textWidth(row[column] ?? ''))),
   );
+  let shown = 0;
+  for (let used = 0; shown < widths.length; shown++) {
+    used += widths[shown]! + (shown > 0 ? 2 : 0);
+    if (used > columns) break;
+  }
   const line = (cells: readonly string[]) =>
-    fit(
-      cells
-        .map((cell, column) => (column === 0 ? padEnd : padStart)(cell, widths[column]!))
-        .join('  '),
-      columns,
-    );
+    cells
+      .slice(0, shown)
+      .map((cell, column) => (column === 0 ? padEnd : padStart)(cell, widths[column]!))
+      .join('  ');
+  const hidden = widths.length - shown;
   return [
-    ...(rows.length > 0 ? [line(heads), ...rows.map(line)] : []),
+    ...(rows.length > 0 && shown > 1 ? [line(heads), ...rows.map(line)] : []),
+    ...(rows.length > 0 && hidden > 0
+      ? [fit(`${hidden} more blocks: see the report`, columns)]
+      : []),
     ...program.sentences.flatMap((sentence) =>
       wrap(displayText(sentence, 1000), Math.min(columns, 100)),
     ),

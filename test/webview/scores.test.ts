@@ -1,7 +1,7 @@
 /** Scores of several seeds, drawn together. */
 import assert from 'node:assert/strict';
 import type { RunResult } from '../../server/contract/events';
-import { meanScores } from '../../webview/scores';
+import { meanScores, shownResults } from '../../webview/scores';
 
 const result = (change: Partial<RunResult>): RunResult => ({
   ...{ subject: 'hybrid', stage: 'finetune', seed: 1, split: 'validation' },
@@ -39,5 +39,19 @@ describe('scores of several seeds', () => {
 
   it('of one seed are what the run measured', () => {
     assert.equal(meanScores([result({})])[0]!.perplexity, 54.598);
+  });
+});
+
+describe('scores of a programmed hybrid', () => {
+  it('name which α each hybrid has, and leave out those of the tasks', () => {
+    const results = [
+      result({ stage: 'program', subject: 'memorization' }),
+      result({}),
+      result({ stage: 'baseline', subject: 'searched' }),
+      result({ stage: 'baseline', subject: 'uniform' }),
+    ];
+    const named = shownResults(results, true).map(({ subject }) => subject);
+    assert.deepEqual(named, ['programmed hybrid', 'searched hybrid', 'uniform']);
+    assert.deepEqual(shownResults(results.slice(1, 2), false), results.slice(1, 2));
   });
 });

@@ -190,12 +190,12 @@ describe('a run that programs its hybrid', () => {
     );
     assert.ok(model.results.summary.every(({ stage }) => stage !== 'program'));
     const html = reportHtml(model);
-    for (const words of ['Programming', 'programmed α', 'searched α', 'compression']) {
+    for (const words of ['Programming', 'programmed hybrid', 'searched hybrid', 'compression']) {
       assert.match(html, new RegExp(words));
     }
     const terminal = summaryLines(model, 120, (text) => text).join('\n');
-    assert.match(terminal, /hybrid, programmed α/);
-    assert.match(terminal, /hybrid, searched α/);
+    assert.match(terminal, /programmed hybrid/);
+    assert.match(terminal, /searched hybrid/);
     assert.match(terminal, /Programming read 342 tokens of 2 synthetic tasks/);
     // Its supernets' tokens are budgeted, each task by itself.
     assert.deepEqual(
