@@ -1,10 +1,11 @@
 /** A section of `docs/results.md` on α by hand, with what a search found among them. */
 import { labelOf } from '../../server/report/sweep/axes';
 import { sweepSvg } from '../../server/report/sweep/sweepSvg';
-import { estimate, mean } from '../../server/report/statistics';
-import { formatFixed, listInWords } from '../../server/report/text';
+import { includesZero } from '../../server/report/resultReport';
+import { estimate, mean, type Estimate } from '../../server/report/statistics';
+import { formatFixed, formatNumberOf } from '../../server/report/text';
 import { markdownTable } from '../../server/report/markdown';
-import { bestOf, differenceOf, estimatesOf, isSeed, splitOf } from './entries';
+import { differenceOf, estimatesOf, isSeed, splitOf } from './entries';
 import { sweepModelOf } from './grids';
 import type { Section } from './modelsSection';
 import type { RecordRow, RunRecord } from './records';
@@ -12,6 +13,14 @@ import { differenceText, figureText } from './words';
 
 /** Of the hybrid in `searched` beside α by hand, as the picture names it. */
 const SEARCHED = 'searched';
+
+/** A value of the axis, of which there are runs. */
+interface ByHand {
+  readonly value: unknown;
+  readonly rows: readonly RecordRow[];
+  /** Mean loss on validation. */
+  readonly chosenBy: number;
+}
 
 export interface AlphaSection extends Section {
   readonly picture: string;
@@ -29,12 +38,15 @@ export function alphaSection(
 ): AlphaSection {
   const split = splitOf([...searched, ...byHand]);
   const axis = byHand[0]!.axes.find(({ key }) => !isSeed(key))!;
-  const ofHand = axis.values.map((value) => ({
-    value,
-    rows: byHand
+  const ofHand = axis.values.flatMap((value): ByHand[] => {
+    const rows = byHand
       .filter(({ settings }) => isSame(settings.find(({ key }) => key === axis.key)?.value, value))
-      .flatMap(({ rows }) => rows.filter((row) => row.split === split && row.subject === 'hybrid')),
-  }));
+      .flatMap((each) => each.rows.filter(({ subject }) => subject === 'hybrid'));
+    const of = (name: RecordRow['split']) => rows.filter((row) => row.split === name);
+    return rows.length === 0
+      ? []
+      : [{ value, rows: of(split), chosenBy: meanLoss(of('validation')) }];
+  });
   const found = uniqueBySeed(searched.flatMap(({ rows }) => rows)).filter(
     (row) => row.split === split && row.subject === 'hybrid',
   );
@@ -55,28 +67,58 @@ export function alphaSection(
       line(`searched, mean α of ${first!.name} ${formatFixed(alpha, 2)}`, found),
     ],
   );
-  const best = bestOf(
-    ofHand.map(({ value, rows }) => ({
-      ...{ subject: labelOf(value), setting: '', role: 'hybrid' as const, rows },
-      ...estimatesOf(rows),
-    })),
-    'loss',
-  )!;
-  const beside = differenceOf(found, best.rows, 'loss');
   return {
     blocks: [
       `![Loss over α by hand, with that of the searched α](${picture})`,
       table.join('\n'),
-      `The best α by hand on ${split} is ${best.subject}: ${figureText(best.loss, 'loss')}.${
-        beside
-          ? ` The searched α beside it: ${differenceText(beside, 'loss')} nats, paired over seeds.`
-          : ''
-      } The best of ${listInWords([`${axis.values.length} α`])} is chosen on ${split} itself, which favours it.`,
+      ...sentences(ofHand, found),
     ],
     verdicts: [],
     picture: drawing(searched, byHand, alpha),
   };
 }
+
+/** What validation chooses of the α by hand, beside the searched α and beside the components alone. */
+function sentences(ofHand: readonly ByHand[], found: readonly RecordRow[]): string[] {
+  const [best] = [...ofHand].sort((a, b) => a.chosenBy - b.chosenBy);
+  if (!best) return [];
+  const chosen = `Of the α by hand validation chooses ${labelOf(best.value)}: ${figureText(estimatesOf(best.rows).loss, 'loss')}.`;
+  const beside = differenceOf(found, best.rows, 'loss');
+  const search = {
+    less: '**The search finds better**',
+    more: '**The search does not find it**',
+    open: 'No difference to the search is certain',
+  };
+  // At the ends a component is alone: its projectors are skipped.
+  const [end] = [...ofHand]
+    .filter(({ value }) => typeof value === 'string')
+    .sort((a, b) => meanLoss(a.rows) - meanLoss(b.rows));
+  const gain = end && end !== best ? differenceOf(best.rows, end.rows, 'loss') : undefined;
+  const mixture = {
+    less: '**This mixture wins over both components alone**',
+    more: '**This mixture does not win over the components alone**',
+    open: '**This mixture does not win for certain over the components alone**',
+  };
+  return [
+    `${chosen}${
+      beside
+        ? ` ${search[sideOf(beside)]}: the searched α beside it ${differenceText(beside, 'loss')} nats, paired over ${formatNumberOf(beside.n, 'seed')}.`
+        : ''
+    }`,
+    ...(gain
+      ? [
+          `${mixture[sideOf(gain)]}: beside α all ${labelOf(end!.value)}, which is the better of them, ${differenceText(gain, 'loss')} nats over ${formatNumberOf(gain.n, 'seed')}.`,
+        ]
+      : []),
+  ];
+}
+
+function sideOf({ mean: centre, interval }: Estimate): 'less' | 'more' | 'open' {
+  if (includesZero(interval) !== false) return 'open';
+  return centre < 0 ? 'less' : 'more';
+}
+
+const meanLoss = (rows: readonly RecordRow[]): number => mean(rows.map(({ loss }) => loss));
 
 /** The sweep's own picture, with one more place on its axis. */
 function drawing(

@@ -4,7 +4,7 @@ import type { CellResult } from '../../server/report/sweep/cellResult';
 import { buildSweepModel, type SweepModel } from '../../server/report/sweep/sweepModel';
 import type { RunRecord } from './records';
 
-/** @param records cells of one sweep @param more values of the axes that no cell of it has */
+/** @param records cells of one sweep @param axes with values that no cell of it has */
 export function sweepModelOf(
   records: readonly RunRecord[],
   axes: readonly SweepAxis[] = records[0]?.axes ?? [],
@@ -16,7 +16,11 @@ export function sweepModelOf(
     axes,
     cells: records.map((record, index) => ({
       cell: index + 1,
-      settings: record.settings,
+      // By position, as the model takes them.
+      settings: axes.map(({ key }) => ({
+        key,
+        value: record.settings.find((setting) => setting.key === key)?.value,
+      })),
       state: 'done',
       run: undefined,
       message: undefined,

@@ -236,8 +236,8 @@ describe('the results', () => {
   it('draw the searched α among those by hand', () => {
     const values = ['mamba', { neox: 0.5, mamba: 0.5 }, 'neox'];
     const axes = [
-      { key: 'hybrid.mixture.all.pin', values },
       { key: 'search.seed', values: [1, 2, 3] },
+      { key: 'hybrid.mixture.all.pin', values },
     ];
     const byHand = values.flatMap((value, place) =>
       [1, 2, 3].map((seed) =>
@@ -247,8 +247,8 @@ describe('the results', () => {
           {
             axes,
             settings: [
-              { key: 'hybrid.mixture.all.pin', value },
               { key: 'search.seed', value: seed },
+              { key: 'hybrid.mixture.all.pin', value },
             ],
           },
         ),
@@ -264,7 +264,14 @@ describe('the results', () => {
     const text = blocks.join('\n');
     assert.match(text, /\| searched, mean α of neox 0\.75 \| 2\.000 ± \S+ \| – \|/);
     assert.match(text, /\| mamba \| 2\.300 ± \S+ \| \+0\.300 \(\+0\.300 to \+0\.300\) \|/);
-    assert.match(text, /best α by hand on test is neox 0\.5, mamba 0\.5: .*−0\.100 \(/);
+    assert.match(
+      text,
+      /validation chooses neox 0\.5, mamba 0\.5: .*\*\*The search finds better\*\*.* −0\.100 \(/,
+    );
+    assert.match(
+      text,
+      /\*\*This mixture wins over both components alone\*\*: beside α all neox, .* −0\.100 \(/,
+    );
     assert.match(picture, /searched at neox 0\.75, mamba 0\.25: 2\.000/);
     assert.match(picture, /hybrid at neox 0\.5, mamba 0\.5: 2\.100/);
   });
