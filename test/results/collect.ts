@@ -84,6 +84,7 @@ async function recordOf(dir: string, origin: Origin): Promise<RunRecord> {
     axes: origin.axes.map(({ key, values }) => ({ key, values: [...values] })),
     ...madeBy(await readManifest(dir)),
     task,
+    programmed: model.program !== null,
     components: components.map(({ name, family }) => ({ name, family })),
     before: { search: isTuned ? tokensOf('search') : null, projectors: tokensOf('projectors') },
     rows,

@@ -1,4 +1,5 @@
 /** Runs of an experiment → its models over seeds, each with what it cost; and the hybrid beside the best component. */
+import { SEARCHED_SUBJECT } from '../../server/contract/events';
 import { includesZero, pairedDifference } from '../../server/report/resultReport';
 import { estimate, type Estimate } from '../../server/report/statistics';
 import { valueText } from '../../server/language/sweep';
@@ -9,8 +10,8 @@ export interface Entry {
   readonly subject: string;
   /** What sets it apart from others of its name; empty where there is none. */
   readonly setting: string;
-  /** `designed`: a hybrid that nobody searched. */
-  readonly role: 'hybrid' | 'uniform' | 'component' | 'designed';
+  /** `hybrid`: of searched α. `designed`: a hybrid that nobody searched. */
+  readonly role: 'hybrid' | 'programmed' | 'uniform' | 'component' | 'designed';
   readonly rows: readonly RecordRow[];
   readonly loss: Estimate;
   readonly accuracy: Estimate | null;
@@ -79,6 +80,8 @@ function rolesOf(record: RunRecord, { subject }: RecordRow): Pick<Entry, 'subjec
   if (subject === 'hybrid' && only && more.length === 0) {
     return { subject: only.name, role: 'designed' };
   }
+  if (subject === 'hybrid' && record.programmed) return { subject, role: 'programmed' };
+  if (subject === SEARCHED_SUBJECT) return { subject: 'hybrid', role: 'hybrid' };
   if (subject === 'hybrid' || subject === 'uniform') return { subject, role: subject };
   const isComponent = record.components.some(({ name }) => name === subject);
   return { subject, role: isComponent ? 'component' : 'designed' };
@@ -130,7 +133,7 @@ export interface Verdict {
 /** At equal tokens, and at equal FLOPs, as far as there are components of each. */
 export function verdictsOf(entries: readonly Entry[], measure: Measure): readonly Verdict[] {
   return entries
-    .filter(({ role }) => role === 'hybrid')
+    .filter(({ role }) => role === 'hybrid' || role === 'programmed')
     .flatMap((hybrid) => {
       const others = entries.filter(({ role }) => role === 'component' || role === 'designed');
       const of = (kind: Verdict['budget']): readonly Verdict[] => {

@@ -72,6 +72,13 @@ export const EXPERIMENTS: readonly Experiment[] = [
     view: 'models',
   },
   {
+    title: 'Programming a hybrid',
+    question:
+      'α that are searched on cheap synthetic tasks in place of the text, beside those of a search on the text and uniform ones, each fine-tuned alike, and beside the components.',
+    configs: [at('program/mad')],
+    view: 'models',
+  },
+  {
     title: 'Four families in one hybrid',
     question: 'GPT-2, Llama, Mamba and Mamba-2 from scratch in one hybrid, beside each alone.',
     configs: [at('families/four-families')],
@@ -80,8 +87,13 @@ export const EXPERIMENTS: readonly Experiment[] = [
   {
     title: 'Hand-designed hybrids on in-context recall',
     question:
-      'The searched hybrid of the MAD task beside MambaFormer and a striped stack of about its layers, as many updates on as many tokens.',
-    configs: [at('mad/in-context-recall'), at('stacks/mambaformer'), at('stacks/striped')],
+      'The searched hybrid of the MAD task beside MambaFormer and striped stacks, with Mamba and with Hyena, as many updates on as many tokens.',
+    configs: [
+      at('mad/in-context-recall'),
+      at('stacks/mambaformer'),
+      at('stacks/striped'),
+      at('stacks/hyena'),
+    ],
     view: 'models',
   },
   ...[

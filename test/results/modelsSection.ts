@@ -54,7 +54,8 @@ function modelsTable(
   records: readonly RunRecord[],
   measure: Measure,
 ): string {
-  const hybrid = entries.find(({ role }) => role === 'hybrid') ?? entries[0]!;
+  const hybrid =
+    entries.find(({ role }) => role === 'programmed' || role === 'hybrid') ?? entries[0]!;
   const others = entries.filter(({ role }) => role === 'component' || role === 'designed');
   const best = bestOf(others, measure);
   const isTask = measure === 'accuracy';
@@ -99,12 +100,13 @@ function budgetText(entry: Entry, hybrid: Entry): string {
 }
 
 function uniformSentence(entries: readonly Entry[], measure: Measure): string[] {
-  const hybrid = entries.find(({ role }) => role === 'hybrid');
+  const hybrid = entries.find(({ role }) => role === 'programmed' || role === 'hybrid');
   const uniform = entries.find(({ role }) => role === 'uniform');
   const difference = hybrid && uniform && differenceOf(hybrid.rows, uniform.rows, measure);
   if (!difference) return [];
   const unit = measure === 'accuracy' ? 'points of accuracy' : 'nats';
-  return [`The searched α beside uniform ones: ${differenceText(difference, measure)} ${unit}.`];
+  const kind = hybrid.role === 'programmed' ? 'programmed' : 'searched';
+  return [`The ${kind} α beside uniform ones: ${differenceText(difference, measure)} ${unit}.`];
 }
 
 /** Whether the component with the largest mean α is the one that does best alone. */

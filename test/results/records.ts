@@ -44,6 +44,8 @@ const record = z.strictObject({
     node: z.string(),
   }),
   task: z.string().nullable(),
+  /** Whether its α come of synthetic tasks (`program`); then those of a search on its own data stand beside it. */
+  programmed: z.boolean().default(false),
   components: z.array(z.strictObject({ name: z.string(), family: z.string() })),
   /** Tokens of stages before the one that is reported, which the baselines get nothing for. */
   before: z.strictObject({ search: count, projectors: count }),

@@ -34,7 +34,7 @@ function record(
   return {
     ...{ config: quickstart, options: [], axes: [{ key: 'search.seed', values: [1, 2, 3] }] },
     settings: [{ key: 'search.seed', value: seed }],
-    ...{ day: '2026-01-02', version: '0.1.0', task: null },
+    ...{ day: '2026-01-02', version: '0.1.0', task: null, programmed: false },
     engine: { name: 'wasm', device: 'CPU', tier: 'simd', node: 'v24' },
     components: [
       { name: 'neox', family: 'gptNeox' },
@@ -186,6 +186,20 @@ describe('the results', () => {
     );
     // The hybrid is the same in both: it stands once, of no setting.
     assert.equal(blocks[0]!.match(/hybrid, searched \|/g)?.length ?? 0, 1);
+  });
+
+  it('tell programmed α from those of a search on the data', () => {
+    const { verdicts, blocks } = modelsSection(
+      [1, 2, 3].map((seed) =>
+        record(seed, { hybrid: 1.2, searched: 1.1, neox: 1.15, mamba: 2 }, { programmed: true }),
+      ),
+    );
+    assert.deepEqual(
+      verdicts.map(({ verdict }) => `${verdict.hybrid.role} ${verdict.outcome}`),
+      ['programmed loses', 'hybrid wins'],
+    );
+    assert.match(blocks[0]!, /\| hybrid, programmed \|/);
+    assert.match(blocks[1]!, /the programmed hybrid does not win/);
   });
 
   it('beside a hard hand-over are paired by seed', () => {

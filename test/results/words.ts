@@ -33,6 +33,7 @@ export function differenceText({ mean, interval }: Estimate, measure: Measure): 
 export const entryName = ({ subject, setting, role }: Entry): string => {
   const name = {
     hybrid: 'hybrid, searched',
+    programmed: 'hybrid, programmed',
     uniform: 'hybrid, uniform α',
     component: `${subject} alone`,
     designed: `${subject}, designed by hand`,
@@ -50,7 +51,8 @@ const BUDGETS: Readonly<Record<Verdict['budget'], string>> = {
 /** Whether the hybrid wins, in plain words. */
 export function verdictSentence(verdict: Verdict, measure: Measure): string {
   const { hybrid, best, budget, difference, outcome } = verdict;
-  const who = hybrid.setting === '' ? 'the hybrid' : `the hybrid (${hybrid.setting})`;
+  const kind = hybrid.role === 'programmed' ? 'the programmed hybrid' : 'the hybrid';
+  const who = hybrid.setting === '' ? kind : `${kind} (${hybrid.setting})`;
   const than = entryName(best);
   const isLess = difference.mean < 0;
   const size =
