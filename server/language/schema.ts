@@ -127,15 +127,17 @@ const baselinesSchema = z.strictObject({
   stacks: z
     .record(
       component,
-      z.strictObject({
-        stack: stackSchema.optional().describe(STACK_TEXT),
-        config: z
-          .record(z.string(), z.unknown())
-          .optional()
-          .describe(
-            'Its sizes, as a component of `family: stack` has them; the vocabulary is the hybrid’s.',
-          ),
-      }),
+      z
+        .strictObject({
+          stack: stackSchema.optional().describe(STACK_TEXT),
+          config: z
+            .record(z.string(), z.unknown())
+            .optional()
+            .describe(
+              'Its sizes, as a component of `family: stack` has them; the vocabulary is the hybrid’s.',
+            ),
+        })
+        .describe('A hybrid that is designed by hand: its layers, and their sizes.'),
     )
     .optional()
     .describe(

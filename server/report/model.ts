@@ -1,5 +1,5 @@
 /** Events, plan and config of a run → what its report says. Pure; any prefix of a log will do. */
-import type { ControlEvent, RunEvent } from '../contract/events';
+import { SEARCHED_SUBJECT, type ControlEvent, type RunEvent } from '../contract/events';
 import { buildAlphas, buildSelection } from './alphaReport';
 import type { Shape } from './alphaReport';
 import { buildBudgets } from './budgetReport';
@@ -97,12 +97,14 @@ function assemble(
   };
 }
 
-/** What the hybrid is measured by: its components alone, and hybrids that are designed by hand; not its own uniform mixture. */
+/** The hybrid itself with another α: no rival of it. */
+const OTHER_ALPHAS: readonly string[] = ['uniform', SEARCHED_SUBJECT];
+
+/** What the hybrid is measured by: its components alone, and hybrids that are designed by hand. */
 function rivalsIn(rows: readonly ResultRow[], components: readonly string[]): string[] {
-  const trained = rows.filter(
-    ({ stage, subject }) => stage === 'baseline' && subject !== 'uniform',
-  );
-  return [...new Set([...components, ...trained.map(({ subject }) => subject)])];
+  const trained = rows.flatMap(({ stage, subject }) => (stage === 'baseline' ? [subject] : []));
+  const own = trained.filter((subject) => !OTHER_ALPHAS.includes(subject));
+  return [...new Set([...components, ...own])];
 }
 
 /** Name of the task, of whose examples each is right or wrong, that a plan trains on. */

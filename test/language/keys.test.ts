@@ -86,6 +86,7 @@ const known = [
   ),
   ...['task', 'length', 'vocabulary', 'copy'].map((key) => `program.tasks.0.${key}`),
   ...['components', 'match', 'uniform', 'stacks'].map((key) => `baselines.${key}`),
+  'baselines.stacks.x',
   ...['stack', 'config'].map((key) => `baselines.stacks.x.${key}`),
   ...['name', 'threads', 'memoryLimit'].map((key) => `engine.${key}`),
 ];

@@ -1,6 +1,7 @@
 /** The name of a component, or of a stack that is a baseline, across a config: where it is defined, where it is used, and a new name for all of it. */
 import { isScalar } from 'yaml';
 import type { Scalar } from 'yaml';
+import { SEARCHED_SUBJECT } from '../../contract/events';
 import type { TextEdit, TextSpan } from '../../contract/problem';
 import type { CheckedConfig } from '../checkConfig';
 import { shown, type ConfigDocument, type Path } from '../configDocument';
@@ -99,7 +100,7 @@ export function renameAt(
 }
 
 /** Names that events and reports use for something else. */
-export const RESERVED_NAMES: readonly string[] = ['hybrid', 'uniform'];
+export const RESERVED_NAMES: readonly string[] = ['hybrid', 'uniform', SEARCHED_SUBJECT];
 
 /** Whether YAML reads an unquoted word as something other than a text. */
 export function readsAsOther(word: string): boolean {
