@@ -30,9 +30,14 @@ export async function snapshotOf(
     curvePoints.least,
     Math.min(curvePoints.each, Math.floor(curvePoints.all / Math.max(1, stepped.length))),
   );
+  const taken = stepped.map((where) => ({
+    where,
+    steps: index.steps(where),
+    curve: lossCurve(index, where, 0, index.extent(where).last, points),
+  }));
   const latest = await index.latestStep();
   const curves: LossCurve[] = [];
-  for (const where of stepped) curves.push(await curveOf(index, where, plan, points));
+  for (const each of taken) curves.push(await withTotal(index, each.curve, plan));
   return {
     id: run.id,
     dir: run.dir,
@@ -44,7 +49,7 @@ export async function snapshotOf(
     plan: plan === undefined ? undefined : shown(plan),
     events,
     curves,
-    frames: await framesFor(index, stepped),
+    frames: await framesFor(index, taken),
     latest,
     skipped,
   };
@@ -59,16 +64,14 @@ function shown({ components, blocks, jobs, task }: PlanView): NonNullable<RunSna
   };
 }
 
-async function curveOf(
+async function withTotal(
   index: RunIndex,
-  where: Where,
+  curve: LossCurve,
   plan: PlanView | undefined,
-  points: number,
 ): Promise<LossCurve> {
-  const curve = lossCurve(index, where, 0, index.extent(where).last, points);
   // A baseline's steps may be settled again after the search: its own events know best.
-  const total = (await index.latestStep(where))?.steps ?? plannedSteps(plan, where) ?? 0;
-  return { ...curve, total: Math.max(total, index.extent(where).last) };
+  const total = (await index.latestStep(curve))?.steps ?? plannedSteps(plan, curve) ?? 0;
+  return { ...curve, total: Math.max(total, curve.total) };
 }
 
 const plannedSteps = (plan: PlanView | undefined, where: Where): number | undefined =>
@@ -90,25 +93,32 @@ export function lossCurve(
   };
 }
 
-async function framesFor(index: RunIndex, wheres: readonly Where[]): Promise<AlphaFrames[]> {
-  const searches = wheres.filter(({ stage }) => stage === 'search').length;
+/** Steps of a job, as they were at the snapshot's moment. */
+interface TakenSteps {
+  readonly where: Where;
+  readonly steps: Float64Array;
+}
+
+async function framesFor(index: RunIndex, taken: readonly TakenSteps[]): Promise<AlphaFrames[]> {
+  const searches = taken.filter(({ where }) => where.stage === 'search').length;
   const each = Math.max(framesOf.least, Math.floor(framesOf.search / Math.max(1, searches)));
   const all: AlphaFrames[] = [];
-  for (const where of wheres) {
+  for (const { where, steps } of taken) {
     if (where.stage === 'baseline') continue;
-    const frames = await alphaFrames(
-      index,
-      where,
-      where.stage === 'search' ? each : framesOf.other,
-    );
+    const most = where.stage === 'search' ? each : framesOf.other;
+    const frames = await alphaFrames(index, where, steps, most);
     if (frames.steps.length > 0) all.push(frames);
   }
   return all;
 }
 
 /** α at evenly spread steps, the first and the latest among them. */
-async function alphaFrames(index: RunIndex, where: Where, most: number): Promise<AlphaFrames> {
-  const recorded = index.steps(where);
+async function alphaFrames(
+  index: RunIndex,
+  where: Where,
+  recorded: Float64Array,
+  most: number,
+): Promise<AlphaFrames> {
   const chosen = spread(recorded.length, most).map((at) => recorded[at]!);
   const path = await index.alphaPath(where, chosen);
   const steps: number[] = [];
