@@ -61,18 +61,21 @@ export function valuesAt(root: $ZodType, path: Path): readonly string[] {
   });
 }
 
-/** The sentence that the schema gives the key at the end of `path`. */
+/** The sentence that the schema gives the key at the end of `path`; for a name of the user's own, what it names. */
 export function descriptionAt(root: $ZodType, path: Path): string | undefined {
   const key = path.at(-1);
   if (key === undefined) return undefined;
   for (const schema of schemasAt(root, path.slice(0, -1))) {
     const def = (schema as Schema)._zod.def;
-    if (def.type !== 'object' || !Object.hasOwn(def.shape, key)) continue;
-    const description = globalRegistry.get(def.shape[key]!)?.description;
+    const own = def.type === 'record' ? def.valueType : ownOf(def, key);
+    const description = own && globalRegistry.get(own)?.description;
     if (description !== undefined) return description;
   }
   return undefined;
 }
+
+const ownOf = (def: Schema['_zod']['def'], key: string): $ZodType | undefined =>
+  def.type === 'object' && Object.hasOwn(def.shape, key) ? def.shape[key] : undefined;
 
 function expected(schema: $ZodType): string {
   const def = (schema as Schema)._zod.def;
