@@ -208,7 +208,10 @@ describe('what stands in the way of writing', () => {
     const obstacle = async (text: string) => mixtureObstacle(await check(text), state);
     assert.equal(await obstacle(quickConfig()), undefined);
     assert.equal(await obstacle(quickConfig({ search: '  stps: 3' })), undefined);
-    assert.match((await obstacle('hybrid: {'))!, /^The config is no whole YAML\. This `\{` is never/);
+    assert.match(
+      (await obstacle('hybrid: {'))!,
+      /^The config is no whole YAML\. This `\{` is never/,
+    );
     assert.match((await obstacle('manticore: 1'))!, /no `hybrid`/);
     assert.match(
       (await obstacle(quickConfig({ components: '  neox: { source: ./neox }' })))!,
