@@ -11,6 +11,9 @@ import type { Section } from './modelsSection';
 import type { RecordRow, RunRecord } from './records';
 import { differenceText, figureText } from './words';
 
+/** Of the picture. */
+const NAME = 'One α for all blocks, and the searched α';
+
 /** Of the hybrid in `searched` beside α by hand, as the picture names it. */
 const SEARCHED = 'searched';
 
@@ -52,16 +55,18 @@ export function alphaSection(
   );
   const alpha = searchedAlpha(searched);
   const [first] = byHand[0]!.components;
+  /** Of one row a seed. */
   const line = (name: string, rows: readonly RecordRow[]): string[] => {
     const difference = rows === found ? undefined : differenceOf(rows, found, 'loss');
     return [
       name,
+      String(rows.length),
       figureText(estimatesOf(rows).loss, 'loss'),
       difference ? differenceText(difference, 'loss') : '–',
     ];
   };
   const table = markdownTable(
-    [`α (${split})`, 'loss', 'beside the searched'],
+    [`α (${split})`, 'seeds', 'loss', 'beside the searched'],
     [
       ...ofHand.map(({ value, rows }) => line(labelOf(value), rows)),
       line(`searched, mean α of ${first!.name} ${formatFixed(alpha, 2)}`, found),
@@ -136,7 +141,7 @@ function drawing(
   const more = searched.map((record): RunRecord => ({
     ...record,
     components,
-    config: byHand[0]!.config,
+    config: NAME,
     settings: [{ key: own.key, value }, ...record.settings.filter(({ key }) => isSeed(key))],
     rows: record.rows.flatMap((row) =>
       row.subject === 'hybrid' ? [{ ...row, subject: SEARCHED }] : [],
@@ -145,7 +150,8 @@ function drawing(
   const wide = axes.map((axis) =>
     axis === own ? { ...axis, values: [...axis.values, value] } : axis,
   );
-  return `${sweepSvg(sweepModelOf([...byHand, ...more], wide))}\n`;
+  const hand = byHand.map((record) => ({ ...record, config: NAME }));
+  return `${sweepSvg(sweepModelOf([...hand, ...more], wide))}\n`;
 }
 
 /** Mean α of the first component, over blocks and seeds. */

@@ -276,8 +276,8 @@ describe('the results', () => {
     const searched = validated(seeds([1, 2, 3].map((seed) => ({ hybrid: seed, neox: 9 }))));
     const { blocks, picture } = alphaSection(searched, validated(byHand), 'x.svg');
     const text = blocks.join('\n');
-    assert.match(text, /\| searched, mean α of neox 0\.75 \| 2\.000 ± \S+ \| – \|/);
-    assert.match(text, /\| mamba \| 2\.300 ± \S+ \| \+0\.300 \(\+0\.300 to \+0\.300\) \|/);
+    assert.match(text, /\| searched, mean α of neox 0\.75 \| 3 \| 2\.000 ± \S+ \| – \|/);
+    assert.match(text, /\| mamba \| 3 \| 2\.300 ± \S+ \| \+0\.300 \(\+0\.300 to \+0\.300\) \|/);
     assert.match(
       text,
       /validation chooses neox 0\.5, mamba 0\.5: .*\*\*The search finds better\*\*.* −0\.100 \(/,
