@@ -8,7 +8,6 @@ import {
   differenceOf,
   entriesOf,
   groupedBy,
-  isSeed,
   measureOf,
   splitOf,
   variantOf,
@@ -117,7 +116,7 @@ function selectionSentences(
 ): string[] {
   const searched = records.filter(({ components }) => components.length > 1);
   const groups = groupedBy(searched, (record) =>
-    JSON.stringify([record.components, variantWithoutBaselines(record)]),
+    JSON.stringify([record.components, variantOf(withoutBaselines(record), records)]),
   );
   const best = bestOf(
     entries.filter(({ role }) => role === 'component'),
@@ -135,7 +134,7 @@ function selectionSentences(
       (name, m) => `${name} ${formatFixed(mean(means.map((row) => row[m]!)), 2)}`,
     );
     const right = best ? chosen.filter((name) => name === best.subject).length : 0;
-    const setting = variantOf(group[0]!, records);
+    const setting = variantOf(withoutBaselines(group[0]!), records);
     const where = groups.length > 1 && setting !== '' ? ` (${setting})` : '';
     const blocks = tables[0]!.alphas.map((_, block) =>
       formatFixed(mean(tables.map(({ alphas }) => alphas[block]![0]!)), 2),
@@ -150,10 +149,11 @@ function selectionSentences(
   });
 }
 
-const variantWithoutBaselines = ({ settings, options }: RunRecord) => [
-  settings.filter(({ key }) => !isSeed(key) && !key.startsWith('baselines')),
-  options,
-];
+/** A run as it stands to its hybrid alone. */
+const withoutBaselines = (record: RunRecord): RunRecord => ({
+  ...record,
+  settings: record.settings.filter(({ key }) => !key.startsWith('baselines')),
+});
 
 /** Runs that differ in their baselines alone have the same α. */
 function uniqueSeeds(records: readonly RunRecord[]): RunRecord['alphas'] {
