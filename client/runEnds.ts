@@ -1,6 +1,6 @@
 /** What is told when a run ends by itself: a headline, or a reason and the way on. */
 import { commands, window } from 'vscode';
-import type { RunListEntry } from '../server/contract/editor';
+import type { RunListEntry } from '../server/contract/runViews';
 import { tellSweepEnd } from './commands/sweeps';
 import { DisposableList, type Disposable } from './disposables';
 import type { Extension } from './extension';

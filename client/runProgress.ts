@@ -1,6 +1,6 @@
 /** A running search as the editor's own progress: a bar over the view, and where the user wants it a notification. */
 import { ProgressLocation, commands, window, workspace } from 'vscode';
-import type { RunListEntry } from '../server/contract/editor';
+import type { RunListEntry } from '../server/contract/runViews';
 import { DisposableList, type Disposable } from './disposables';
 import { setting } from './extension';
 import type { RunList } from './runs/runList';

@@ -7,7 +7,7 @@ import {
   workspace,
   type StatusBarItem,
 } from 'vscode';
-import type { RunListEntry, SweepListEntry } from '../server/contract/editor';
+import type { RunListEntry, SweepListEntry } from '../server/contract/runViews';
 import { DisposableList, type Disposable } from './disposables';
 import { setting } from './extension';
 import type { RunList } from './runs/runList';

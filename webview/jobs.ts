@@ -1,5 +1,5 @@
 /** Losses and α of each training job of a run, as far as they are drawn. Pure: every change makes a new list. */
-import type { AlphaFrames, LossCurve } from '../server/contract/editor';
+import type { AlphaFrames, LossCurve } from '../server/contract/runViews';
 import type { Alphas, ResumedEvent, StepEvent, Where } from '../server/contract/events';
 
 export interface Job extends Where {

@@ -1,5 +1,5 @@
 /** Loss curves as they are drawn: what zooming brought put in, a centred mean, evaluations. Pure. */
-import type { LossCurve } from '../server/contract/editor';
+import type { LossCurve } from '../server/contract/runViews';
 import type { Where } from '../server/contract/events';
 import { countUpTo, sameWhere, whereKey, type Job } from './jobs';
 import type { PlotLine, PlotMark } from './plot';

@@ -1,6 +1,7 @@
 /** The panel's state: a pure function of the host's messages and of what the user did. */
 import type { BlockControl } from '../server/contract/control';
-import type { LossCurve, RunSnapshot, UserError } from '../server/contract/editor';
+import type { UserError } from '../server/contract/editor';
+import type { LossCurve, RunSnapshot } from '../server/contract/runViews';
 import type { Alphas, ResumedEvent, RunEvent, StepEvent, Where } from '../server/contract/events';
 import type { HostToPanel, PanelState } from '../server/contract/panel';
 import { addSteps, jobsOf, rewind, sameWhere, whereKey, type Job } from './jobs';

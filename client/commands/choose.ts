@@ -1,6 +1,6 @@
 /** Which run or config a command is about: its argument, else the only one, the one in view, or a question. */
 import { Uri, window, workspace, type QuickPickItem } from 'vscode';
-import type { RunListEntry } from '../../server/contract/editor';
+import type { RunListEntry } from '../../server/contract/runViews';
 import type { RunState } from '../../server/contract/run';
 import type { Extension } from '../extension';
 import { hasResult, isActive, isResumable, runDescription, stateIcon } from '../runs/runText';

@@ -12,7 +12,8 @@ import {
   type TextDocument,
 } from 'vscode';
 import type { ControlRequest } from '../../server/contract/control';
-import type { RunRef, UserError } from '../../server/contract/editor';
+import type { UserError } from '../../server/contract/editor';
+import type { RunRef } from '../../server/contract/runViews';
 import { setting, type Extension } from '../extension';
 import { isActive } from '../runs/runText';
 import { messageText } from '../text/escape';

@@ -1,6 +1,6 @@
 /** Stop, resume and report of a sweep: many runs as one. */
 import { ProgressLocation, commands, window } from 'vscode';
-import type { SweepListEntry } from '../../server/contract/editor';
+import type { SweepListEntry } from '../../server/contract/runViews';
 import type { Extension } from '../extension';
 import { isSweepResumable, sweepDescription, sweepEndSentence, sweepIcon } from '../runs/sweepText';
 import { escapeIcons, messageText } from '../text/escape';

@@ -1,12 +1,8 @@
 /** One weights panel: the page of one run, fed from its log, and what its buttons do. */
 import { randomBytes } from 'node:crypto';
 import { Uri, type LogOutputChannel, type WebviewPanel } from 'vscode';
-import type {
-  EditorRequests,
-  RunSnapshot,
-  ServerNotifications,
-  UserError,
-} from '../../server/contract/editor';
+import type { EditorRequests, ServerNotifications, UserError } from '../../server/contract/editor';
+import type { RunSnapshot } from '../../server/contract/runViews';
 import type { HostToPanel, PanelToHost } from '../../server/contract/panel';
 import { DisposableList, type Disposable } from '../disposables';
 import type { ServerConnection } from '../server';

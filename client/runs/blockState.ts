@@ -1,5 +1,5 @@
 /** Pins and prunings of a run as they stand, from its plan and what its log says was done since. Pure. */
-import type { RunSnapshot } from '../../server/contract/editor';
+import type { RunSnapshot } from '../../server/contract/runViews';
 
 export interface BlockState {
   /** From 1. */

@@ -1,5 +1,5 @@
 /** What happened between two lists of runs. Pure. */
-import type { RunListEntry } from '../../server/contract/editor';
+import type { RunListEntry } from '../../server/contract/runViews';
 import { isActive } from './runText';
 
 export interface RunChange {

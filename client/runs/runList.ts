@@ -1,6 +1,6 @@
 /** Every known run, as the server last told: what the tree, the status bar and the commands look at. */
 import { EventEmitter, type Event, type LogOutputChannel } from 'vscode';
-import type { RunListEntry, RunLists, SweepListEntry } from '../../server/contract/editor';
+import type { RunListEntry, RunLists, SweepListEntry } from '../../server/contract/runViews';
 import { DisposableList, type Disposable } from '../disposables';
 import type { ServerConnection } from '../server';
 import { newestFirst, stateChanges, type RunChange } from './runChanges';

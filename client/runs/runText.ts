@@ -1,5 +1,5 @@
 /** What is written about a run: in the tree, the status bar and in lists. Pure. */
-import type { RunListEntry, RunProgress } from '../../server/contract/editor';
+import type { RunListEntry, RunProgress } from '../../server/contract/runViews';
 import type { RunState } from '../../server/contract/run';
 import { escapeMarkdown, messageText, plainText } from '../text/escape';
 import {

@@ -9,7 +9,7 @@ import {
   type Event,
   type TreeDataProvider,
 } from 'vscode';
-import type { RunListEntry, SweepListEntry } from '../../server/contract/editor';
+import type { RunListEntry, SweepListEntry } from '../../server/contract/runViews';
 import { DisposableList, type Disposable } from '../disposables';
 import { plainText } from '../text/escape';
 import type { RunList } from './runList';

@@ -1,5 +1,5 @@
 /** What is written about a sweep: in the tree, the status bar and in lists. Pure. */
-import type { SweepListEntry } from '../../server/contract/editor';
+import type { SweepListEntry } from '../../server/contract/runViews';
 import type { CellState, SweepState } from '../../server/contract/sweep';
 import { escapeMarkdown, messageText, plainText } from '../text/escape';
 import { formatDate } from '../text/quantities';

@@ -5,7 +5,7 @@ import { loadConfig, placeProblems } from '../commands/configFile';
 import { resumeRun } from '../commands/resumeRun';
 import { sendControl } from '../commands/sendControl';
 import { isRunnable, startRun } from '../commands/startRun';
-import type { RunRef } from '../contract/editor';
+import type { RunRef } from '../contract/runViews';
 import { systemCode } from '../files/systemErrors';
 import { isError } from '../language/checkConfig';
 import { displayText } from '../report/text';

@@ -1,6 +1,6 @@
 /** Starts a run: a checked config becomes a run folder, and a detached process that works on it. */
 import { version } from '../../package.json';
-import type { RunRef } from '../contract/editor';
+import type { RunRef } from '../contract/runViews';
 import type { RunOfSweep } from '../contract/run';
 import { isError } from '../language/checkConfig';
 import { launchDetached } from '../runs/launch';

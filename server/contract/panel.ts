@@ -1,6 +1,7 @@
 /** Messages between the weights panel (a webview) and the extension host. Both sides check each before they believe it. */
 import type { BlockControl } from './control';
-import type { LossCurve, RunSnapshot, UserError } from './editor';
+import type { UserError } from './editor';
+import type { LossCurve, RunSnapshot } from './runViews';
 import type { Alphas, RunEvent, Where } from './events';
 import type { RunState } from './run';
 

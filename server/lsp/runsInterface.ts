@@ -1,6 +1,7 @@
 /** Between the language (`server/lsp`) and the runs (`server/lsp/runs`): neither reaches into the other's files. */
 import type { Connection, Disposable } from 'vscode-languageserver';
-import type { EditorSettings, Outcome, RunListEntry, SweepListEntry } from '../contract/editor';
+import type { EditorSettings, Outcome } from '../contract/editor';
+import type { RunListEntry, SweepListEntry } from '../contract/runViews';
 import type { RunWeights } from '../language/editor/runWeights';
 import type { ModelReader } from '../models/modelReader';
 

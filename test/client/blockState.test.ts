@@ -1,6 +1,6 @@
 /** Pins and prunings of a run, for the commands that ask which block. */
 import assert from 'node:assert/strict';
-import type { RunSnapshot } from '../../server/contract/editor';
+import type { RunSnapshot } from '../../server/contract/runViews';
 import type { ControlEvent } from '../../server/contract/events';
 import { blockStates, blockSummary, parseWeights } from '../../client/runs/blockState';
 

@@ -1,6 +1,6 @@
 /** What the tree, the status bar and notifications write about a run. */
 import assert from 'node:assert/strict';
-import type { RunListEntry, RunProgress } from '../../server/contract/editor';
+import type { RunListEntry, RunProgress } from '../../server/contract/runViews';
 import type { RunState } from '../../server/contract/run';
 import { ended, newestFirst, stateChanges } from '../../client/runs/runChanges';
 import {

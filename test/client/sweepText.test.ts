@@ -1,6 +1,6 @@
 /** What the tree, the status bar and notifications write about a sweep. */
 import assert from 'node:assert/strict';
-import type { SweepListEntry } from '../../server/contract/editor';
+import type { SweepListEntry } from '../../server/contract/runViews';
 import type { CellState } from '../../server/contract/sweep';
 import {
   cellLabel,

@@ -1,5 +1,5 @@
 /** Runs that the panel's tests show. */
-import type { RunSnapshot } from '../../server/contract/editor';
+import type { RunSnapshot } from '../../server/contract/runViews';
 import type {
   Alphas,
   FailedEvent,

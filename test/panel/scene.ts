@@ -6,7 +6,7 @@ import type axe from 'axe-core';
 import { chromium } from 'playwright-core';
 import type { Browser, Page } from 'playwright-core';
 import { panelHtml } from '../../client/panel/html';
-import type { RunSnapshot } from '../../server/contract/editor';
+import type { RunSnapshot } from '../../server/contract/runViews';
 import type { RunEvent } from '../../server/contract/events';
 import type { HostToPanel, PanelState, PanelToHost } from '../../server/contract/panel';
 

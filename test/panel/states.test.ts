@@ -1,6 +1,6 @@
 /** What a person sees in each state of a run, and that nobody is shut out of it. */
 import { strict as assert } from 'node:assert';
-import type { RunSnapshot } from '../../server/contract/editor';
+import type { RunSnapshot } from '../../server/contract/runViews';
 import {
   failed,
   finished,

@@ -1,5 +1,5 @@
 /** What a host sends of a log, made the plain way: nothing is thinned, superseded events are gone. */
-import type { LossCurve, RunSnapshot, AlphaFrames } from '../../server/contract/editor';
+import type { LossCurve, RunSnapshot, AlphaFrames } from '../../server/contract/runViews';
 import type { RunEvent, StepEvent, Where } from '../../server/contract/events';
 import type { RunState } from '../../server/contract/run';
 import { replay } from '../../server/runs/replay';

@@ -1,6 +1,6 @@
 /** The panel's state and pictures for more components than two. */
 import { strict as assert } from 'node:assert';
-import type { RunSnapshot } from '../../server/contract/editor';
+import type { RunSnapshot } from '../../server/contract/runViews';
 import type { ControlEvent } from '../../server/contract/events';
 import { pinTo, pinWeights, prune } from '../../webview/blockControls';
 import { frameCsv } from '../../webview/csv';

@@ -1,6 +1,7 @@
 /** Above a config's first line: run it, or go on with its newest run. */
 import type { CodeLens, CodeLensParams, Command } from 'vscode-languageserver';
-import type { EditorCommands, RunListEntry, SweepListEntry } from '../../contract/editor';
+import type { EditorCommands } from '../../contract/editor';
+import type { RunListEntry, SweepListEntry } from '../../contract/runViews';
 import { aboutConfig } from '../answering';
 import type { Snapshot } from '../checker';
 import type { LanguageContext } from '../context';

@@ -1,5 +1,5 @@
 /** How far a run is, over all jobs of its plan. */
-import type { RunProgress } from '../../contract/editor';
+import type { RunProgress } from '../../contract/runViews';
 import type { StepEvent } from '../../contract/events';
 import type { RunIndex } from '../../runs/runIndex';
 import { sameWhere } from '../../runs/stepTable';

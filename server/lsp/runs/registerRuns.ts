@@ -6,13 +6,8 @@ import {
   type Connection,
   type Disposable,
 } from 'vscode-languageserver';
-import type {
-  EditorRequests,
-  Outcome,
-  RunListEntry,
-  RunLists,
-  SweepListEntry,
-} from '../../contract/editor';
+import type { EditorRequests, Outcome } from '../../contract/editor';
+import type { RunListEntry, RunLists, SweepListEntry } from '../../contract/runViews';
 import type { RunWeights } from '../../language/editor/runWeights';
 import type { BlockMarks, RegisterRuns, RunsHost, RunsService } from '../runsInterface';
 import { ConfigWeights } from './configWeights';

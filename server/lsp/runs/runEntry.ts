@@ -1,6 +1,7 @@
 /** One line of the list of runs. */
 import path from 'node:path';
-import type { RunListEntry, RunProgress, UserError } from '../../contract/editor';
+import type { UserError } from '../../contract/editor';
+import type { RunListEntry, RunProgress } from '../../contract/runViews';
 import type { RunState } from '../../contract/run';
 import { systemCode } from '../../files/systemErrors';
 import { lastError } from '../../runs/lastWords';

@@ -4,7 +4,7 @@
  */
 import { watch, type FSWatcher } from 'node:fs';
 import path from 'node:path';
-import type { RunListEntry, RunLists } from '../../contract/editor';
+import type { RunListEntry, RunLists } from '../../contract/runViews';
 import { logName } from '../../runs/logLines';
 import type { ListedRun } from '../../runs/listRuns';
 import { RunRecord } from '../../runs/runRecord';

@@ -3,7 +3,7 @@ import { CommandError } from '../../commands/commandError';
 import { sendControl } from '../../commands/sendControl';
 import { stopSweep } from '../../commands/sweep/stopSweep';
 import type { ControlRequest } from '../../contract/control';
-import type { LossCurve, RunRef, RunSnapshot } from '../../contract/editor';
+import type { LossCurve, RunRef, RunSnapshot } from '../../contract/runViews';
 import type { Alphas, Where } from '../../contract/events';
 import { computeLogEnd } from '../../runs/lastWords';
 import { runAt, type ListedRun } from '../../runs/listRuns';

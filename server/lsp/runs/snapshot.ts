@@ -1,5 +1,5 @@
 /** What a panel draws first, from a run's index: its steps are not parsed, but for those whose α are shown. */
-import type { AlphaFrames, LossCurve, RunSnapshot } from '../../contract/editor';
+import type { AlphaFrames, LossCurve, RunSnapshot } from '../../contract/runViews';
 import type { Alphas, Where } from '../../contract/events';
 import type { RunState } from '../../contract/run';
 import type { ListedRun } from '../../runs/listRuns';

@@ -7,7 +7,7 @@ import { resumeRun } from '../../commands/resumeRun';
 import { isRunnable, startRun } from '../../commands/startRun';
 import { createSweep } from '../../commands/sweep/createSweep';
 import { launchSweep } from '../../commands/sweep/launchSweep';
-import type { RunRef } from '../../contract/editor';
+import type { RunRef } from '../../contract/runViews';
 import type { ListedRun } from '../../runs/listRuns';
 import type { ListedSweep } from '../../runs/sweepFolder';
 import { listPublications } from '../../runs/runtimeFolder';

@@ -1,6 +1,6 @@
 /** The sweeps beside the runs: read again where `sweep.json` changed, with each cell's run as the list of runs has it. */
 import path from 'node:path';
-import type { RunListEntry, SweepListEntry } from '../../contract/editor';
+import type { RunListEntry, SweepListEntry } from '../../contract/runViews';
 import type { CellState, SweepState } from '../../contract/sweep';
 import { systemCode } from '../../files/systemErrors';
 import { endOf } from '../../commands/sweep/sweepEnd';

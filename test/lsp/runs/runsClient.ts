@@ -5,12 +5,10 @@ import { pathToFileURL } from 'node:url';
 import type {
   EditorRequests,
   Outcome,
-  RunListEntry,
-  RunRef,
-  SweepListEntry,
   ServerNotifications,
   UserError,
 } from '../../../server/contract/editor';
+import type { RunListEntry, RunRef, SweepListEntry } from '../../../server/contract/runViews';
 import type { RunEvent } from '../../../server/contract/events';
 import type { EditedDocument } from '../editedDocument';
 import { Session, type SessionOptions } from '../session';

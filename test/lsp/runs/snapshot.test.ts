@@ -11,7 +11,7 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import path from 'node:path';
-import type { RunSnapshot } from '../../../server/contract/editor';
+import type { RunSnapshot } from '../../../server/contract/runViews';
 import type { StepEvent } from '../../../server/contract/events';
 import { readEvents } from '../../../server/runs/readEvents';
 import { ofType } from '../../cli/runFiles';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { SweepListEntry } from '../../../server/contract/editor';
+import type { SweepListEntry } from '../../../server/contract/runViews';
 import { Scene, type Changes } from '../../cli/scene';
 import { RunsClient } from './runsClient';
 
