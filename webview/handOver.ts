@@ -1,5 +1,6 @@
 /** What is left of the hybrid right after the search, at α as found and at hard α: nothing is trained in between. */
 import type { HandOver } from '../server/contract/events';
+import { handOverEntries } from '../server/contract/handOver';
 import { formatLoss, formatShort, formatShare } from './format';
 import { makeTable } from './table';
 
@@ -22,7 +23,7 @@ export function handOverRows(entries: readonly HandOver[]): readonly HandOverRow
     entries.flatMap((entry) => (entry.alphas === 'soft' ? [[entry.seed, entry.loss]] : [])),
   );
   return (['soft', 'argmax', 'threshold'] as const).flatMap((alphas): HandOverRow[] => {
-    const own = entries.filter((entry) => entry.alphas === alphas);
+    const own = handOverEntries(entries, alphas);
     const [first] = own;
     if (first === undefined) return [];
     const pairs = own.flatMap(({ seed, loss }) => {

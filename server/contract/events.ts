@@ -208,7 +208,7 @@ export interface FinishedEvent extends EventBase {
   readonly program?: readonly ProgramTask[];
   /** Beside a program: what the search on the target found, mean over seeds. */
   readonly searched?: Alphas;
-  /** One entry a seed and kind of α that differs from the others'. Absent in older logs. */
+  /** An entry for each seed and kind of α; of a seed whose α are hard already the soft one alone. Absent in older logs. */
   readonly handOver?: readonly HandOver[];
   readonly costs?: RunCosts;
 }

@@ -1,5 +1,6 @@
 /** Loss beside cost: the hybrid at soft and at hard α, and what a cost-aware search weighed. */
 import type { FinishedEvent, HandOver, RunCosts, RunEvent } from '../contract/events';
+import { handOverEntries } from '../contract/handOver';
 import { computedCost, expectedCost, totalCost } from './expectedCost';
 import { stageInWords } from './curvesSvg';
 import { reportedHybrid } from './headline';
@@ -23,7 +24,7 @@ export function buildHandOver(events: readonly RunEvent[]): ReportModel['handOve
   const kinds = ['soft', 'argmax', 'threshold'] as const;
   const soft = entries.filter(({ alphas }) => alphas === 'soft');
   const rows = kinds.flatMap((alphas): ReportHandOver[] => {
-    const own = entries.filter((entry) => entry.alphas === alphas);
+    const own = handOverEntries(entries, alphas);
     if (own.length === 0) return [];
     const shares = own.flatMap(({ cost }) => cost ?? []);
     const differences = own.flatMap(({ seed, loss }) => {

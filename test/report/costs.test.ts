@@ -52,6 +52,24 @@ describe('hand-over and cost in a report', () => {
     assert.match(handOver.sentence, /3\.200 with the largest α of each block alone \(\+0\.700\)/);
   });
 
+  it('a seed with fewer kinds counts in each: what it lacks is what it was found at', () => {
+    const handOver = [
+      entry(1, 'soft', 2),
+      entry(1, 'argmax', 3),
+      entry(1, 'threshold', 2.5),
+      entry(2, 'soft', 4),
+    ];
+    const rows = buildReportModel(events({ handOver })).handOver!.rows;
+    assert.deepEqual(
+      rows.map(({ loss, versusSoft, seeds }) => [loss.mean, versusSoft?.mean, seeds]),
+      [
+        [3, undefined, [1, 2]],
+        [3.5, 0.5, [1, 2]],
+        [3.25, 0.25, [1, 2]],
+      ],
+    );
+  });
+
   it('tells what α and each component alone are expected to cost', () => {
     const { costs } = buildReportModel(events());
     assert.equal(costs?.total, 180);

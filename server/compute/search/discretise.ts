@@ -5,7 +5,7 @@ import { normaliseOver } from './architecture';
 
 /**
  * `soft`: as found. `argmax`: one-hot on the largest entry (the first of equals). `threshold`: entries below t dropped and
- * the rest renormalised; where all are below t the largest stays.
+ * the rest renormalised; where all are below t the largest stays. A row that loses nothing is as it was, to the bit.
  */
 export function discretise(
   alphas: readonly (readonly number[])[],
@@ -17,7 +17,8 @@ export function discretise(
     const kept = row.map((value, m) =>
       how === 'argmax' ? m === largest : m === largest || value >= how.threshold,
     );
-    return normaliseOver(kept, row);
+    const losesNothing = row.every((value, m) => value === 0 || kept[m]);
+    return losesNothing ? [...row] : normaliseOver(kept, row);
   });
 }
 

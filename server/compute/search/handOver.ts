@@ -21,29 +21,29 @@ export interface HandOverParts {
   readonly score: (alphas: readonly (readonly number[])[]) => Promise<Evaluation>;
 }
 
-/** The soft α, then each harder one that differs from those before it: at most two evaluations. */
+/**
+ * The soft α, then each harder one, so that every seed has every kind: those that are equal to others before them have their
+ * score. α that are hard already have nothing to compare. At most two evaluations.
+ */
 export async function handOverOf(parts: HandOverParts): Promise<HandOver[]> {
   const { plan, soft, alphas, score } = parts;
   const { loss, perplexity, accuracy } = soft;
-  const seen = [JSON.stringify(alphas)];
-  const entries = [
-    entryOf(parts, { alphas: 'soft' }, alphas, {
-      loss,
-      perplexity,
-      ...(accuracy === undefined ? {} : { accuracy }),
-    }),
-  ];
+  const found = { loss, perplexity, ...(accuracy === undefined ? {} : { accuracy }) };
+  const scores = new Map<string, Score>([[JSON.stringify(alphas), found]]);
+  const entries = [entryOf(parts, { alphas: 'soft' }, alphas, found)];
+  if (alphas.every((row) => row.every((value) => value === 0 || value === 1))) return entries;
   for (const { name, how } of harder(plan)) {
     const hard = discretise(alphas, how);
     const key = JSON.stringify(hard);
-    if (seen.includes(key)) continue;
-    seen.push(key);
-    entries.push(entryOf(parts, name, hard, await score(hard)));
+    const own = scores.get(key) ?? (await score(hard));
+    scores.set(key, own);
+    entries.push(entryOf(parts, name, hard, own));
   }
   return entries;
 }
 
 type Name = Pick<HandOver, 'alphas' | 'threshold'>;
+type Score = Pick<HandOver, 'loss' | 'perplexity' | 'accuracy'>;
 
 function harder({ config, components }: Plan): { name: Name; how: FinetuneSettings['alphas'] }[] {
   const tuned = config.finetune === false ? undefined : config.finetune.alphas;
@@ -59,7 +59,7 @@ function entryOf(
   { costs, cost, soft }: HandOverParts,
   name: Name,
   alphas: readonly (readonly number[])[],
-  score: Pick<HandOver, 'loss' | 'perplexity' | 'accuracy'>,
+  score: Score,
 ): HandOver {
   return {
     seed: soft.seed,

@@ -236,7 +236,10 @@ describe('the hand-over', () => {
     });
     for (const seed of [1, 2]) {
       const own = finished.handOver!.filter((entry) => entry.seed === seed);
-      assert.deepEqual(own.map(({ alphas }) => alphas).slice(0, 2), ['soft', 'argmax']);
+      assert.deepEqual(
+        own.map(({ alphas }) => alphas),
+        ['soft', 'argmax', 'threshold'],
+      );
       const search = finished.results.find(
         (each) => each.seed === seed && each.stage === 'search',
       )!;
@@ -246,6 +249,13 @@ describe('the hand-over', () => {
       assert.ok(own[1]!.flopsPerToken < search.flopsPerToken);
       assert.ok(own[1]!.parameters < search.parameters);
     }
+  });
+
+  it('where nothing is small, dropping what is small changes no bit', async () => {
+    const { finished } = await done({ finetune: { alphas: { threshold: 0.01 } } });
+    const [soft, argmax, threshold] = finished.handOver!;
+    assert.deepEqual(threshold, { ...soft, alphas: 'threshold', threshold: 0.01 });
+    assert.notEqual(argmax!.loss, soft!.loss);
   });
 
   it('of α that is hard already has nothing to compare', async () => {
