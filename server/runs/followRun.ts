@@ -44,7 +44,8 @@ export async function followRun(dir: string, options: FollowOptions): Promise<Ru
       options.onEvent(event);
       if (event.type !== 'warning') last = event;
     }
-    if (!batch.caughtUp) continue;
+    // A log that grows is asked for its process once: that takes longer than a short step.
+    if (!batch.caughtUp || (lived && batch.events.length > 0)) continue;
     const alive = (await findPublication(dir)) !== undefined;
     lived ||= alive;
     // While its process lives there may be more: a resumed run begins behind an old last word.
