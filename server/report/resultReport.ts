@@ -105,10 +105,10 @@ export function includesZero(interval: Interval | null): boolean | undefined {
   return interval ? interval.low <= 0 && interval.high >= 0 : undefined;
 }
 
-export function intervalInWords(difference: Estimate): string {
+export function intervalInWords(difference: Estimate, digits = 3): string {
   const { interval, n } = difference;
   if (!interval) return 'one seed: no interval';
-  const span = `95 % interval ${formatSigned(interval.low)} to ${formatSigned(interval.high)} over ${n} seeds`;
+  const span = `95 % interval ${formatSigned(interval.low, digits)} to ${formatSigned(interval.high, digits)} over ${n} seeds`;
   return includesZero(interval) ? `${span}, which includes no difference` : span;
 }
 

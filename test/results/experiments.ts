@@ -96,6 +96,13 @@ export const EXPERIMENTS: readonly Experiment[] = [
     ],
     view: 'models',
   },
+  {
+    title: 'Hand-designed hybrids under the hybrid’s own budget',
+    question:
+      'MambaFormer, a striped stack and one with Hyena are baselines of the run itself: as many updates on as many tokens as the searched hybrid, of about its size.',
+    configs: [at('stacks/baselines')],
+    view: 'models',
+  },
   ...[
     'noisy-in-context-recall',
     'fuzzy-in-context-recall',

@@ -70,8 +70,9 @@ function sectionOf(
   switch (experiment.view) {
     case 'models': {
       const section = modelsSection(all);
-      const missing = absent.map((config) => `Not run here: \`${config}\`.`);
-      return { ...section, blocks: [...section.blocks, ...missing] };
+      if (absent.length === 0) return section;
+      const missing = listInWords(absent.map((config) => `\`${config}\``));
+      return { ...section, blocks: [...section.blocks, `Not run here: ${missing}.`] };
     }
     case 'handOver':
       return handOverSection(all);

@@ -76,7 +76,7 @@ function certaintyOf(difference: Estimate, measure: Measure): string {
   if (measure === 'loss') return intervalInWords(difference);
   const { mean, n, interval } = difference;
   const points = interval && { low: interval.low * 100, high: interval.high * 100 };
-  return intervalInWords({ mean: mean * 100, n, interval: points });
+  return intervalInWords({ mean: mean * 100, n, interval: points }, 1);
 }
 
 /** Text in a table: its edge is escaped. Names here are the repository's own. */
