@@ -1,6 +1,5 @@
 /** Which run or config a command is about: its argument, else the only one, the one in view, or a question. */
 import { Uri, window, workspace, type QuickPickItem } from 'vscode';
-import type { RunListEntry } from '../../server/contract/runViews';
 import type { RunState } from '../../server/contract/run';
 import type { Extension } from '../extension';
 import { hasResult, isActive, isResumable, runDescription, stateIcon } from '../runs/runText';
@@ -52,27 +51,37 @@ export async function chooseRun(
     return undefined;
   }
   if (candidates.length === 1) return candidates[0];
-  return pickRun(candidates, title);
+  return pick(candidates, {
+    ...{ title, placeHolder: 'Which run?' },
+    icon: ({ state }) => stateIcon(state).icon,
+    description: runDescription,
+  });
 }
 
-async function pickRun(
-  runs: readonly RunListEntry[],
-  title: string,
-): Promise<RunListEntry | undefined> {
+/** A run or a sweep of several, by name; `undefined` when none was chosen. */
+export async function pick<E extends { readonly name: string; readonly config: string }>(
+  entries: readonly E[],
+  how: {
+    readonly title: string;
+    readonly placeHolder: string;
+    readonly icon: (entry: E) => string;
+    readonly description: (entry: E, now: Date) => string;
+  },
+): Promise<E | undefined> {
   const now = new Date();
-  const items = runs.map((run) => ({
-    label: `$(${stateIcon(run.state).icon}) ${escapeIcons(run.name)}`,
-    description: escapeIcons(runDescription(run, now)),
-    detail: escapeIcons(run.config),
-    run,
+  const items = entries.map((entry) => ({
+    label: `$(${how.icon(entry)}) ${escapeIcons(entry.name)}`,
+    description: escapeIcons(how.description(entry, now)),
+    detail: escapeIcons(entry.config),
+    entry,
   }));
   const chosen = await window.showQuickPick(items, {
-    title,
-    placeHolder: 'Which run?',
+    title: how.title,
+    placeHolder: how.placeHolder,
     matchOnDescription: true,
     matchOnDetail: true,
   });
-  return chosen?.run;
+  return chosen?.entry;
 }
 
 /** The config that a command is about; `undefined` when none was chosen (said where there is none). */

@@ -20,6 +20,7 @@ import { messageText } from '../text/escape';
 import { chooseConfig, chooseRun } from './choose';
 import { cancellable } from './cancel';
 import { control } from './control';
+import { resumeAt } from './resumeAt';
 import { sweepStarted } from './sweeps';
 import { mayRun, tellError } from './tell';
 
@@ -200,20 +201,8 @@ export async function resumeSearch(extension: Extension, argument: unknown): Pro
   if (!(await mayRun('Resuming a search'))) return;
   const run = await chooseRun(extension, argument, 'resumable', 'Resume Search');
   if (run === undefined) return;
-  const outcome = await window.withProgress(
-    {
-      location: ProgressLocation.Notification,
-      title: `Manticore: resuming ${messageText(run.name, 60)}`,
-      cancellable: true,
-    },
-    async (_progress, token) =>
-      cancellable(extension.server.request('manticore/resumeRun', { dir: run.dir }, token), token),
-  );
-  if (outcome === undefined) return;
-  if (outcome.ok) return runStarted(extension, outcome.value);
-  const log = 'Show Log';
-  if ((await tellError(outcome.error, log)) === log)
-    await commands.executeCommand('manticore.showRunLog', run.dir);
+  const resumed = await resumeAt(extension, run);
+  if (resumed !== undefined) await runStarted(extension, resumed);
 }
 
 async function controlChosen(

@@ -1,14 +1,15 @@
 /** Stop, resume and report of a sweep: many runs as one. */
-import { ProgressLocation, commands, window } from 'vscode';
+import { window } from 'vscode';
 import type { SweepListEntry } from '../../server/contract/runViews';
 import type { Extension } from '../extension';
 import { isSweepResumable, sweepDescription, sweepEndSentence, sweepIcon } from '../runs/sweepText';
-import { escapeIcons, messageText } from '../text/escape';
+import { messageText } from '../text/escape';
 import { runDirOf } from './arguments';
-import { cancellable } from './cancel';
+import { pick } from './choose';
 import { noSweep, refuseToRead, type SweepNeed } from './refusals';
 import { control } from './control';
-import { mayRun, place, tellError, tellRefusal } from './tell';
+import { resumeAt } from './resumeAt';
+import { mayRun, place, tellRefusal } from './tell';
 
 const fits: Record<SweepNeed, (sweep: SweepListEntry) => boolean> = {
   any: () => true,
@@ -38,20 +39,11 @@ async function chooseSweep(
     return undefined;
   }
   if (candidates.length === 1) return candidates[0];
-  const now = new Date();
-  const items = candidates.map((sweep) => ({
-    label: `$(${sweepIcon(sweep.state).icon}) ${escapeIcons(sweep.name)}`,
-    description: escapeIcons(sweepDescription(sweep, now)),
-    detail: escapeIcons(sweep.config),
-    sweep,
-  }));
-  const chosen = await window.showQuickPick(items, {
-    title,
-    placeHolder: 'Which sweep?',
-    matchOnDescription: true,
-    matchOnDetail: true,
+  return pick(candidates, {
+    ...{ title, placeHolder: 'Which sweep?' },
+    icon: ({ state }) => sweepIcon(state).icon,
+    description: sweepDescription,
   });
-  return chosen?.sweep;
 }
 
 /** Every running cell writes a checkpoint and stops; no other begins. */
@@ -68,23 +60,7 @@ export async function resumeSweep(extension: Extension, argument: unknown): Prom
   if (!(await mayRun('Resuming a sweep'))) return;
   const sweep = await chooseSweep(extension, argument, 'resumable', 'Resume Sweep');
   if (sweep === undefined) return;
-  const outcome = await window.withProgress(
-    {
-      location: ProgressLocation.Notification,
-      title: `Manticore: resuming ${messageText(sweep.name, 60)}`,
-      cancellable: true,
-    },
-    async (_progress, token) =>
-      cancellable(
-        extension.server.request('manticore/resumeRun', { dir: sweep.dir }, token),
-        token,
-      ),
-  );
-  if (outcome === undefined) return;
-  if (outcome.ok) return sweepStarted(extension, sweep.dir);
-  const log = 'Show Log';
-  if ((await tellError(outcome.error, log)) === log)
-    await commands.executeCommand('manticore.showRunLog', sweep.dir);
+  if ((await resumeAt(extension, sweep)) !== undefined) await sweepStarted(extension, sweep.dir);
 }
 
 export async function openSweepReport(extension: Extension, argument: unknown): Promise<void> {
