@@ -47,7 +47,12 @@ export async function runProcess(dir: string, resume: boolean): Promise<boolean>
   const server = await ControlServer.start(
     dir,
     manifest.id,
-    (request) => controls.push(request),
+    async (request) => {
+      const reply = await controls.push(request);
+      // Whoever was told yes reads the new state in `run.json`.
+      await process.saved();
+      return reply;
+    },
     () => process.state,
   );
   try {
@@ -231,6 +236,11 @@ class RunProcess {
     this.saving = this.saving.then(() => updateManifest(this.dir, changes));
     // A failure is met where `saving` is awaited.
     this.saving.catch(() => undefined);
+  }
+
+  /** Resolves when what was to be written of `run.json` is; a failure is met where the run awaits it. */
+  async saved(): Promise<void> {
+    await this.saving.catch(() => undefined);
   }
 
   private async end(status: 'done' | 'stopped'): Promise<void> {

@@ -100,6 +100,7 @@ async function measureOne(
       checkedSteps: row.kind === 'training' ? row.checkedSteps : 2,
       trialTurn: row.kind === 'scan',
       say: sayOfRow,
+      now: () => performance.now(),
     },
     profileSteps: (soFar) => {
       const missed = reportedRows({ row, load, measurement: soFar }).some(

@@ -1,11 +1,10 @@
 /**
  * A stand-in for either side in the benchmark's tests: answers as it is told by its argument, a JSON object of
  * `values` (what `check` answers), `memoryBytes`, `milliseconds` (one list a turn, the last one again and again) and
- * `endsAt` (a request that it dies at), and `checkMilliseconds` (how long a `check` takes). Writes each request it gets to the file `log`, with its name.
+ * `endsAt` (a request that it dies at). Writes each request it gets to the file `log`, with its name.
  */
 import { appendFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 const told = JSON.parse(process.argv[2]);
 let turn = 0;
@@ -23,6 +22,5 @@ for await (const line of createInterface({ input: process.stdin })) {
   const ask = JSON.parse(line);
   appendFileSync(told.log, `${told.name} ${ask.do}\n`);
   if (ask.do === told.endsAt) process.exit(3);
-  if (ask.do === 'check') await sleep(told.checkMilliseconds ?? 0);
   process.stdout.write(`${JSON.stringify(answers[ask.do](ask))}\n`);
 }

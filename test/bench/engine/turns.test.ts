@@ -15,7 +15,6 @@ interface Told {
   readonly memoryBytes?: number | null;
   readonly milliseconds?: readonly (readonly number[])[];
   readonly endsAt?: string;
-  readonly checkMilliseconds?: number;
 }
 
 const row = BENCH_ROWS.find(({ name }) => name === 'mamba')!;
@@ -43,8 +42,12 @@ describe('bench: turns', () => {
   const measure = (
     contestants: readonly Contestant[],
     settings: Partial<RowSettings> = {},
-  ): Promise<RowMeasurement> =>
-    measureRow(contestants, {
+    stepMilliseconds: readonly number[] = [],
+  ): Promise<RowMeasurement> => {
+    // A clock that is read before and after each of the first steps, which take as long as they are told.
+    let milliseconds = 0;
+    const readings = stepMilliseconds.flatMap((took) => [0, took]);
+    return measureRow(contestants, {
       ...{
         folder,
         turns: 3,
@@ -52,9 +55,11 @@ describe('bench: turns', () => {
         trialTurn: true,
         profileSteps: () => 0,
         say: () => undefined,
+        now: () => (milliseconds += readings.shift() ?? 0),
       },
       ...settings,
     });
+  };
   const log = async () => (await readFile(path.join(folder, 'log'), 'utf8')).trim().split('\n');
   const report = (measurement: RowMeasurement): BenchReport => ({
     machine: { cpu: 'a CPU', cores: 2, memoryBytes: 8e9, system: 'Linux 1', loadAtStart: 0.5 },
@@ -91,12 +96,9 @@ describe('bench: turns', () => {
 
   it('tells two peers apart by their second step where a turn is not asked for', async () => {
     const { contestants, checked } = await measure(
-      [
-        standIn('peer-loop', 'peer', { checkMilliseconds: 300 }),
-        standIn('peer-mambapy', 'peer'),
-        standIn('ours', 'ours'),
-      ],
+      [standIn('peer-loop', 'peer'), standIn('peer-mambapy', 'peer'), standIn('ours', 'ours')],
       { trialTurn: false, checkedSteps: 5 },
+      [500, 300, 400, 200, 700, 600],
     );
     assert.deepEqual(
       contestants.map(({ name, finished, turns }) => [name, finished, turns.length]),
@@ -106,19 +108,16 @@ describe('bench: turns', () => {
         ['peer-loop', false, 1],
       ],
     );
-    assert.ok(contestants[2]!.turns[0]![0]! >= 300);
+    assert.deepEqual(contestants[2]!.turns, [[300]]);
     // Of each of the three requests.
     assert.equal(checked, 6);
   });
 
   it('asks a peer for no second step whose first shows that it is the slower one', async () => {
     const { contestants, checked } = await measure(
-      [
-        standIn('ours', 'ours'),
-        standIn('peer-mambapy', 'peer'),
-        standIn('peer-loop', 'peer', { checkMilliseconds: 600 }),
-      ],
+      [standIn('ours', 'ours'), standIn('peer-mambapy', 'peer'), standIn('peer-loop', 'peer')],
       { trialTurn: true, checkedSteps: 2 },
+      [200, 100, 300, 150, 601],
     );
     assert.deepEqual(
       contestants.map(({ name, finished, turns }) => [name, finished, turns.length]),

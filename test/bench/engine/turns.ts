@@ -31,6 +31,8 @@ export interface RowSettings {
   /** Steps under the profiler once the turns are over; 0: none. */
   readonly profileSteps: (soFar: RowMeasurement) => number;
   readonly say: (what: string) => void;
+  /** Milliseconds of a clock that doesn't go back. */
+  readonly now: () => number;
 }
 
 /** @throws Error when two contestants don't compute the same, or one's process ends */
@@ -38,7 +40,12 @@ export async function measureRow(
   contestants: readonly Contestant[],
   settings: RowSettings,
 ): Promise<RowMeasurement> {
-  const { folder, turns, say } = settings;
+  const { folder, turns, say, now } = settings;
+  const secondsOf = async (run: () => Promise<void>): Promise<number> => {
+    const begun = now();
+    await run();
+    return (now() - begun) / 1000;
+  };
   const takers: Taker[] = [];
   const dropped: ContestantResult[] = [];
   try {
@@ -104,12 +111,6 @@ function agreement(takers: readonly Taker[]): { checked: number; difference: num
     );
   }
   return { checked: first.values.length, difference: largest };
-}
-
-async function secondsOf(run: () => Promise<void>): Promise<number> {
-  const begun = performance.now();
-  await run();
-  return (performance.now() - begun) / 1000;
 }
 
 const isPeer = ({ contestant }: Taker): boolean => contestant.side === 'peer';
