@@ -74,6 +74,7 @@ const result = z.object({
   updates: count,
   tokens: count,
   seconds: measured,
+  milliseconds: z.exactOptional(measured),
 });
 const handOver = z.object({
   seed: count,
@@ -86,6 +87,13 @@ const handOver = z.object({
   parameters: count,
   flopsPerToken: measured,
   cost: z.exactOptional(z.number()),
+  milliseconds: z.exactOptional(measured),
+});
+const costs = z.object({
+  kind: z.enum(['flops', 'parameters', 'milliseconds']),
+  weight: z.number(),
+  table: alphas,
+  others: z.exactOptional(z.record(label, z.number())),
 });
 const started = z.object({
   ...base,
@@ -128,6 +136,7 @@ const otherEvents = [
     bytes: count,
     totalBytes: count,
   }),
+  z.object({ ...base, type: z.literal('costs'), costs }),
   z.object({ ...base, type: z.literal('warning'), code: label, message: text }),
   z.object({ ...base, type: z.literal('failed'), code: label, message: text, hint: text }),
   z.object({

@@ -88,6 +88,12 @@ export interface PreparingEvent extends EventBase {
 
 export type ControlAction = 'pin' | 'unpin' | 'prune' | 'restore' | 'pause' | 'resume';
 
+/** A cost-aware search, before its first step. What was measured is kept: a resumed run weighs the same figures. */
+export interface CostsEvent extends EventBase {
+  readonly type: 'costs';
+  readonly costs: RunCosts;
+}
+
 export interface ControlEvent extends EventBase, Where {
   readonly type: 'control';
   readonly action: ControlAction;
@@ -149,6 +155,8 @@ export interface RunResult {
   /** Of all their training, forward once and backward twice. Absent in older logs. */
   readonly trainingFlops?: number;
   readonly seconds: number;
+  /** Of a micro-batch's forward pass, by what was measured before the search. Only where the search weighs milliseconds. */
+  readonly milliseconds?: number;
 }
 
 /**
@@ -169,6 +177,8 @@ export interface HandOver {
   readonly flopsPerToken: number;
   /** E[cost] of these α as a share of all components' cost, in a cost-aware search. */
   readonly cost?: number;
+  /** As in `RunResult`. */
+  readonly milliseconds?: number;
 }
 
 /** What a cost-aware search weighed. */
@@ -178,6 +188,8 @@ export interface RunCosts {
   readonly weight: number;
   /** Cost of each (block, component), in the kind's unit: FLOPs a token, numbers, milliseconds a micro-batch. */
   readonly table: number[][];
+  /** Of `milliseconds`: those of each other model that the run trains, by subject. Absent in older logs. */
+  readonly others?: Readonly<Record<string, number>>;
 }
 
 /** What the supernets of one task of a program found. */
@@ -216,6 +228,7 @@ export interface FinishedEvent extends EventBase {
 export type RunEvent =
   | StartedEvent
   | PreparingEvent
+  | CostsEvent
   | StepEvent
   | EvaluationEvent
   | ControlEvent

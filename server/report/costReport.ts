@@ -1,19 +1,28 @@
 /** Loss beside cost: the hybrid at soft and at hard α, and what a cost-aware search weighed. */
-import type { FinishedEvent, HandOver, RunCosts, RunEvent } from '../contract/events';
+import type { FinishedEvent, RunCosts, RunEvent } from '../contract/events';
 import { handOverEntries } from '../contract/handOver';
-import { computedCost, expectedCost, totalCost } from './expectedCost';
+import { expectedCost, totalCost } from './expectedCost';
 import { stageInWords } from './curvesSvg';
 import { reportedHybrid } from './headline';
 import type {
   ParetoPoint,
+  ReportAlphas,
   ReportCosts,
   ReportHandOver,
   ReportModel,
   ReportPareto,
+  ResultRow,
   ResultSummary,
 } from './modelTypes';
+import { intervalInWords, pairedDifference, rowsOf } from './resultReport';
 import { estimate, mean } from './statistics';
-import { formatFixed, formatSigned, listInWords } from './text';
+import { displayText, formatFixed, formatShort, formatSigned, listInWords } from './text';
+
+/** While the run goes on: what it began with. */
+function costsOf(events: readonly RunEvent[]): RunCosts | undefined {
+  const begun = events.findLast((event) => event.type === 'costs');
+  return finishedOf(events)?.costs ?? begun?.costs;
+}
 
 const finishedOf = (events: readonly RunEvent[]): FinishedEvent | undefined =>
   events.findLast((event) => event.type === 'finished');
@@ -27,6 +36,7 @@ export function buildHandOver(events: readonly RunEvent[]): ReportModel['handOve
     const own = handOverEntries(entries, alphas);
     if (own.length === 0) return [];
     const shares = own.flatMap(({ cost }) => cost ?? []);
+    const times = own.flatMap(({ milliseconds }) => milliseconds ?? []);
     const differences = own.flatMap(({ seed, loss }) => {
       const partner = soft.find((entry) => entry.seed === seed);
       return alphas === 'soft' || !partner ? [] : [loss - partner.loss];
@@ -42,6 +52,7 @@ export function buildHandOver(events: readonly RunEvent[]): ReportModel['handOve
         flopsPerToken: mean(own.map(({ flopsPerToken }) => flopsPerToken)),
         parameters: mean(own.map(({ parameters }) => parameters)),
         cost: shares.length === own.length ? mean(shares) : null,
+        milliseconds: times.length === own.length ? mean(times) : null,
       },
     ];
   });
@@ -66,16 +77,16 @@ export function handOverName({
   return `α below ${formatFixed(threshold, 2)} dropped`;
 }
 
-/** What a cost-aware search weighed, and what its α and others come to; null for any other run. */
+/** What a cost-aware search weighs, and what its α and others come to; null for any other run. */
 export function buildCosts(
   events: readonly RunEvent[],
+  { source, perSeed }: ReportAlphas,
   handOver: ReportModel['handOver'],
   components: readonly string[],
 ): ReportCosts | null {
-  const finished = finishedOf(events);
-  const costs = finished?.costs;
-  if (!finished || !costs || !isTable(costs, finished)) return null;
-  const { table, kind, weight } = costs;
+  const costs = costsOf(events);
+  if (!costs || !perSeed.every(({ alphas }) => isTable(costs, alphas))) return null;
+  const { table, kind, weight, others = {} } = costs;
   const total = totalCost(table);
   if (!(total > 0)) return null;
   const share = (alphas: readonly (readonly number[])[]) => expectedCost(alphas, table) / total;
@@ -84,45 +95,75 @@ export function buildCosts(
     return row.map((cost) => (cost > 0 ? 1 / live : 0));
   });
   const hard = handOver?.rows.filter(({ alphas, cost }) => alphas !== 'soft' && cost !== null);
+  const alone = components.flatMap((name, m) => {
+    const own = table.map((row) => row[m]!);
+    // What the hybrid holds a part of isn't in its table whole.
+    const cost = others[name] ?? (own.every((each) => each > 0) ? totalCost([own]) : undefined);
+    return cost === undefined ? [] : [{ name: `${name} alone`, share: cost / total }];
+  });
+  const stacks = Object.entries(others).filter(([name]) => !components.includes(name));
+  const found = source === 'finished' ? 'α as found' : 'α so far';
   const rows = [
-    { name: 'α as found', share: mean(finished.perSeed.map(share)) },
+    ...(perSeed.length > 0
+      ? [{ name: found, share: mean(perSeed.map(({ alphas }) => share(alphas))) }]
+      : []),
     ...(hard ?? []).map((row) => ({ name: handOverName(row), share: row.cost! })),
     { name: 'uniform α', share: share(uniform) },
-    ...components.map((name, m) => ({
-      name: `${name} alone`,
-      share: share(table.map((row) => row.map((_, k) => Number(k === m)))),
-    })),
+    ...alone,
+    ...stacks.map(([name, cost]) => ({ name: `${name}, designed by hand`, share: cost / total })),
   ];
   return { kind, weight, table, total, rows };
 }
 
-const isTable = ({ table }: RunCosts, { alphas }: FinishedEvent): boolean =>
+const isTable = ({ table }: RunCosts, alphas: readonly (readonly number[])[]): boolean =>
   table.length === alphas.length && table.every((row, i) => row.length === alphas[i]!.length);
 
-const UNITS = {
+/** For a terminal, before the first step: what the search will weigh. */
+export function costLines(costs: RunCosts, components: readonly string[]): string[] {
+  const { kind, weight, table, others = {} } = costs;
+  const named = (name: string, cost: number) => `${displayText(name, 40)} ${formatShort(cost)}`;
+  const measured = kind === 'milliseconds' ? ', measured now and kept' : '';
+  return [
+    `The search weighs ${COST_KINDS[kind]}${measured}; λ = ${formatFixed(weight, 3)}.`,
+    ...table.map(
+      (row, i) =>
+        `  block ${i + 1}: ${row.map((cost, m) => named(components[m] ?? '', cost)).join(', ')}`,
+    ),
+    ...(Object.keys(others).length > 0
+      ? [
+          `  alone: ${Object.entries(others)
+            .map(([name, cost]) => named(name, cost))
+            .join(', ')}`,
+        ]
+      : []),
+  ];
+}
+
+export const COST_KINDS = {
   flops: 'forward FLOPs a token',
   parameters: 'parameters',
-  milliseconds: 'milliseconds of a forward pass',
+  milliseconds: 'milliseconds of a micro-batch’s forward pass',
 } as const;
 
 /** Loss against what a forward pass costs, on the split that is reported on; null with fewer than two points. */
 export function buildPareto(
   events: readonly RunEvent[],
+  rows: readonly ResultRow[],
   summaries: readonly ResultSummary[],
   handOver: ReportModel['handOver'],
   components: readonly string[],
   programmed = false,
 ): ReportPareto | null {
-  const finished = finishedOf(events);
   const hybrid = reportedHybrid(summaries);
-  if (!finished || !hybrid) return null;
-  const costs = finished.costs && isTable(finished.costs, finished) ? finished.costs : undefined;
-  const kind = costs?.kind ?? 'flops';
+  if (!finishedOf(events) || !hybrid) return null;
+  const kind = costsOf(events)?.kind ?? 'flops';
   const own = summaries.filter((row) => row.final && row.split === hybrid.split);
-  const timed = (row: Priced) =>
-    costs ? milliseconds(row, costs, finished, components, programmed) : null;
   const costOf = (row: Priced) =>
-    kind === 'flops' ? row.flopsPerToken : kind === 'parameters' ? row.parameters : timed(row);
+    kind === 'milliseconds'
+      ? row.milliseconds
+      : kind === 'parameters'
+        ? row.parameters
+        : row.flopsPerToken;
   const points: ParetoPoint[] = [];
   const add = (point: Omit<ParetoPoint, 'cost'>, cost: number | null) => {
     if (cost !== null && cost > 0) points.push({ ...point, cost });
@@ -137,77 +178,40 @@ export function buildPareto(
     if (row.alphas === 'soft' || row.split !== hybrid.split) continue;
     const { alphas, loss } = row;
     const label = `hybrid, search, ${alphas}`;
-    add(
-      { label, subject: 'hybrid', mark: 'hard', loss: loss.mean },
-      costOf({ ...row, subject: 'hybrid' }),
-    );
+    add({ label, subject: 'hybrid', mark: 'hard', loss: loss.mean }, costOf(row));
   }
   if (points.length < 2) return null;
   return {
     kind,
-    unit: UNITS[kind],
+    unit: COST_KINDS[kind],
     split: hybrid.split,
     points,
-    sentences: besideComponents(hybrid, own, components),
+    sentences: besideComponents(hybrid, own, rows, components),
   };
 }
 
 interface Priced {
-  readonly subject: string;
   readonly flopsPerToken: number | null;
   readonly parameters: number | null;
+  readonly milliseconds: number | null;
 }
 
-/** Of a component its own; of a hybrid what the α with its FLOPs compute. */
-function milliseconds(
-  row: Priced,
-  { table }: RunCosts,
-  { perSeed, handOver = [] }: FinishedEvent,
-  components: readonly string[],
-  programmed: boolean,
-): number | null {
-  const m = components.indexOf(row.subject);
-  if (m >= 0)
-    return expectedCost(
-      table.map((costs) => costs.map((_, k) => Number(k === m))),
-      table,
-    );
-  if (row.subject === 'uniform') return totalCost(table);
-  // Only what is of the hybrid's parts has been measured.
-  if (row.subject !== 'hybrid') return null;
-  // How the hybrids of such a run were hardened stands in no event.
-  if (programmed) return null;
-  const matching = handOver.find(({ flopsPerToken }) => flopsPerToken === row.flopsPerToken);
-  const alphas = perSeed[0];
-  return alphas === undefined ? null : computedCost(harden(alphas, matching), table);
-}
-
-function harden(
-  alphas: readonly (readonly number[])[],
-  how: Pick<HandOver, 'alphas' | 'threshold'> | undefined,
-): readonly (readonly number[])[] {
-  if (how === undefined || how.alphas === 'soft') return alphas;
-  const least = how.alphas === 'argmax' ? Infinity : (how.threshold ?? 0);
-  return alphas.map((row) => {
-    const largest = row.indexOf(Math.max(...row));
-    return row.map((alpha, m) => (m === largest || alpha >= least ? alpha : 0));
-  });
-}
-
-/** The reported hybrid beside each component of about its cost: within a tenth. */
+/** The reported hybrid beside each component whose FLOPs it doesn't exceed, to a tenth. */
 function besideComponents(
   hybrid: ResultSummary,
-  rows: readonly ResultSummary[],
+  summaries: readonly ResultSummary[],
+  rows: readonly ResultRow[],
   components: readonly string[],
 ): string[] {
-  return rows.flatMap((row) => {
-    const isAlone = row.stage === 'baseline' && components.includes(row.subject);
-    if (!isAlone || !row.flopsPerToken || !hybrid.flopsPerToken) return [];
-    const ratio = hybrid.flopsPerToken / row.flopsPerToken;
-    if (ratio < 0.9 || ratio > 1.1) return [];
-    const difference = formatSigned(hybrid.loss.mean - row.loss.mean);
+  return summaries.flatMap((summary) => {
+    const isAlone = summary.stage === 'baseline' && components.includes(summary.subject);
+    if (!isAlone || !summary.flopsPerToken || !hybrid.flopsPerToken) return [];
+    const ratio = hybrid.flopsPerToken / summary.flopsPerToken;
+    const difference = pairedDifference(rowsOf(rows, hybrid), rowsOf(rows, summary));
+    if (ratio > 1.1 || difference === undefined) return [];
+    const { subject, split, loss } = summary;
     return [
-      `At ${formatFixed(ratio, 2)} times ${row.subject}'s FLOPs a token, the hybrid's ${row.split} loss is ${formatFixed(hybrid.loss.mean)}, ${row.subject}'s ${formatFixed(row.loss.mean)} (${difference}).`,
+      `At ${formatFixed(ratio, 2)} times ${subject}'s FLOPs a token, the hybrid's ${split} loss is ${formatFixed(hybrid.loss.mean)}, ${subject}'s ${formatFixed(loss.mean)} (${formatSigned(difference.mean)}; ${intervalInWords(difference)}).`,
     ];
   });
 }

@@ -1,7 +1,7 @@
 /** The first sentence of a report: what the hybrid gained or lost, in figures, never flattering. */
 import type { Measure } from './measure';
 import type { ReportModel, ResultRow, ResultSummary, RunHeader } from './modelTypes';
-import { includesZero, pairedDifference } from './resultReport';
+import { includesZero, pairedDifference, rowsOf } from './resultReport';
 import type { Estimate } from './statistics';
 import { formatFixed, listInWords } from './text';
 
@@ -72,14 +72,6 @@ function compare(
   rivals: readonly string[],
   measure: Measure,
 ): Comparison[] {
-  const rowsOf = (summary: ResultSummary): ResultRow[] =>
-    rows.filter(
-      (row) =>
-        row.subject === summary.subject &&
-        row.stage === summary.stage &&
-        row.split === summary.split &&
-        row.final === summary.final,
-    );
   return summaries
     .filter(
       (summary) =>
@@ -89,7 +81,7 @@ function compare(
         rivals.includes(summary.subject),
     )
     .flatMap((baseline) => {
-      const difference = pairedDifference(rowsOf(hybrid), rowsOf(baseline), measure.of);
+      const difference = pairedDifference(rowsOf(rows, hybrid), rowsOf(rows, baseline), measure.of);
       return difference ? [{ baseline, difference }] : [];
     });
 }

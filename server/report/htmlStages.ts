@@ -1,6 +1,6 @@
 /** Sections of `report.html` on what not every run has: pretrained projectors, hard α, costs. */
 import { openFigure, openTable } from './htmlPage';
-import { handOverName } from './costReport';
+import { COST_KINDS, handOverName } from './costReport';
 import { subjectClass } from './curvesSvg';
 import { section, show } from './htmlSections';
 import type { ParetoPoint, ReportCosts, ReportHandOver, ReportModel } from './modelTypes';
@@ -108,12 +108,6 @@ function handOverTable(rows: readonly ReportHandOver[], what: string): string {
   return `${openTable}<table><caption>Right after the search, on ${rows[0]!.split} ${what}</caption><thead><tr><th scope="col">α</th>${all.map((head) => `<th scope="col">${head}</th>`).join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div>`;
 }
 
-const KINDS = {
-  flops: 'forward FLOPs a token',
-  parameters: 'parameters',
-  milliseconds: 'milliseconds of a micro-batch’s forward pass, measured once before the search',
-} as const;
-
 function costTable({ kind, weight, table, total, rows }: ReportCosts): string {
   const lines = rows.map(
     ({ name, share }) =>
@@ -123,5 +117,5 @@ function costTable({ kind, weight, table, total, rows }: ReportCosts): string {
     (row, i) =>
       `<tr><th scope="row">Block ${i + 1}</th>${row.map((cost) => `<td>${cost === 0 ? '–' : formatShort(cost)}</td>`).join('')}</tr>`,
   );
-  return `<h3>Expected cost</h3><p>The search weighed ${KINDS[kind]} with λ = ${formatFixed(weight, 3)}: one component a block, drawn by α.</p>${openTable}<table><thead><tr><th scope="col">α</th><th scope="col">Share of all components</th><th scope="col">Cost</th></tr></thead><tbody>${lines.join('')}</tbody></table></div><details><summary>Cost of each component in each block</summary>${openTable}<table><tbody>${blocks.join('')}</tbody></table></div></details>`;
+  return `<h3>Expected cost</h3><p>The search weighed ${COST_KINDS[kind]}${kind === 'milliseconds' ? ', measured once before it,' : ''} with λ = ${formatFixed(weight, 3)}: one component a block, drawn by α.</p>${openTable}<table><thead><tr><th scope="col">α</th><th scope="col">Share of all components</th><th scope="col">Cost</th></tr></thead><tbody>${lines.join('')}</tbody></table></div><details><summary>Cost of each component in each block</summary>${openTable}<table><tbody>${blocks.join('')}</tbody></table></div></details>`;
 }

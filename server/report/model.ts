@@ -86,8 +86,8 @@ function assemble(
     projectors,
     program,
     handOver,
-    costs: buildCosts(events, handOver, shape.components),
-    pareto: buildPareto(events, summary, handOver, shape.components, programmed),
+    costs: buildCosts(events, alphas, handOver, shape.components),
+    pareto: buildPareto(events, rows, summary, handOver, shape.components, programmed),
     budgets,
     controls: events
       .filter((event) => event.type === 'control')

@@ -122,6 +122,8 @@ export interface ResultRow {
   /** As the run counted them; null where the log is older. */
   readonly trainingFlops: number | null;
   readonly seconds: number | null;
+  /** Of a micro-batch's forward pass; null unless the search weighed milliseconds. */
+  readonly milliseconds: number | null;
 }
 
 /** A loss beside the best baseline's on the same split (never the uniform mixture's). Negative: better than it. */
@@ -148,6 +150,7 @@ export interface ResultSummary {
   readonly tokens: number | null;
   readonly trainingFlops: number | null;
   readonly seconds: number | null;
+  readonly milliseconds: number | null;
   readonly versusBest: Difference | null;
   /** `one seed: no interval`, or the interval in words. */
   readonly interval: string;
@@ -240,6 +243,7 @@ export interface ReportHandOver {
   readonly parameters: number;
   /** E[cost] as a share of all components'; null unless the search weighed it. */
   readonly cost: number | null;
+  readonly milliseconds: number | null;
 }
 
 export interface ReportCosts {

@@ -16,7 +16,7 @@ import type {
   ResultRow,
   ResultSummary,
 } from './modelTypes';
-import { includesZero, pairedDifference } from './resultReport';
+import { includesZero, pairedDifference, resultRow } from './resultReport';
 import { estimate } from './statistics';
 import { formatCount, formatFixed, formatShort } from './text';
 import type { ReportPlan } from './wellFormed';
@@ -28,12 +28,7 @@ const finishedOf = (events: readonly RunEvent[]): FinishedEvent | undefined =>
 export function ownResults(events: readonly RunEvent[], stage: Stage): ResultRow[] {
   return (finishedOf(events)?.results ?? [])
     .filter((result) => result.stage === stage)
-    .map((result) => ({
-      ...result,
-      accuracy: result.accuracy ?? null,
-      trainingFlops: result.trainingFlops ?? null,
-      final: true,
-    }));
+    .map(resultRow);
 }
 
 export const isProgrammed = (events: readonly RunEvent[], plan: ReportPlan | undefined): boolean =>

@@ -1,5 +1,5 @@
 /** Results over seeds, each beside the best baseline. */
-import type { RunEvent, Split, Stage } from '../contract/events';
+import type { RunEvent, RunResult, Split, Stage } from '../contract/events';
 import { jobKey } from './curveReport';
 import type { Difference, LossCurve, ResultRow, ResultSummary } from './modelTypes';
 import { estimate, mean } from './statistics';
@@ -22,15 +22,21 @@ export function buildRows(
 ): ResultRow[] {
   const finished = events.findLast((event) => event.type === 'finished');
   const reported = (finished?.results ?? []).filter((result) => !hasOwnData(result));
-  const rows = reported.map((result): ResultRow => ({
-    ...result,
-    accuracy: result.accuracy ?? null,
-    trainingFlops: result.trainingFlops ?? null,
-    final: true,
-  }));
+  const rows = reported.map(resultRow);
   const have = new Set(rows.map((row) => jobKey(row)));
   const others = curves.filter((c) => !hasOwnData(c) && !have.has(jobKey(c)));
   return [...rows, ...others.flatMap((c) => latest(c, plan))];
+}
+
+/** A result of the finished event. */
+export function resultRow(result: RunResult): ResultRow {
+  return {
+    ...result,
+    accuracy: result.accuracy ?? null,
+    trainingFlops: result.trainingFlops ?? null,
+    milliseconds: result.milliseconds ?? null,
+    final: true,
+  };
 }
 
 function latest(curve: LossCurve, plan: ReportPlan | undefined): ResultRow[] {
@@ -47,6 +53,7 @@ function latest(curve: LossCurve, plan: ReportPlan | undefined): ResultRow[] {
       tokens: null,
       trainingFlops: null,
       seconds: null,
+      milliseconds: null,
     };
     return [{ stage, subject, seed, split, final: false, loss, perplexity, accuracy, ...cost }];
   });
@@ -54,7 +61,7 @@ function latest(curve: LossCurve, plan: ReportPlan | undefined): ResultRow[] {
 
 const meanOf = (
   rows: readonly ResultRow[],
-  key: 'updates' | 'tokens' | 'trainingFlops' | 'seconds',
+  key: 'updates' | 'tokens' | 'trainingFlops' | 'seconds' | 'milliseconds',
 ): number | null => {
   const values = rows.map((row) => row[key]).filter((value) => value !== null);
   return values.length > 0 ? mean(values) : null;
@@ -69,6 +76,15 @@ function groupRows(rows: readonly ResultRow[]): ResultRow[][] {
     else groups.set(key, [row]);
   }
   return [...groups.values()];
+}
+
+/** What a summary sums up, by seed. */
+export function rowsOf(rows: readonly ResultRow[], summary: ResultSummary): ResultRow[] {
+  const { subject, stage, split, final } = summary;
+  return rows.filter(
+    (row) =>
+      row.subject === subject && row.stage === stage && row.split === split && row.final === final,
+  );
 }
 
 /** Mean of `first − second` (of the loss, or of `value`) over the seeds that both have; undefined when there is none. */
@@ -146,6 +162,7 @@ export function summarise(rows: readonly ResultRow[], rivals: readonly string[])
       tokens: meanOf(group, 'tokens'),
       trainingFlops: meanOf(group, 'trainingFlops'),
       seconds: meanOf(group, 'seconds'),
+      milliseconds: meanOf(group, 'milliseconds'),
       versusBest: versusBest(group, best),
       interval: loss.interval
         ? `${formatFixed(loss.interval.low)} to ${formatFixed(loss.interval.high)}`

@@ -3,6 +3,7 @@
  * keeping scrolls above it; elsewhere plain lines that read well aloud: each evaluation, each tenth of a stage.
  */
 import type { EvaluationEvent, RunEvent, StepEvent } from '../contract/events';
+import { costLines } from './costReport';
 import { stageInWords } from './curvesSvg';
 import { jobKey } from './curveReport';
 import { buildReportModel, taskOf } from './model';
@@ -222,6 +223,9 @@ class View implements TerminalView {
         this.#say(
           `Encoding the ${event.split} data: ${formatBytes(event.bytes)} of ${formatBytes(event.totalBytes)}`,
         );
+        break;
+      case 'costs':
+        costLines(event.costs, this.#componentNames()).forEach((line) => this.#say(line));
         break;
       case 'evaluation': {
         const words = `${event.split} loss ${formatFixed(event.loss)}, ${this.#secondFigure(event)}`;

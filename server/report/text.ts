@@ -58,7 +58,7 @@ export function formatCount(value: number | null): string {
   return minus(String(Math.round(value)).replace(/\B(?=(\d{3})+(?!\d))/gu, ','));
 }
 
-/** `1.05 M`, `812 k`: three digits. */
+/** `1.05 M`, `812 k`, `0.731`: three digits; whole numbers below 1,000 as they are. */
 export function formatShort(value: number | null): string {
   if (value === null || !Number.isFinite(value)) return '–';
   const units = ['', ' k', ' M', ' G', ' T', ' P', ' E'];
@@ -68,7 +68,8 @@ export function formatShort(value: number | null): string {
     scaled /= 1000;
     unit++;
   }
-  const digits = unit === 0 ? 0 : scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
+  const isCount = unit === 0 && Number.isInteger(scaled);
+  const digits = isCount ? 0 : scaled < 0.995 ? 3 : scaled < 9.995 ? 2 : scaled < 99.95 ? 1 : 0;
   return `${value < 0 ? '−' : ''}${scaled.toFixed(digits)}${units[unit] ?? ''}`;
 }
 

@@ -33,6 +33,7 @@ const result = z.object({
   tokens: z.number(),
   trainingFlops: measured.optional(),
   seconds: measured,
+  milliseconds: measured.exactOptional(),
 });
 
 const handOver = z.object({
@@ -46,11 +47,13 @@ const handOver = z.object({
   parameters: z.number(),
   flopsPerToken: measured,
   cost: measured.exactOptional(),
+  milliseconds: measured.exactOptional(),
 });
 const costs = z.object({
   kind: z.enum(['flops', 'parameters', 'milliseconds']),
   weight: measured,
   table: alphas,
+  others: z.record(z.string(), measured).exactOptional(),
 });
 
 const event = z.discriminatedUnion('type', [
@@ -83,6 +86,7 @@ const event = z.discriminatedUnion('type', [
     bytes: count,
     totalBytes: count,
   }),
+  z.object({ ...base, type: z.literal('costs'), costs }),
   z.object({ ...base, type: z.literal('warning'), code: name, message: z.string() }),
   z.object({
     ...base,

@@ -58,6 +58,7 @@ const result = z.object({
   tokens: count,
   trainingFlops: measured.exactOptional(),
   seconds: measured,
+  milliseconds: measured.exactOptional(),
 });
 
 const handOver = z.object({
@@ -71,11 +72,13 @@ const handOver = z.object({
   parameters: count,
   flopsPerToken: measured,
   cost: measured.exactOptional(),
+  milliseconds: measured.exactOptional(),
 });
 const costs = z.object({
   kind: z.enum(['flops', 'parameters', 'milliseconds']),
   weight: measured,
   table: alphas,
+  others: z.record(label, measured).exactOptional(),
 });
 
 const eventSchema = z.discriminatedUnion('type', [
@@ -95,6 +98,7 @@ const eventSchema = z.discriminatedUnion('type', [
     bytes: count,
     totalBytes: count,
   }),
+  z.object({ ...base, type: z.literal('costs'), costs }),
   z.object({
     ...base,
     type: z.literal('step'),

@@ -80,6 +80,40 @@ describe('hand-over and cost in a report', () => {
     assert.equal(share('the largest α of each block alone'), 0.3);
   });
 
+  it('in milliseconds draws every model that was measured, and names the ones designed by hand', () => {
+    const others = { neox: 9, mamba: 4, stripes: 6 };
+    const costs = { kind: 'milliseconds' as const, weight: 0.5, table, others };
+    const log = events({ costs }).map((event) => {
+      if (event.type !== 'finished') return event;
+      const first = event.results.find(({ subject }) => subject === 'neox')!;
+      const own: Record<string, number> = { hybrid: 13, ...others };
+      const results = [...event.results, { ...first, subject: 'stripes' }];
+      const timed = results.map((each) => ({ ...each, milliseconds: own[each.subject]! }));
+      return { ...event, results: timed };
+    });
+    const model = buildReportModel(log);
+    const price = (subject: string) =>
+      model.pareto!.points.find((each) => each.subject === subject && each.mark === 'trained')
+        ?.cost;
+    assert.deepEqual(['hybrid', 'neox', 'mamba', 'stripes'].map(price), [13, 9, 4, 6]);
+    const share = (name: string) => model.costs!.rows.find((row) => row.name === name)?.share;
+    assert.equal(share('neox alone'), 9 / 180);
+    assert.equal(share('stripes, designed by hand'), 6 / 180);
+    assert.match(reportHtml(model), /measured once before it/);
+  });
+
+  it('of a run that goes on has what it began with', () => {
+    const costs = { kind: 'milliseconds' as const, weight: 0.5, table, others: { neox: 9 } };
+    const log = syntheticRun().filter(({ type }) => type !== 'finished');
+    const seq = log.length;
+    const begun: RunEvent = { seq, time: log[0]!.time, type: 'costs', costs };
+    const model = buildReportModel([...log, begun]);
+    assert.deepEqual(
+      model.costs?.rows.map(({ name }) => name),
+      ['α so far', 'uniform α', 'neox alone', 'mamba alone'],
+    );
+  });
+
   it('draws what was trained, the soft and the hard α; a log without them has no such section', () => {
     const model = buildReportModel(events());
     const labels = model.pareto!.points.map(({ label, mark }) => `${label}: ${mark}`);

@@ -62,7 +62,7 @@ function madeResult(
         ...{ subject, stage, seed, split, loss, perplexity: Math.exp(loss), final: true },
         accuracy: task === undefined ? null : Math.max(0, 1 - loss / 4),
         ...{ parameters: flopsPerToken / 2, flopsPerToken, updates: 60, tokens: 30_720 },
-        ...{ trainingFlops: 1e9, seconds: 4 + random() },
+        ...{ trainingFlops: 1e9, seconds: 4 + random(), milliseconds: null },
       };
     });
   const hard = flops?.(index) ?? SOFT;

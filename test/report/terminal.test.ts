@@ -84,6 +84,26 @@ function screen(written: readonly string[]): string[] {
 }
 
 describe('a run on a pipe', () => {
+  it('tells what a search weighs before its first step', () => {
+    const [started, ...rest] = syntheticRun({ ...small, blocks: 2 });
+    const table = [
+      [0.512, 3.25],
+      [0.5, 12],
+    ];
+    const costs = { kind: 'milliseconds' as const, weight: 0.5, table, others: { stripes: 4.125 } };
+    const begun: RunEvent = { seq: 1, time: started!.time, type: 'costs', costs };
+    const lines = show([started!, begun, ...rest])
+      .join('')
+      .split('\n');
+    const at = lines.findIndex((line) => line.startsWith('The search weighs'));
+    assert.deepEqual(lines.slice(at, at + 4), [
+      'The search weighs milliseconds of a micro-batch’s forward pass, measured now and kept; λ = 0.500.',
+      '  block 1: neox 0.512, mamba 3.25',
+      '  block 2: neox 0.500, mamba 12',
+      '  alone: stripes 4.13',
+    ]);
+  });
+
   it('sums up a resumed run as a whole, from its past, and names the stage that it is in', () => {
     const events = syntheticRun(small);
     const plan = syntheticPlan(small);

@@ -190,6 +190,7 @@ const resultRow = (row: RecordRow) => ({
   final: true,
   perplexity: Math.exp(row.loss),
   seconds: null,
+  milliseconds: null,
 });
 
 /** Items of the same key, in the order in which each key first appears. */

@@ -37,6 +37,7 @@ const resultOf = ({ task, components, rows }: RunRecord): CellResult => ({
     final: true,
     perplexity: Math.exp(row.loss),
     seconds: null,
+    milliseconds: null,
   })),
   selection: null,
   pareto: null,

@@ -22,10 +22,12 @@ const sent = (message: unknown): unknown => structuredClone(JSON.parse(JSON.stri
 describe('a message of the host', () => {
   it('is believed when it fits: every type', () => {
     const where = { stage: 'search', subject: 'hybrid', seed: 1 };
+    const costs = { kind: 'milliseconds', weight: 1, table: [[1, 2]], others: { neox: 1 } };
     const error = { code: 'run-folder-gone', message: 'The folder is gone.', hint: 'Close it.' };
     for (const message of [
       { type: 'snapshot', snapshot },
       { type: 'events', events: log, state: 'running' },
+      { type: 'events', events: [{ seq: 9, time: '', type: 'costs', costs }], state: 'running' },
       { type: 'alphas', where, step: 3, alphas: [[0.5, 0.5]] },
       { type: 'alphas', where, step: 3, alphas: null },
       { type: 'loss', curve: { ...where, total: 9, steps: [1, 2], loss: [5, null] } },

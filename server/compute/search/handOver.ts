@@ -4,7 +4,7 @@ import type { HandOver, RunResult } from '../../contract/events';
 import type { Plan } from '../../contract/plan';
 import { discretise } from './discretise';
 import type { Evaluation } from './evaluate';
-import { costShare, type SearchCost } from './searchCost';
+import { costShare, millisecondsOf, type SearchCost } from './searchCost';
 import type { CostTable } from './services';
 
 /** `threshold` without one in the config: half of what a uniform α has. */
@@ -69,5 +69,6 @@ function entryOf(
     parameters: costs.parameters(alphas),
     flopsPerToken: costs.flopsPerToken(alphas),
     ...(cost ? { cost: costShare(alphas, cost) } : {}),
+    ...millisecondsOf(cost, alphas),
   };
 }

@@ -8,7 +8,7 @@ import { programmedAlphas, taskAlphas, type TaskAlphas } from './programAlphas';
 import { meanAlphas, selectComponent } from './discretise';
 import type { Evaluation } from './evaluate';
 import { designJob } from './jobPlan';
-import type { SearchCost } from './searchCost';
+import { millisecondsOf, runCosts, type SearchCost } from './searchCost';
 import type { FinishedJob, JobProgress } from './snapshot';
 import { architectureOf } from './trainingJob';
 import type { TrainingJob } from './trainingJob';
@@ -74,11 +74,13 @@ export function resultOf(
   split: 'validation' | 'test',
   evaluation: Evaluation,
   seen: readonly JobProgress[],
+  cost?: SearchCost,
 ): RunResult {
   const { stage, subject, seed } = job.design;
   const { plan, costs } = job.services;
   const alone = stage === 'baseline' ? componentOf(plan, subject) : undefined;
   const { alphas } = job;
+  const hasOwnData = stage === 'projectors' || stage === 'program';
   const sum = (of: (progress: JobProgress) => number) =>
     seen.reduce((total, progress) => total + of(progress), 0);
   const saved =
@@ -95,6 +97,8 @@ export function resultOf(
     tokens: sum(({ tokens }) => tokens),
     trainingFlops: trainingPasses(plan) * sum(({ flops }) => flops) - saved,
     seconds: sum(({ seconds }) => seconds),
+    // Those of a stage with data of its own stand in no comparison.
+    ...(hasOwnData ? {} : millisecondsOf(cost, alphas, subject)),
   };
 }
 
@@ -144,7 +148,7 @@ export function finishedEvent(
     ...(program ? { program: taskFindings(plan, tasks) } : {}),
     ...(program && searched.length > 0 ? { searched: meanAlphas(searched) } : {}),
     ...(handOver.length > 0 ? { handOver } : {}),
-    ...(cost ? { costs: { ...cost, table: cost.table.map((row) => [...row]) } } : {}),
+    ...(cost ? { costs: runCosts(cost) } : {}),
   };
 }
 

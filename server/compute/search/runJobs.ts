@@ -12,7 +12,7 @@ import { readSnapshot, readTensors, writeCheckpoint } from './checkpoint';
 import type { TrainedTensors } from './checkpoint';
 import { evaluate, type Evaluation } from './evaluate';
 import { handOverOf } from './handOver';
-import type { SearchCost } from './searchCost';
+import { runCosts, type SearchCost } from './searchCost';
 import { settleCost } from './settleCost';
 import { asRunFailure } from '../failure';
 import type { RunFailure } from '../failure';
@@ -85,6 +85,7 @@ class Run {
     this.cost = await settleCost(this.services, snapshot);
     const starter = new JobStarter(this.services, this.cost);
     this.starter = starter;
+    if (this.cost && !snapshot) this.emit({ type: 'costs', costs: runCosts(this.cost) });
     // A run that is cut before its first step goes on like any other.
     if (!snapshot) await this.write({ ...jobs[0]!, step: 0 }, this.snapshotAt(0), undefined);
     for (let index = snapshot?.job ?? 0; index < jobs.length; index++) {
@@ -151,7 +152,7 @@ class Run {
         ? (['validation'] as const)
         : (['validation', 'test'] as const);
     for (const split of splits) {
-      results.push(resultOf(job, split, await this.evaluate(job, split), seen));
+      results.push(resultOf(job, split, await this.evaluate(job, split), seen, this.cost));
     }
     const { progress, architecture } = job.snapshot();
     const isReported = stage === 'search' && plan.config.program === undefined;
@@ -269,11 +270,13 @@ class Run {
     const { tick, finished, dataDigest: data } = this;
     const { weights } = this.services;
     const nextSeq = this.services.nextSeq();
-    const measured = this.cost?.kind === 'milliseconds' ? this.cost.table : undefined;
+    const measured = this.cost?.kind === 'milliseconds' ? runCosts(this.cost) : undefined;
     return {
       version: 1,
       ...{ job, tick, nextSeq, data, weights, finished: [...finished] },
-      ...(measured ? { milliseconds: measured.map((row) => [...row]) } : {}),
+      ...(measured
+        ? { milliseconds: measured.table, otherMilliseconds: { ...measured.others } }
+        : {}),
     };
   }
 

@@ -1,6 +1,7 @@
 /** The cost term of a search: λ · E[cost](α) / cost(all components), whose gradient goes into a alone. Float64, pure. */
 import type { CostSettings } from '../../contract/config';
-import { expectedCost, totalCost } from '../../report/expectedCost';
+import type { RunCosts } from '../../contract/events';
+import { computedCost, expectedCost, totalCost } from '../../report/expectedCost';
 import { parameterGradients } from './alphaUpdate';
 import { alphasOf } from './architecture';
 import type { ArchitectureState } from './architecture';
@@ -8,6 +9,27 @@ import type { ArchitectureState } from './architecture';
 export interface SearchCost extends CostSettings {
   /** Cost of each (block, component), [N][K], in the kind's unit. */
   readonly table: readonly (readonly number[])[];
+  /** Of milliseconds: those of each other model that the run trains, by subject. */
+  readonly others?: Readonly<Record<string, number>>;
+}
+
+/** As the run's events have it. */
+export function runCosts({ kind, weight, table, others }: SearchCost): RunCosts {
+  const rows = table.map((row) => [...row]);
+  return { kind, weight, table: rows, ...(others ? { others } : {}) };
+}
+
+/**
+ * Milliseconds of a micro-batch's forward pass of the hybrid at α, or of another model that was measured.
+ * @returns `undefined` where the search weighs no milliseconds
+ */
+export function millisecondsOf(
+  cost: SearchCost | undefined,
+  alphas: readonly (readonly number[])[],
+  subject = 'hybrid',
+): { readonly milliseconds?: number } {
+  if (cost?.kind !== 'milliseconds') return {};
+  return { milliseconds: cost.others?.[subject] ?? computedCost(alphas, cost.table) };
 }
 
 /** E[cost](α) as a share of what all components cost together: 0 to 1. */

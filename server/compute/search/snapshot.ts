@@ -71,6 +71,7 @@ const result = z.strictObject({
   tokens: count,
   trainingFlops: z.number().min(0).exactOptional(),
   seconds: z.number().min(0),
+  milliseconds: z.number().min(0).exactOptional(),
 });
 
 /** The searched hybrid at harder α, nothing trained in between. */
@@ -85,6 +86,7 @@ const handOver = z.strictObject({
   parameters: count,
   flopsPerToken: z.number().min(0),
   cost: finite.exactOptional(),
+  milliseconds: z.number().min(0).exactOptional(),
 });
 
 const finishedJob = z.strictObject({
@@ -109,6 +111,8 @@ export const snapshotSchema = z.strictObject({
   weights: z.record(z.string(), z.string().max(64)),
   /** Measured once, before the first step: milliseconds of each (block, component), [N][K]. */
   milliseconds: table.exactOptional(),
+  /** The same of each other model that the run trains, by subject. */
+  otherMilliseconds: z.record(z.string(), z.number().min(0)).exactOptional(),
   /** The running job; absent between two jobs. */
   running: jobSnapshot.optional(),
   /** Between two jobs: the model that the next one goes on with. */

@@ -156,9 +156,9 @@ describe('a cost-aware search', () => {
   ) => ({
     search: { algorithm, ...(cost ? { cost } : {}) },
   });
-  const added = new Set(['cost', 'costs', 'handOver']);
+  const added = new Set(['seq', 'cost', 'costs', 'handOver']);
   const without = (events: readonly RunEvent[]) =>
-    bits(events).map((event) =>
+    bits(events.filter(({ type }) => type !== 'costs')).map((event) =>
       Object.fromEntries(Object.entries(event as object).filter(([key]) => !added.has(key))),
     );
 
@@ -222,7 +222,72 @@ describe('a cost-aware search', () => {
     assert.deepEqual(await bench.run(hooks(), true), { status: 'done' });
     assert.equal(calls, 1);
     assert.deepEqual(bits(await bench.events()), bits(expected.events));
+    const told = (await bench.events()).flatMap((event) => (event.type === 'costs' ? event : []));
+    assert.deepEqual(
+      told.map(({ costs }) => costs),
+      [{ ...settings.search.cost, table: measured, others: {} }],
+    );
     await bench.remove();
+  });
+
+  it('prices every model that it trains in milliseconds', async () => {
+    const { finished } = await done(
+      {
+        search: { cost: { kind: 'milliseconds', weight: 2 } },
+        finetune: { alphas: 'argmax' },
+        baselines: { components: true, match: 'steps', uniform: true },
+        others: [{ name: 'lone', width: 8 }],
+      },
+      {
+        measureCosts: (model) => {
+          // The plan's hybrid has tensors of both; the other is one block of one component.
+          const isHybrid = model.parameters().some(({ name }) => name.includes('neox'));
+          const hybrid = [
+            [1, 3],
+            [2, 5],
+          ];
+          return Promise.resolve(isHybrid ? hybrid : [[7]]);
+        },
+      },
+    );
+    const of = (stage: string, subject: string) =>
+      finished.results.find((each) => each.stage === stage && each.subject === subject)!
+        .milliseconds;
+    assert.equal(of('search', 'hybrid'), 11);
+    assert.equal(of('baseline', 'uniform'), 11);
+    assert.equal(of('baseline', 'neox'), 3);
+    assert.equal(of('baseline', 'mamba'), 8);
+    assert.equal(of('baseline', 'lone'), 7);
+    const hard = finished.handOver!.find(({ alphas }) => alphas === 'argmax')!.milliseconds!;
+    assert.equal(of('finetune', 'hybrid'), hard);
+    assert.ok(hard < 11);
+    assert.deepEqual(finished.costs!.others, { neox: 3, mamba: 8, lone: 7 });
+  });
+
+  it('a component that is pruned somewhere is measured whole', async () => {
+    let calls = 0;
+    const { finished } = await done(
+      {
+        search: { cost: { kind: 'milliseconds', weight: 2 } },
+        hybrid: { prune: { 1: [0] } },
+        baselines: { components: true, match: 'steps', uniform: false },
+      },
+      {
+        measureCosts: () =>
+          Promise.resolve(
+            calls++ === 0
+              ? [
+                  [1, 3],
+                  [0, 5],
+                ]
+              : [
+                  [1, 0],
+                  [4, 0],
+                ],
+          ),
+      },
+    );
+    assert.deepEqual(finished.costs!.others, { neox: 5, mamba: 8 });
   });
 });
 
