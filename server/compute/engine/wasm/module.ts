@@ -3,7 +3,15 @@ import { Worker } from 'node:worker_threads';
 import { threadFailed } from '../errors';
 import { Op } from './assembly/opcodes';
 import type { Heap } from './heap';
-import { FLOATS, INTEGERS, openTier, tileColumns, type OpenTier, type Tier } from './tiers';
+import {
+  closeTier,
+  FLOATS,
+  INTEGERS,
+  openTier,
+  tileColumns,
+  type OpenTier,
+  type Tier,
+} from './tiers';
 
 /** Where a thread leaves word that a chunk will never be done, and how long to wait for one: assembly/threads.ts. */
 const FAILED = 512;
@@ -33,6 +41,7 @@ export class KernelModule {
   private readonly floats: Float32Array;
   private readonly flags: Int32Array;
   private readonly kernels: OpenTier['kernels'];
+  private readonly opened: OpenTier;
   private readonly workers = new Set<KernelThread>();
   /** Why no job can be started any more. */
   private broken: Error | undefined;
@@ -44,7 +53,8 @@ export class KernelModule {
   constructor(heap: Heap, threads: number, tier: Tier, start = startWorker) {
     const { memory } = heap;
     this.tier = tier;
-    const { module, kernels } = openTier(tier, memory, threads);
+    this.opened = openTier(tier, memory, threads);
+    const { module, kernels } = this.opened;
     this.kernels = kernels;
     this.integers = new Int32Array(memory.buffer, INTEGERS, 64);
     this.floats = new Float32Array(memory.buffer, FLOATS, 64);
@@ -104,6 +114,7 @@ export class KernelModule {
     this.broken ??= new Error('the wasm engine was disposed');
     for (const worker of this.workers) void worker.terminate();
     this.workers.clear();
+    closeTier(this.opened);
   }
 }
 

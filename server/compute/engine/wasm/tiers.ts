@@ -65,9 +65,12 @@ export interface OpenTier {
   readonly kernels: KernelExports;
 }
 
+/** Whose flags V8 has. */
+let latest: OpenTier | undefined;
+
 /**
  * Compiles a tier on `memory` and sets up the main thread's instance. V8's joining of vectors is switched on for
- * `relaxed256` and off for the others, for all that is compiled from then on; V8 compiles a function at its first call.
+ * `relaxed256` and off for the others, for all that is compiled until `closeTier`; V8 compiles a function at its first call.
  */
 export function openTier(tier: Tier, memory: WebAssembly.Memory, threads: number): OpenTier {
   if (joinsVectors())
@@ -76,5 +79,14 @@ export function openTier(tier: Tier, memory: WebAssembly.Memory, threads: number
   const kernels = new WebAssembly.Instance(module, { env: { memory } })
     .exports as unknown as KernelExports;
   kernels.setup(0, threads, tileColumns[tier]);
-  return { tier, module, kernels };
+  latest = { tier, module, kernels };
+  return latest;
+}
+
+/** What is compiled from now on, such as the drawing of reports, is compiled as ever: quickly, and without joining. */
+export function closeTier(opened: OpenTier): void {
+  // One that was opened since has flags of its own.
+  if (opened !== latest) return;
+  if (joinsVectors()) USUAL_FLAGS.forEach(setFlagsFromString);
+  latest = undefined;
 }
