@@ -1,7 +1,8 @@
 /** Files appear whole or not at all: written aside, synced, renamed, and the folder synced. */
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { link, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
+import { systemCode } from './systemErrors';
 
 /** Makes the names in `folder` last through a power cut. Windows has no such call and needs none. */
 export async function syncFolder(folder: string): Promise<void> {
@@ -24,6 +25,36 @@ export async function replaceFile(
   write: (handle: FileHandle) => Promise<void>,
   mode = 0o644,
 ): Promise<void> {
+  await place(file, write, mode, (aside) => rename(aside, file));
+}
+
+/**
+ * As `replaceFile`, but a file that stands there stays: of several processes that make one at once, one does.
+ * @returns whether it was this one. @throws as `replaceFile`; where a file system has no hard links, its code
+ */
+export async function createFile(
+  file: string,
+  write: (handle: FileHandle) => Promise<void>,
+  mode = 0o644,
+): Promise<boolean> {
+  try {
+    await place(file, write, mode, async (aside) => {
+      await link(aside, file);
+      await rm(aside);
+    });
+    return true;
+  } catch (error) {
+    if (systemCode(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+async function place(
+  file: string,
+  write: (handle: FileHandle) => Promise<void>,
+  mode: number,
+  put: (aside: string) => Promise<void>,
+): Promise<void> {
   const folder = path.dirname(file);
   const unique = `${process.pid}-${randomBytes(6).toString('hex')}`;
   const aside = path.join(folder, `.${path.basename(file)}.${unique}.tmp`);
@@ -35,7 +66,7 @@ export async function replaceFile(
     } finally {
       await handle.close();
     }
-    await rename(aside, file);
+    await put(aside);
   } catch (error) {
     await rm(aside, { force: true });
     throw error;

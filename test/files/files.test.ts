@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { replaceFile, writeFully } from '../../server/files/atomicFile';
+import { createFile, replaceFile, writeFully } from '../../server/files/atomicFile';
 import {
   NotRegularFile,
   openRegularFile,
@@ -37,6 +37,18 @@ describe('replacing a file', () => {
       await assert.rejects(half, RangeError);
       assert.equal(await readFile(file, 'utf8'), 'old');
       assert.deepEqual(await readdir(folder), ['alphas.json']);
+    }));
+
+  it('leaves a file that is there where one is to be created, and makes one of many', () =>
+    inTemporaryFolder(async (folder) => {
+      const file = path.join(folder, 'choice');
+      const made = await Promise.all(
+        ['a', 'b', 'c', 'd'].map(async (text) =>
+          (await createFile(file, (handle) => writeFully(handle, Buffer.from(text)))) ? [text] : [],
+        ),
+      );
+      assert.deepEqual(made.flat(), [await readFile(file, 'utf8')]);
+      assert.deepEqual(await readdir(folder), ['choice']);
     }));
 
   it('does not make folders: a name mistyped is an error', () =>

@@ -113,6 +113,13 @@ describe('the choice of a tier', () => {
     assert.equal(readTier(tierFile(cacheFolder, key), key)?.tier, known);
   });
 
+  it('is one where several processes measure in the same moment, each another fastest', async () => {
+    const several = Array.from({ length: 8 }, (_, at) => choose({}, at % 2 ? known : 'simd'));
+    assert.equal(new Set(await Promise.all(several)).size, 1);
+    assert.equal(measured, 8);
+    assert.equal(await choose(), await several[0]);
+  });
+
   it('is made anew when asked for, and replaces what was known', async () => {
     await choose();
     const file = tierFile(cacheFolder, key);

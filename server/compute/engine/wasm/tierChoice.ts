@@ -5,10 +5,10 @@
  */
 import { createHash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, type FileHandle } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import path from 'node:path';
-import { replaceFile, writeFully } from '../../../files/atomicFile';
+import { createFile, replaceFile, writeFully } from '../../../files/atomicFile';
 import { systemCode } from '../../../files/systemErrors';
 import { fastestRight, type TierMeasure } from './measureTiers';
 import { availableTiers, kernelsDigest, type Tier } from './tiers';
@@ -84,11 +84,21 @@ export async function chooseTier(choice: TierChoice): Promise<Tier> {
   if (known !== undefined && !anew && (known.confirmed || !isOld)) return known.tier;
   const measures = await measure();
   // Another process may have measured meanwhile: the two take the same tier.
-  const meanwhile = known === undefined && !anew ? readTier(file, key) : undefined;
-  if (meanwhile !== undefined) return meanwhile.tier;
+  const measuredMeanwhile = (): Tier | undefined => {
+    const current = anew ? undefined : readTier(file, key);
+    return current?.at === known?.at ? undefined : current?.tier;
+  };
+  const meanwhile = measuredMeanwhile();
+  if (meanwhile !== undefined) return meanwhile;
   const tier = fastestRight(measures);
   const confirmed = known?.tier === tier && (known.confirmed || isOld);
-  await writeTier(file, { format: 2, key, tier, at: now, confirmed, measures });
+  const content: TierFile = { format: 2, key, tier, at: now, confirmed, measures };
+  if (known === undefined && !anew) {
+    if (await writeTier(file, content, createFile)) return tier;
+    const first = measuredMeanwhile();
+    if (first !== undefined) return first;
+  }
+  await writeTier(file, content, replaceFile);
   return tier;
 }
 
@@ -110,13 +120,19 @@ export function readTier(file: string, key: TierKey): KnownTier | undefined {
   return { tier, at, confirmed };
 }
 
-async function writeTier(file: string, content: TierFile): Promise<void> {
+/** @returns what `put` returns; `undefined` where nothing can be written that way */
+async function writeTier<T>(
+  file: string,
+  content: TierFile,
+  put: (file: string, write: (handle: FileHandle) => Promise<void>) => Promise<T>,
+): Promise<T | undefined> {
   const bytes = Buffer.from(`${JSON.stringify(content, null, 2)}\n`);
   try {
     await mkdir(path.dirname(file), { recursive: true });
-    await replaceFile(file, (handle) => writeFully(handle, bytes));
+    return await put(file, (handle) => writeFully(handle, bytes));
   } catch (error) {
     // A home that can't be written costs a second at each start, no more.
     if (systemCode(error) === undefined) throw error;
+    return undefined;
   }
 }
