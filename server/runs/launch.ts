@@ -9,7 +9,7 @@ import { systemCode } from '../files/systemErrors';
 import { LogCursor } from './logLines';
 import { adviceOnEnd, nameOfEnd, wasCut, type ProcessEnd } from './processEnd';
 import { alreadyRunning, RunError, startFailed } from './runErrors';
-import { endOf, lastEvent } from './runState';
+import { lastEvent } from './runState';
 import { findPublication, launchVariable } from './runtimeFolder';
 import { readRange } from '../files/regularFile';
 import { openInside } from './safeFiles';
@@ -33,7 +33,7 @@ export interface Launch {
 
 /**
  * Starts the process with its output in `compute.log`, and returns once it has published itself, or has already ended
- * with a last word in the log. It is not tied to this process: closing the terminal leaves it running. If it is ended by
+ * with a word in the log. It is not tied to this process: closing the terminal leaves it running. If it is ended by
  * a signal while this process lives, the last line of `compute.log` names that (`lastWords.ts` finds it there).
  * @throws RunError `already-running`; `start-failed` with the reason it gave
  */
@@ -76,8 +76,8 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
     if (winner !== undefined && winner.record.launch !== token) {
       throw alreadyRunning(launch.runDir, winner.record.pid);
     }
-    const added = await newEvents(events);
-    if (endOf(added.at(-1)) !== undefined && child.pid !== undefined) return { pid: child.pid };
+    // It began: how it ended is told to those who follow it.
+    if ((await newEvents(events)).length > 0 && child.pid !== undefined) return { pid: child.pid };
     const how = end instanceof Error ? end.message : nameOfEnd(end);
     throw startFailed(await reasonFromOutput(launch.runDir, before, how), logPath);
   }

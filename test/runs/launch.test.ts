@@ -84,6 +84,16 @@ describe('launching the compute process', () => {
       assert.equal(await runState(dir), 'failed');
     }));
 
+  it('leaves one that was killed as soon as it had begun to those who follow', () =>
+    inTemporaryFolder(async (folder) => {
+      const { dir } = await newRun(folder);
+      await start(dir, 'die');
+      const options = { signal: new AbortController().signal, onEvent: () => undefined };
+      const end = await followRun(dir, options);
+      assert.ok(end.kind === 'lost');
+      assert.match(end.reason ?? '', /^It ended with SIGKILL\./);
+    }));
+
   it('says so when there is no such Node', () =>
     inTemporaryFolder(async (folder) => {
       const { dir } = await newRun(folder);
