@@ -122,18 +122,20 @@ export class RunList {
     const before = JSON.stringify(this.all);
     const runtime = (await Promise.all(runtimeFolderPaths().map(stampOf))).join();
     const overdue = Date.now() - this.#scannedAt > rescanMs;
+    // Sweeps first: of one that nobody works on any more, no run is then seen as it was before it ended.
     if (this.#rescan || overdue || runtime !== this.#runtimeStamp) {
       this.#runtimeStamp = runtime;
       this.#rescan = false;
       this.#scannedAt = Date.now();
-      await this.#scan();
       await this.sweeps.scan(sweepsFolders([...(await this.catalog.bases())]));
+      await this.#scan();
     } else {
+      await this.sweeps.again();
       for (const [dir, { entry }] of this.#known) {
         if (isActive(entry.state)) await this.#again(dir);
       }
-      await this.sweeps.again();
     }
+    this.sweeps.tell();
     if (JSON.stringify(this.all) !== before) this.changed();
   }
 

@@ -58,7 +58,6 @@ export class SweepList {
     }
     for (const dir of this.#named) await this.#take(dir, found);
     for (const dir of this.#known.keys()) if (!found.has(dir)) this.#known.delete(dir);
-    this.#tell();
   }
 
   /** Looks at those again that a process works on. */
@@ -69,7 +68,6 @@ export class SweepList {
       await this.#take(dir, found);
       if (!found.has(dir)) this.#known.delete(dir);
     }
-    this.#tell();
   }
 
   async #take(folder: string, found: Set<string>): Promise<void> {
@@ -85,7 +83,8 @@ export class SweepList {
     found.add(sweep.dir);
   }
 
-  #tell(): void {
+  /** Makes the entries of what was found, with the runs as they are known now. */
+  tell(): void {
     this.#entries = [...this.#known.values()]
       .sort((a, b) => b.sweep.manifest.startedAt.localeCompare(a.sweep.manifest.startedAt))
       .slice(0, MAX_SWEEPS)
@@ -99,7 +98,7 @@ export class SweepList {
       return {
         cell: index + 1,
         name: names[index] ?? '',
-        state: stateOf(record.state, run),
+        state: stateOf(record.state, run, isWorkedOn),
         run: run?.dir,
         message: record.message,
       };
@@ -119,10 +118,14 @@ export class SweepList {
   }
 }
 
-/** The run knows best; one that is gone goes on no more. */
-function stateOf(recorded: CellState, run: RunListEntry | undefined): CellState {
+/** The run knows best; one that is gone goes on no more, but one that was just made is not listed yet. */
+function stateOf(
+  recorded: CellState,
+  run: RunListEntry | undefined,
+  isWorkedOn: boolean,
+): CellState {
   if (run !== undefined) return run.state;
-  return recorded !== 'waiting' && isActive(recorded) ? 'lost' : recorded;
+  return recorded !== 'waiting' && isActive(recorded) && !isWorkedOn ? 'lost' : recorded;
 }
 
 async function namesOf({ dir, manifest }: ListedSweep): Promise<readonly string[]> {
