@@ -26,7 +26,7 @@ import type { OpenSweep, SweepCell } from './sweepCells';
 import { endOf } from './sweepEnd';
 import { SweepReporter } from './sweepReporter';
 
-/** How long a stop at once may take before the processes are ended. */
+/** How long a stop at once may take before an impatient user has the processes ended. */
 const PATIENCE_MS = 5_000;
 
 export interface SweepOptions {
@@ -34,7 +34,7 @@ export interface SweepOptions {
   readonly jobs: number;
   /** Aborted: every running cell writes a checkpoint and stops, and no other begins. */
   readonly signal: AbortSignal;
-  /** Aborted: they stop at once. */
+  /** Aborted: they stop at once, and are ended if they don't. */
   readonly impatience: AbortSignal;
 }
 
@@ -85,11 +85,14 @@ class SweepWorker {
   async work(): Promise<SweepEnd> {
     const { signal, impatience, jobs } = this.options;
     const checkpoint = (): void => this.stop('checkpoint');
-    const now = (): void => this.stop('now');
+    const now = (): void => {
+      this.stop('now');
+      setTimeout(() => void this.endAll(), PATIENCE_MS).unref();
+    };
     signal.addEventListener('abort', checkpoint, { once: true });
     impatience.addEventListener('abort', now, { once: true });
     if (signal.aborted) this.stop('checkpoint');
-    if (impatience.aborted) this.stop('now');
+    if (impatience.aborted) now();
     try {
       await this.save();
       const queue = this.sweep.cells.filter(({ state }) => state !== 'done');
@@ -123,7 +126,6 @@ class SweepWorker {
     if (this.stopping === 'now' || this.stopping === how) return;
     this.stopping = how;
     for (const dir of this.running.values()) void this.stopRun(dir);
-    if (how === 'now') setTimeout(() => void this.endAll(), PATIENCE_MS).unref();
   }
 
   /** Never rejects: what can't be reached is ended by a signal, which runs take as a wish to stop. */
