@@ -4,6 +4,7 @@ import { mkdir, open, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { latestCheckpoint } from '../../server/runs/checkpointStore';
 import { runState } from '../../server/runs/runState';
+import { findPublication } from '../../server/runs/runtimeFolder';
 import { computed, eventsIn, ofType, rawEvents } from './runFiles';
 import { eventually, Scene } from './scene';
 
@@ -44,6 +45,9 @@ describe('a full disk', () => {
           ? made
           : undefined;
       });
+      // Held meanwhile: it would else be over before the disk is full.
+      const { pid } = (await findPublication(dir))!.record;
+      process.kill(pid, 'SIGSTOP');
       const ballast = await open(path.join(disk, 'ballast'), 'w');
       await assert.rejects(
         async () => {
@@ -52,6 +56,7 @@ describe('a full disk', () => {
         { code: 'ENOSPC' },
       );
       await ballast.close();
+      process.kill(pid, 'SIGCONT');
       const { code, out, err } = await cli.ended;
       assert.equal(code, 3, err);
       const failed = eventsIn(out).at(-1)!;

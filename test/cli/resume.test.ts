@@ -1,15 +1,16 @@
 /** A run that is killed, or stopped, and resumed computes to the bit what one that never was computes. */
 import assert from 'node:assert/strict';
-import { readdirSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunEvent, Stage } from '../../server/contract/events';
 import { ControlClient } from '../../server/runs/controlClient';
+import { LogCursor } from '../../server/runs/logLines';
 import { isAlive } from '../../server/runs/processIdentity';
 import { readEvents } from '../../server/runs/readEvents';
 import { runState } from '../../server/runs/runState';
 import { findPublication } from '../../server/runs/runtimeFolder';
-import { computed, eventsIn, ofType, rawEvents } from './runFiles';
+import { computed, eventsIn, ofType, rawEvents, unlessMissing } from './runFiles';
 import { eventually, Scene, type Cli } from './scene';
 
 describe('manticore resume', () => {
@@ -70,8 +71,23 @@ describe('manticore resume', () => {
     }
   }
 
+  /** Stops the run's process where it stands, once there is one. @returns what lets it go on */
+  async function hold(dir: string): Promise<(() => void) | undefined> {
+    const publication = await findPublication(dir);
+    if (publication === undefined) return undefined;
+    const { pid } = publication.record;
+    process.kill(pid, 'SIGSTOP');
+    return () => void process.kill(pid, 'SIGCONT');
+  }
+
   async function untilEvent(dir: string, wanted: (event: RunEvent) => boolean): Promise<void> {
-    await eventually('the event', async () => (await rawEvents(dir)).some(wanted) || undefined, 2);
+    const cursor = new LogCursor(dir);
+    let came = false;
+    const look = async (): Promise<true | undefined> => {
+      await cursor.read(({ event }) => void (came ||= wanted(event))).catch(unlessMissing);
+      return came || undefined;
+    };
+    await eventually('the event', look, 2);
   }
 
   const atStep =
@@ -97,7 +113,7 @@ describe('manticore resume', () => {
     ['before the first step', ({ type }) => type === 'started'],
     ['in the middle of the search', atStep('search', 12)],
     ['in the fine-tuning', atStep('finetune', 2)],
-    ['in a baseline', atStep('baseline', 3, 'mamba')],
+    ['in a baseline', atStep('baseline', 1, 'mamba')],
   ];
   const atMoment = async (wanted: (event: RunEvent) => boolean): Promise<void> => {
     const { cli, dir } = await killedAt(wanted);
@@ -125,29 +141,35 @@ describe('manticore resume', () => {
     assert.deepEqual([resumed?.fromStep, resumed?.supersedesFromSeq], [0, 1]);
   });
 
-  it('after kill -9 while a checkpoint is being written', async () => {
-    const { dir } = await begin('--set', 'search.checkpointEvery=1');
-    const folder = path.join(dir, 'checkpoints');
-    const publication = await findPublication(dir);
-    const halfDone = (): string[] =>
-      readdirSync(folder).filter((name) => name.startsWith('temp-') && !name.startsWith('temp-0-'));
-    await eventually('a checkpoint under way', () => {
-      // Without a pause: a checkpoint of this size takes some milliseconds.
-      for (const end = Date.now() + 200; Date.now() < end;) {
-        try {
-          if (halfDone().length === 0) continue;
-        } catch {
-          return undefined;
+  /** A run killed in the middle of a checkpoint; where none was met, another is begun. */
+  async function killedInCheckpoint(): Promise<string> {
+    for (let attempt = 0; attempt < 5; attempt++) {
+      const { dir } = await begin('--set', 'search.checkpointEvery=1');
+      const folder = path.join(dir, 'checkpoints');
+      const isUnderWay = (): boolean =>
+        existsSync(folder) &&
+        readdirSync(folder).some((name) => name.startsWith('temp-') && !name.startsWith('temp-0-'));
+      const { record } = (await findPublication(dir))!;
+      const met = await eventually('a checkpoint under way', async () => {
+        // Without a pause: a checkpoint of this size takes some milliseconds.
+        for (const end = Date.now() + 200; Date.now() < end;) {
+          if (!isUnderWay()) continue;
+          endAtOnce(record.pid);
+          return true;
         }
-        process.kill(publication!.record.pid, 'SIGKILL');
-        return true;
-      }
-      return undefined;
-    });
-    await eventually('its end', async () => !(await isAlive(publication!.record)) || undefined);
+        return (await isAlive(record)) ? undefined : false;
+      });
+      await eventually('its end', async () => !(await isAlive(record)) || undefined);
+      if (met) return dir;
+    }
+    return assert.fail('no checkpoint was met');
+  }
+
+  it('after kill -9 while a checkpoint is being written', async () => {
+    const dir = await killedInCheckpoint();
     await resumeToEnd(dir);
     assert.deepEqual(
-      (await readdir(folder)).filter((name) => !name.startsWith('step-')),
+      (await readdir(path.join(dir, 'checkpoints'))).filter((name) => !name.startsWith('step-')),
       [],
       'what was half-done is gone',
     );
@@ -157,7 +179,7 @@ describe('manticore resume', () => {
     const { dir } = await begin();
     for (const [, wanted] of [moments[1]!, moments[2]!, moments[3]!]) {
       await untilEvent(dir, wanted);
-      if (!(await kill(dir))) {
+      if (!(await kill(dir)) || (await runState(dir)) === 'done') {
         // It was over before the last kill.
         assert.deepEqual(await computed(dir), expected);
         return;
@@ -169,10 +191,24 @@ describe('manticore resume', () => {
     await resumeToEnd(dir);
   });
 
+  /** A run that is paused once an event has come, so that what a command does to it doesn't depend on how soon it comes. */
+  async function pausedAt(
+    wanted: (event: RunEvent) => boolean,
+    ...args: string[]
+  ): Promise<{ cli: Cli; dir: string; control: ControlClient }> {
+    const { cli, dir } = await begin(...args);
+    // Ahead of the first step: these steps take no longer than a handshake.
+    const control = await ControlClient.connect(dir);
+    await untilEvent(dir, wanted);
+    const reply = await control.request({ action: 'pause' });
+    assert.ok(reply.ok, JSON.stringify(reply));
+    return { cli, dir, control };
+  }
+
   for (const args of [['--checkpoint'], []]) {
     it(`after \`stop ${args.join(' ')}\``, async () => {
-      const { cli, dir } = await begin();
-      await untilEvent(dir, atStep('search', 11));
+      const { cli, dir, control } = await pausedAt(atStep('search', 11));
+      control.close();
       const stopped = await scene.run(['stop', dir, ...args]);
       assert.equal(stopped.code, 0, stopped.err);
       assert.match(stopped.out, /^stop: applied after step \d+\.\n$/);
@@ -196,14 +232,9 @@ describe('manticore resume', () => {
   }
 
   it('lets a paused run go on in its own process', async () => {
-    const { cli, dir } = await begin();
-    await untilEvent(dir, atStep('search', 3));
-    // At once: a command takes longer to start than these steps take.
-    const control = await ControlClient.connect(dir);
-    const paused = await control.request({ action: 'pause' });
+    const { cli, dir, control } = await pausedAt(atStep('search', 3));
     control.close();
-    assert.ok(paused.ok, JSON.stringify(paused));
-    await eventually('paused', async () => (await runState(dir)) === 'paused' || undefined);
+    assert.equal(await runState(dir), 'paused');
     const steps = ofType(await rawEvents(dir), 'step').length;
     const resumed = await scene.run(['resume', dir]);
     assert.equal(resumed.code, 0, resumed.err);
@@ -216,11 +247,12 @@ describe('manticore resume', () => {
   });
 
   it('with a pin and a prune behind the last checkpoint', async () => {
-    const { cli, dir } = await begin();
-    await untilEvent(dir, atStep('search', 9));
-    const control = await ControlClient.connect(dir);
+    // So many steps that the pause comes among them.
+    const { cli, dir, control } = await pausedAt(
+      atStep('search', 9),
+      ...['--set', 'search.steps=100', '--set', 'finetune=false', '--set', 'baselines=false'],
+    );
     for (const request of [
-      { action: 'pause' },
       { action: 'pin', block: 1, weights: { neox: 0.25, mamba: 0.75 } },
       { action: 'prune', block: 2, component: 'mamba' },
     ] as const) {
@@ -248,7 +280,6 @@ describe('manticore resume', () => {
     const { code, err } = await scene.run(['resume', copy, '--json']);
     assert.equal(code, 0, err);
     assert.deepEqual(await computed(copy), uncut);
-    assert.notDeepEqual(uncut.weights, expected.weights);
     const controls = ofType((await readEvents(copy)).events, 'control');
     assert.deepEqual(
       controls.map(({ action }) => action).filter((action) => action !== 'pause'),
@@ -314,17 +345,19 @@ describe('manticore resume', () => {
 
   it('refuses a run that runs, is done, or is being resumed already', async () => {
     const { dir } = await begin();
-    await untilEvent(dir, atStep('search', 2));
+    // Held meanwhile: it would else be over before a command has come to it.
+    await hold(dir);
     const running = await scene.run(['resume', dir]);
     assert.equal(running.code, 1);
     assert.match(running.err, /^already-running: .*\n.*manticore attach/);
     await kill(dir);
-    const both = await Promise.all([
-      scene.run(['resume', dir, '--json']),
-      scene.run(['resume', dir, '--json']),
-    ]);
-    assert.deepEqual(both.map(({ code }) => code).sort(), [0, 1]);
-    assert.match(both.find(({ code }) => code === 1)!.err, /^already-running: /);
+    const both = [1, 2].map(() => scene.run(['resume', dir, '--json']));
+    const letGo = await eventually('one of the two has it', () => hold(dir));
+    const refused = await Promise.race(both);
+    assert.equal(refused.code, 1);
+    assert.match(refused.err, /^already-running: /);
+    letGo();
+    assert.deepEqual((await Promise.all(both)).map(({ code }) => code).sort(), [0, 1]);
     assert.deepEqual(await computed(dir), expected);
     const done = await scene.run(['resume', dir]);
     assert.equal(done.code, 1);
@@ -332,9 +365,7 @@ describe('manticore resume', () => {
   });
 
   it('refuses a plan that is not the one its config gives', async () => {
-    const { dir } = await begin();
-    await untilEvent(dir, atStep('search', 2));
-    await kill(dir);
+    const { dir } = await killedAt(atStep('search', 2));
     const file = path.join(dir, 'plan.json');
     const plan = await readFile(file, 'utf8');
     await writeFile(file, plan.replace('"batch": 2', '"batch": 1'));

@@ -14,9 +14,14 @@ export async function rawEvents(dir: string): Promise<RunEvent[]> {
   try {
     return (await readRawEvents(dir)).events;
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-    throw error;
+    unlessMissing(error);
+    return [];
   }
+}
+
+/** Passes over a file that isn't there yet. */
+export function unlessMissing(error: unknown): void {
+  if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
 }
 
 export function ofType<T extends RunEvent['type']>(

@@ -58,8 +58,8 @@ export class Scene {
     scene.before = process.env['MANTICORE_RUNTIME_DIR'];
     process.env['MANTICORE_RUNTIME_DIR'] = scene.runtime;
     await writeFile(scene.path('train.txt'), prose(400, 1));
-    await writeFile(scene.path('valid.txt'), prose(30, 2));
-    await writeFile(scene.path('test.txt'), prose(30, 3));
+    await writeFile(scene.path('valid.txt'), prose(12, 2));
+    await writeFile(scene.path('test.txt'), prose(12, 3));
     return scene;
   }
 

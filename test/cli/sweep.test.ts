@@ -4,6 +4,7 @@ import { cp, readFile, readdir, rm, symlink, writeFile } from 'node:fs/promises'
 import path from 'node:path';
 import type { SweepEvent } from '../../server/contract/sweep';
 import type { SweepModel } from '../../server/report/sweep/sweepModel';
+import { isAlive, signalProcess } from '../../server/runs/processIdentity';
 import { findPublication } from '../../server/runs/runtimeFolder';
 import { readSweepManifest, type SweepManifest } from '../../server/runs/sweepFolder';
 import { computed, rawEvents } from './runFiles';
@@ -132,7 +133,10 @@ describe('manticore search of a sweep', () => {
     cli.child.kill('SIGKILL');
     await cli.ended;
     const publication = await findPublication(run!);
-    if (publication) process.kill(publication.record.pid, 'SIGKILL');
+    if (publication) {
+      await signalProcess(publication.record, 'SIGKILL');
+      await eventually('its end', async () => !(await isAlive(publication.record)) || undefined);
+    }
     // What was made just before the kill may stand in no `sweep.json`: the run itself says whose it is.
     const manifest = await readSweepManifest(dir);
     const forgotten: SweepManifest = {

@@ -52,8 +52,7 @@ function linesOf({ points, axes }: Picture): readonly { label: string; points: P
     if (line) line.push(point);
     else lines.set(label, [point]);
   }
-  // Where seeds alone are swept there is nothing to name.
-  return [...lines].map(([label, own]) => ({ label: label || 'all runs', points: own }));
+  return [...lines].map(([label, own]) => ({ label, points: own }));
 }
 
 /** Shapes tell subjects apart where colours don't. */

@@ -8,12 +8,15 @@ import * as tf from '@tensorflow/tfjs-core';
 
 const NAME = 'test-device';
 
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 export class DeviceBackend extends MathBackendCPU {
   /** Asynchronous reads so far. */
   reads = 0;
   /** Reads before one fails, as of a device that is lost. */
   readsLeft = Infinity;
   private kernels = 0;
+  private reading = 0;
 
   /** Makes it tfjs's current backend. */
   static async open(): Promise<DeviceBackend> {
@@ -46,9 +49,17 @@ export class DeviceBackend extends MathBackendCPU {
   override async read(dataId: object): Promise<tf.BackendValues> {
     this.reads += 1;
     const values = this.inKernel(() => super.readSync(dataId).slice()) as tf.BackendValues;
-    await new Promise((resolve) => setImmediate(resolve));
+    this.reading += 1;
+    await turn();
+    this.reading -= 1;
     if (this.readsLeft-- <= 0) throw new Error('the device is lost');
     return values;
+  }
+
+  /** After every read under way has come to its end, and what waited for it has gone on. */
+  async settled(): Promise<void> {
+    while (this.reading > 0) await turn();
+    await turn();
   }
 
   /** CPU kernels read their inputs by `readSync`. */

@@ -204,7 +204,7 @@ describe('reads on a device', () => {
       backend.readsLeft = left;
       await assert.rejects(trainingStep(input), /lost/);
       // The other read of the step comes to its end too.
-      await new Promise((resolve) => setTimeout(resolve, 5));
+      await backend.settled();
       assert.equal(tf.memory().numTensors, numTensors);
     }
     backend.readsLeft = Infinity;
@@ -227,7 +227,7 @@ describe('reads on a device', () => {
     backend.readsLeft = 1;
     const place = { folder, label: 'lost' };
     await assert.rejects(parkComponent(model, input.adamw, 1, 1, place, {}), /lost/);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await backend.settled();
     assert.equal(tf.memory().numTensors, numTensors);
     assert.deepEqual(
       model.parameters().map(({ name }) => name),
@@ -242,7 +242,7 @@ describe('reads on a device', () => {
     assert.ok((await selfCheckError()) < 1e-6);
     backend.readsLeft = 3;
     await assert.rejects(selfCheckError(), /lost/);
-    await new Promise((resolve) => setTimeout(resolve, 5));
+    await backend.settled();
     assert.equal(tf.memory().numTensors, numTensors);
     assert.equal(tf.getBackend(), 'test-device');
   });
