@@ -1,36 +1,10 @@
 /** α of a run: where it ended, how it got there, and what was pinned and pruned. */
-import type {
-  Alphas,
-  ControlEvent,
-  FinishedEvent,
-  RunEvent,
-  Stage,
-  StepEvent,
-} from '../contract/events';
-import { spreadPositions } from './decimate';
-import type {
-  AlphaPath,
-  BlockMarks,
-  Extent,
-  PathPoint,
-  ReportAlphas,
-  ReportSelection,
-  SeedAlphas,
-} from './modelTypes';
+import type { ControlEvent, FinishedEvent, RunEvent, Stage, StepEvent } from '../contract/events';
+import { buildMeanPath, buildPaths, fits, groupBySeed, meanAlphas, type Shape } from './alphaPaths';
+import type { BlockMarks, Extent, ReportAlphas, ReportSelection, SeedAlphas } from './modelTypes';
 import { mean, standardDeviation } from './statistics';
 import { formatFixed, listInWords } from './text';
 import type { ReportPlan } from './wellFormed';
-
-/** Points of a path that are drawn, at most. */
-export const maxPathPoints = 400;
-
-export interface Shape {
-  readonly components: readonly string[];
-  readonly blocks: number;
-}
-
-const fits = (shape: Shape, alphas: readonly (readonly number[])[]): boolean =>
-  alphas.length === shape.blocks && alphas.every((row) => row.length === shape.components.length);
 
 /**
  * Steps of the hybrid that carry α, of the stage that says most about the search. Of a programmed hybrid those of its
@@ -57,53 +31,6 @@ function stepsWithAlphas(
     if (steps) return steps;
   }
   return [];
-}
-
-const rounded = (alphas: Alphas): number[][] =>
-  alphas.map((row) => row.map((alpha) => Math.round(alpha * 1e5) / 1e5));
-
-function groupBySeed(steps: readonly StepEvent[]): Map<number, StepEvent[]> {
-  const seeds = new Map<number, StepEvent[]>();
-  for (const step of steps) {
-    const group = seeds.get(step.seed);
-    if (group) group.push(step);
-    else seeds.set(step.seed, [step]);
-  }
-  return seeds;
-}
-
-function buildPaths(shape: Shape, seeds: Map<number, StepEvent[]>): AlphaPath[] {
-  const cells = Math.max(1, shape.blocks * shape.components.length * seeds.size);
-  const limit = Math.min(maxPathPoints, Math.max(50, Math.floor(60_000 / cells)));
-  return [...seeds].map(([seed, steps]) => ({
-    stage: steps[0]!.stage,
-    seed,
-    recorded: steps.length,
-    points: spreadPositions(steps.length, limit).map((position) => ({
-      step: steps[position]!.step,
-      alphas: rounded(steps[position]!.alphas!),
-    })),
-  }));
-}
-
-/** Mean over matrices of one shape. */
-export function meanAlphas(all: readonly (readonly (readonly number[])[])[]): number[][] {
-  return all[0]!.map((row, i) => row.map((_, m) => mean(all.map((alphas) => alphas[i]![m]!))));
-}
-
-function buildMeanPath(
-  paths: readonly AlphaPath[],
-  seeds: Map<number, StepEvent[]>,
-): (PathPoint & { seeds: number })[] {
-  const first = paths[0];
-  if (!first) return [];
-  const byStep = [...seeds.values()].map(
-    (steps) => new Map(steps.map((step) => [step.step, step.alphas!])),
-  );
-  return first.points.map(({ step }) => {
-    const all = byStep.map((steps) => steps.get(step)).filter((alphas) => alphas !== undefined);
-    return { step, alphas: rounded(meanAlphas(all)), seeds: all.length };
-  });
 }
 
 interface Held {

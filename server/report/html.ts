@@ -9,10 +9,10 @@ import {
   curveSection,
   environmentSection,
   header,
-  pathSection,
   resultSection,
   warningSection,
 } from './htmlSections';
+import { pathSection } from './htmlPaths';
 import { costSection, programSection, projectorSection } from './htmlStages';
 import { reportStyle, type Appearance } from './htmlStyle';
 import type { ReportModel } from './modelTypes';

@@ -4,7 +4,6 @@ import { curveGroups, lossCurvesSvg, stageInWords, subjectClass } from './curves
 import { alphaSource, heatmapSvg } from './heatmapSvg';
 import type { Estimate } from './statistics';
 import type { ReportModel, ResultSummary } from './modelTypes';
-import { alphaPathSvg } from './pathSvg';
 import {
   displayLines,
   displayText,
@@ -55,7 +54,7 @@ export function header(model: ReportModel): string {
   return `<header><p class="eyebrow">Manticore report · <bdi>${show(run.name)}</bdi></p><h1>${show(headline.sentence, 2000)}</h1>${chips(model)}${failure}<ul class="facts">${details}</ul></header>`;
 }
 
-function componentKey(model: ReportModel): string {
+export function componentKey(model: ReportModel): string {
   const items = model.components.map((component, m) => {
     const dash = ['', '6 3', '2 3', '8 3 2 3'][m % 4] ?? '';
     return `<li class="${subjectClass(model, component.name)}"><svg width="30" height="8" aria-hidden="true"><path d="M0 4H30" stroke="var(--c)" stroke-width="2.2"${dash ? ` stroke-dasharray="${dash}"` : ''}/></svg><bdi>${show(component.name)}</bdi></li>`;
@@ -107,37 +106,6 @@ export function alphaSection(model: ReportModel): string {
       (_, letter: string) => `. ${letter.toUpperCase()}`,
     ),
     `<div class="split">${figure}<div>${selection}${controlsLog(model)}</div></div>`,
-  );
-}
-
-function heldInWords(model: ReportModel, block: number): string {
-  const mark = model.alphas.marks[block];
-  const gone = model.components
-    .filter((_, m) => (mark?.pruned[m] ?? 'none') !== 'none')
-    .map((component) => component.name);
-  return [
-    ...(mark && mark.pinned !== 'none' ? ['pinned'] : []),
-    ...(gone.length > 0 ? [`${listInWords(gone)} pruned`] : []),
-  ].join(', ');
-}
-
-export function pathSection(model: ReportModel): string {
-  const { paths } = model.alphas;
-  const first = paths[0];
-  if (!first || first.points.length < 2) return '';
-  const seeds = paths.length > 1 ? ` Thick: mean over ${paths.length} seeds; thin: each seed.` : '';
-  const thinned =
-    first.points.length < first.recorded
-      ? ` ${formatCount(first.points.length)} of ${formatCount(first.recorded)} recorded steps are drawn.`
-      : '';
-  const figures = Array.from({ length: model.blocks }, (_, i) => {
-    const held = heldInWords(model, i);
-    return `<figure><figcaption>Block ${i + 1}${held ? ` <span>${show(held)}</span>` : ''}</figcaption>${alphaPathSvg(model, i)}</figure>`;
-  });
-  return section(
-    'How the weights moved',
-    `α over the steps of the ${first.stage === 'projectors' ? 'projectors’ pretraining' : first.stage}.${seeds} A dotted line marks what was done by hand.${thinned}`,
-    `${componentKey(model)}<div class="grid">${figures.join('')}</div>`,
   );
 }
 

@@ -1,7 +1,7 @@
 /** Events, plan and config of a run → what its report says. Pure; any prefix of a log will do. */
 import { SEARCHED_SUBJECT, type ControlEvent, type RunEvent } from '../contract/events';
 import { buildAlphas, buildSelection } from './alphaReport';
-import type { Shape } from './alphaReport';
+import type { Shape } from './alphaPaths';
 import { buildBudgets } from './budgetReport';
 import { buildCosts, buildHandOver, buildPareto } from './costReport';
 import { buildCurves } from './curveReport';
@@ -198,10 +198,11 @@ function buildWarnings(
 }
 
 function describeControl(event: ControlEvent, components: readonly string[]): ReportControl {
-  const { time, stage, seed, step, action } = event;
+  const { time, stage, subject, seed, step, action } = event;
   return {
     time,
     stage,
+    subject,
     seed,
     step,
     action,

@@ -65,6 +65,15 @@ export interface AlphaPath {
   readonly points: readonly PathPoint[];
 }
 
+/** How α moved in the jobs of one stage and subject. */
+export interface AlphaMovement {
+  readonly stage: Stage;
+  readonly subject: string;
+  readonly paths: readonly AlphaPath[];
+  /** Mean over the seeds that recorded the step, at the steps of the first path. */
+  readonly meanPath: readonly (PathPoint & { readonly seeds: number })[];
+}
+
 export interface ReportAlphas {
   /** `finished`: the run's own result; `log`: its latest steps; `plan`: nothing has moved yet. */
   readonly source: 'finished' | 'log' | 'plan' | 'none';
@@ -181,6 +190,7 @@ export interface BudgetRow {
 export interface ReportControl {
   readonly time: string;
   readonly stage: Stage;
+  readonly subject: string;
   readonly seed: number;
   readonly step: number;
   readonly action: string;
@@ -226,6 +236,8 @@ export interface ReportProgram {
   readonly tasks: readonly ReportProgramTask[];
   /** What a search on the target found beside it; null without one. */
   readonly searched: readonly (readonly number[])[] | null;
+  /** Of each task's supernets, then of the search on the target; as far as the log goes. */
+  readonly movements: readonly AlphaMovement[];
   readonly sentences: readonly string[];
 }
 

@@ -1,7 +1,7 @@
 /** The path of α over the steps: one small drawing a block. */
 import { subjectClass } from './curvesSvg';
 import { fontStack } from './heatmapSvg';
-import type { ReportModel } from './modelTypes';
+import type { AlphaMovement, ReportModel } from './modelTypes';
 import { coordinate, displayText, escapeMarkup, formatCount, formatFixed } from './text';
 
 const box = { width: 240, height: 132, left: 26, right: 8, top: 10, bottom: 20 } as const;
@@ -14,8 +14,8 @@ interface Point {
   readonly alphas: readonly (readonly number[])[];
 }
 
-export function alphaPathSvg(model: ReportModel, block: number): string {
-  const { paths, meanPath } = model.alphas;
+export function alphaPathSvg(model: ReportModel, movement: AlphaMovement, block: number): string {
+  const { paths, meanPath } = movement;
   const steps = Math.max(2, ...paths.flatMap((path) => path.points.at(-1)?.step ?? []));
   const x = (step: number): number =>
     box.left + ((box.width - box.left - box.right) * (step - 1)) / (steps - 1);
@@ -40,15 +40,20 @@ export function alphaPathSvg(model: ReportModel, block: number): string {
       `<path d="M${box.left} ${coordinate(y(level))}H${box.width - box.right}" stroke="var(--line)"/><text x="${box.left - 5}" y="${coordinate(y(level) + 4)}" text-anchor="end" fill="var(--quiet)">${level === 0.5 ? '.5' : level}</text>`,
   );
   const ends = `<text x="${box.left}" y="${box.height - 5}" fill="var(--quiet)">1</text><text x="${box.width - box.right}" y="${box.height - 5}" text-anchor="end" fill="var(--quiet)">${formatCount(steps)}</text>`;
-  return `<svg viewBox="0 0 ${box.width} ${box.height}" role="img" aria-label="${escapeMarkup(describe(model, block))}" font-family="${fontStack}" font-size="11.5">${levels.join('')}${ends}${controlMarks(model, block, x)}${series.join('')}</svg>`;
+  return `<svg viewBox="0 0 ${box.width} ${box.height}" role="img" aria-label="${escapeMarkup(describe(model, movement, block))}" font-family="${fontStack}" font-size="11.5">${levels.join('')}${ends}${controlMarks(model, movement, block, x)}${series.join('')}</svg>`;
 }
 
 /** A dotted line where the block was pinned, pruned or let go. */
-function controlMarks(model: ReportModel, block: number, x: (step: number) => number): string {
-  const stage = model.alphas.paths[0]?.stage;
+function controlMarks(
+  model: ReportModel,
+  { stage, subject }: AlphaMovement,
+  block: number,
+  x: (step: number) => number,
+): string {
   const seen = new Set<string>();
   return model.controls
-    .filter((control) => control.block === block + 1 && control.stage === stage)
+    .filter((control) => control.block === block + 1)
+    .filter((control) => control.stage === stage && control.subject === subject)
     .filter((control) => {
       const key = `${control.step} ${control.sentence}`;
       return seen.has(key) ? false : Boolean(seen.add(key));
@@ -61,9 +66,8 @@ function controlMarks(model: ReportModel, block: number, x: (step: number) => nu
     .join('');
 }
 
-function describe(model: ReportModel, block: number): string {
-  const first = model.alphas.meanPath[0];
-  const last = model.alphas.meanPath.at(-1);
+function describe(model: ReportModel, { meanPath }: AlphaMovement, block: number): string {
+  const [first, last] = [meanPath[0], meanPath.at(-1)];
   const parts = model.components.map(
     (component, m) =>
       `${displayText(component.name)} from ${formatFixed(first?.alphas[block]?.[m] ?? null, 2)} to ${formatFixed(last?.alphas[block]?.[m] ?? null, 2)}`,

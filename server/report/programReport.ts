@@ -5,13 +5,14 @@ import {
   type RunEvent,
   type Stage,
 } from '../contract/events';
-import { meanAlphas } from './alphaReport';
+import { buildMovement, meanAlphas } from './alphaPaths';
 import { reportedHybrid } from './headline';
 import type { Measure } from './measure';
 import type {
   BudgetRow,
   ReportModel,
   ReportProgram,
+  AlphaMovement,
   ReportProgramTask,
   ResultRow,
   ResultSummary,
@@ -65,8 +66,22 @@ export function buildProgram(parts: ProgramParts): ReportProgram {
   return {
     tasks,
     searched,
+    movements: movements(parts),
     sentences: [...comparisons(parts), ...distance(finished, searched), ...cost(parts)],
   };
+}
+
+/** In the order in which the jobs began. */
+function movements({ events, shape }: ProgramParts): AlphaMovement[] {
+  const begun = events.flatMap((event) =>
+    event.type === 'step' && event.stage === 'program' ? event.subject : [],
+  );
+  return [
+    ...[...new Set(begun)].map((subject) => ({ stage: 'program' as const, subject })),
+    { stage: 'search' as const, subject: 'hybrid' },
+  ]
+    .map((where) => buildMovement(shape, events, where))
+    .filter(({ paths }) => paths.length > 0);
 }
 
 /** The hybrid fine-tuned with programmed α beside the one with searched and the one with uniform α. */

@@ -52,7 +52,8 @@ function linesOf({ points, axes }: Picture): readonly { label: string; points: P
     if (line) line.push(point);
     else lines.set(label, [point]);
   }
-  return [...lines].map(([label, own]) => ({ label, points: own }));
+  // Where seeds alone are swept there is nothing to name.
+  return [...lines].map(([label, own]) => ({ label: label || 'all runs', points: own }));
 }
 
 /** Shapes tell subjects apart where colours don't. */

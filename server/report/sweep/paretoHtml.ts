@@ -44,13 +44,16 @@ function drawn(model: SweepModel, { points }: SweepPareto): DrawnPoint[] {
   return points.map((point) => ({
     ...point,
     label: `${point.label}, ${settingsOf(model, point.row)}`,
-    name: !named.has(point) ? '' : carries(point) ? settingsOf(model, point.row) : point.label,
+    name: named.has(point)
+      ? (carries(point) && settingsText(model.rows[point.row]!.settings)) || point.label
+      : '',
     colour: subjectClass(model.subjects, point.subject),
     ...(isOwn(point) ? { series: point.label } : {}),
   }));
 }
 
-const settingsOf = ({ rows }: SweepModel, row: number): string => settingsText(rows[row]!.settings);
+const settingsOf = ({ rows }: SweepModel, row: number): string =>
+  settingsText(rows[row]!.settings) || 'all runs';
 
 function besideTable(model: SweepModel, { beside, split }: SweepPareto): string {
   if (beside.length === 0) return '';

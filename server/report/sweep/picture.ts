@@ -39,7 +39,8 @@ export function pictureOf(model: SweepModel): Picture | undefined {
   );
   // A grid selects on validation; what was chosen, or what was never chosen from, is shown as it tests.
   const hasTest = shown.length > 0 && shown.every(({ score }) => score.test !== null);
-  const split = data.length > 0 && hasTest ? 'test' : 'validation';
+  const isFree = data.length > 0 || own.length === 0;
+  const split = isFree && hasTest ? 'test' : 'validation';
   const points = shown.flatMap(({ row, score, isSelected }): PicturePoint[] => {
     const estimate = estimateOf(score[split], model.measure);
     const places = axes.map((axis) => row.places[own.indexOf(axis)]!);

@@ -7,6 +7,7 @@ import { pictureOf } from './picture';
 import type { SplitScore, SubjectScore, SweepModel, SweepRow } from './sweepModel';
 import { labelOf, settingsText } from './axes';
 import { costSection } from './paretoHtml';
+import { differenceText } from './sweepBeside';
 import { headlineOf } from './sweepText';
 import { subjectClass, sweepSvg, titleOf } from './sweepSvg';
 
@@ -67,12 +68,20 @@ const scoreCell = (score: SplitScore | null, measure: SweepModel['measure']): st
     measure === 'accuracy',
   );
 
+function differenceCell(difference: Estimate | null, measure: SweepModel['measure']): string {
+  if (!difference) return '–';
+  const text = (value: number): string => differenceText(value, measure);
+  const { mean, interval } = difference;
+  const small = interval ? `<small>${text(interval.low)} to ${text(interval.high)}</small>` : '';
+  return `${text(mean)}${small}`;
+}
+
 function selectedSection(model: SweepModel): string {
   if (model.selected.length === 0) return '';
   const { measure } = model;
   const hasCondition = model.selected.some(({ condition }) => condition.length > 0);
   const name = measure === 'accuracy' ? 'accuracy' : 'loss';
-  const body = model.selected.map(({ condition, subject, row, score }) => {
+  const body = model.selected.map(({ condition, subject, row, score, hybridBeside }) => {
     const chosen = model.rows[row]!.settings.filter(
       ({ key }) => !condition.some((other) => other.key === key),
     );
@@ -82,6 +91,7 @@ function selectedSection(model: SweepModel): string {
       `<td>${scoreCell(score.validation, measure)}</td>`,
       `<td>${scoreCell(score.test, measure)}</td>`,
       ...(measure === 'accuracy' ? [`<td>${scoreCell(score.test, 'loss')}</td>`] : []),
+      `<td>${differenceCell(hybridBeside, measure)}</td>`,
       `<td>${formatShort(score.parameters)}</td>`,
       `<td>${formatShort(score.flopsPerToken)}</td>`,
     ];
@@ -93,10 +103,11 @@ function selectedSection(model: SweepModel): string {
     `<th scope="col">Validation ${name}</th>`,
     `<th scope="col">Test ${name}</th>`,
     ...(measure === 'accuracy' ? ['<th scope="col">Test loss</th>'] : []),
+    `<th scope="col">Hybrid beside it${measure === 'accuracy' ? ', points' : ''}</th>`,
     '<th scope="col">Parameters</th>',
     '<th scope="col">FLOPs a token</th>',
   ];
-  return `<section><h2>Best of the grid</h2><p class="lead">Each model has its own best settings, chosen on validation and reported on test. Small figures: 95 % t-intervals over seeds.</p>${openTable}<table><thead><tr><th scope="col">Model</th>${heads.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div></section>`;
+  return `<section><h2>Best of the grid</h2><p class="lead">Each model has its own best settings, chosen on validation and reported on test. Hybrid beside it: the hybrid’s figure less the row’s, paired by seed. Small figures: 95 % t-intervals over seeds, not corrected for how many there are.</p>${openTable}<table><thead><tr><th scope="col">Model</th>${heads.join('')}</tr></thead><tbody>${body.join('')}</tbody></table></div></section>`;
 }
 
 const rowHead = (model: SweepModel, subject: string): string =>

@@ -4,6 +4,7 @@ import type { ResultRow } from '../modelTypes';
 import { estimate, mean, type Estimate } from '../statistics';
 import { axisOf, type ModelAxis } from './axes';
 import type { CellResult } from './cellResult';
+import { withDifferences } from './sweepBeside';
 import { buildSweepPareto, type SweepPareto } from './sweepPareto';
 
 export interface SweepSource {
@@ -69,6 +70,8 @@ export interface SelectedScore {
   /** Position in `rows`. */
   readonly row: number;
   readonly score: SubjectScore;
+  /** The chosen hybrid's figure less this one's where both are reported, paired by seed; null of the hybrid itself. */
+  readonly hybridBeside: Estimate | null;
 }
 
 export interface SweepModel {
@@ -103,6 +106,7 @@ export function buildSweepModel(source: SweepSource): SweepModel {
     else groups.set(key, [cell]);
   }
   const rows = [...groups.values()].map((group) => rowOf(group, axes, own));
+  const done = [...groups.values()].map(doneResults);
   const isOneData = axes.every(({ kind }) => kind !== 'data');
   const measure =
     results.length > 0 && results.every(({ task }) => task !== null) ? 'accuracy' : 'loss';
@@ -124,8 +128,8 @@ export function buildSweepModel(source: SweepSource): SweepModel {
     axes,
     subjects,
     rows,
-    selected: select(rows, axes, subjects, measure),
-    pareto: isOneData ? buildSweepPareto([...groups.values()].map(doneResults)) : null,
+    selected: withDifferences(select(rows, axes, subjects, measure), done, measure),
+    pareto: isOneData ? buildSweepPareto(done) : null,
   };
 }
 
@@ -232,19 +236,21 @@ function isBetter(a: SubjectScore, b: SubjectScore, measure: SweepModel['measure
   return figureOf(a.validation, 'loss') < figureOf(b.validation, 'loss');
 }
 
+type Chosen = Omit<SelectedScore, 'hybridBeside'>;
+
 function select(
   rows: readonly SweepRow[],
   axes: readonly ModelAxis[],
   subjects: readonly string[],
   measure: SweepModel['measure'],
-): readonly SelectedScore[] {
+): readonly Chosen[] {
   const ofData = new Set(axes.filter(({ kind }) => kind === 'data').map(({ key }) => key));
   const conditions = new Map<string, readonly Setting[]>();
   const conditionOf = ({ settings }: SweepRow) => settings.filter(({ key }) => ofData.has(key));
   for (const row of rows) conditions.set(JSON.stringify(conditionOf(row)), conditionOf(row));
   return [...conditions].flatMap(([key, condition]) =>
-    subjects.flatMap((subject): SelectedScore[] => {
-      let best: SelectedScore | undefined;
+    subjects.flatMap((subject): Chosen[] => {
+      let best: Chosen | undefined;
       rows.forEach((row, index) => {
         if (JSON.stringify(conditionOf(row)) !== key) return;
         const score = row.subjects.find((one) => one.subject === subject);

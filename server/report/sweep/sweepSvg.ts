@@ -79,18 +79,19 @@ function penOf({ subjects, measure }: SweepModel, embedded: boolean): Pen {
 }
 
 export function titleOf({ split, axes, points }: Picture, { measure }: SweepModel): string {
-  const over = axes.map(({ title }) => displayText(title, 60)).join(' and ');
+  const titles = axes.map(({ title }) => displayText(title, 60)).join(' and ');
+  const over = titles === '' ? '' : ` over ${titles}`;
   const seeds = Math.max(...points.map(({ estimate }) => estimate.n));
   const n = seeds > 1 ? `, mean and 95 % interval over ${seeds} seeds` : ', one seed';
   const name = split === 'test' ? 'Test' : 'Validation';
-  return `${name} ${measure}${measure === 'loss' ? ' (nats a token)' : ''} over ${over}${n}`;
+  return `${name} ${measure}${measure === 'loss' ? ' (nats a token)' : ''}${over}${n}`;
 }
 
 /** In words, for those who can't see the picture. */
 function describe({ axes, points }: Picture, { measure }: SweepModel): string {
   const parts = points.slice(0, 200).map(({ places, subject, estimate }) => {
     const at = places.map((place, axis) => displayText(axes[axis]!.labels[place]!, 40)).join(', ');
-    return `${displayText(subject, 40)} at ${at}: ${figure(estimate.mean, measure)}`;
+    return `${displayText(subject, 40)}${at === '' ? '' : ` at ${at}`}: ${figure(estimate.mean, measure)}`;
   });
   return `${parts.join('; ')}.`;
 }

@@ -4,6 +4,7 @@ import type { Estimate } from '../statistics';
 import { displayText, formatFixed, formatNumberOf, listInWords } from '../text';
 import { labelOf, settingsText, shortKey } from './axes';
 import type { SelectedScore, SplitScore, SweepModel } from './sweepModel';
+import { bestRival, keyOf, outcomeOf, reportedSplit, verdictOf } from './sweepBeside';
 import { figure, spreadText } from './sweepSvg';
 
 /** What the grid comes to, in a sentence and some facts. */
@@ -23,7 +24,7 @@ export function headlineOf(model: SweepModel): {
   ];
   const conditions = new Map<string, SelectedScore[]>();
   for (const one of selected) {
-    const key = JSON.stringify(one.condition);
+    const key = keyOf(one);
     const known = conditions.get(key);
     if (known) known.push(one);
     else conditions.set(key, [one]);
@@ -33,25 +34,35 @@ export function headlineOf(model: SweepModel): {
   if (sentences.length === 1) {
     const [only] = [...conditions.values()] as [SelectedScore[]];
     const chosen = only.flatMap((one) => chosenText(model, one));
-    return { sentence: sentences[0]!, details: [...chosen, ...details] };
+    const verdict = verdictOf(only, measure) ?? [];
+    return { sentence: sentences[0]!, details: [verdict, chosen, details].flat() };
   }
-  const ahead = [...conditions.values()].filter((scores) => isAhead(scores, measure)).length;
+  const verdicts = [...conditions.values()].map((scores) => verdictOf(scores, measure) ?? []);
   return {
-    sentence: `The hybrid is ahead of every component on ${ahead} of ${sentences.length} kinds of data.`,
-    details: [...sentences, ...details],
+    sentence: aheadOf([...conditions.values()], measure),
+    details: [...sentences.flatMap((sentence, i) => [sentence, verdicts[i]!]), details].flat(),
   };
 }
 
-/** On test where every model was tested, else on validation. */
-function reported(scores: readonly SelectedScore[]): 'test' | 'validation' {
-  return scores.every(({ score }) => score.test !== null) ? 'test' : 'validation';
+/** All kinds of data counted, and those apart where it isn't chance. */
+function aheadOf(
+  conditions: readonly (readonly SelectedScore[])[],
+  measure: SweepModel['measure'],
+): string {
+  const differences = conditions.map((scores) => bestRival(scores, measure)?.hybridBeside);
+  const isBetter = (mean: number): boolean => (measure === 'accuracy' ? mean > 0 : mean < 0);
+  const ahead = differences.filter((one) => one && isBetter(one.mean)).length;
+  const certain = differences.filter((one) => one && outcomeOf(one, measure) === 'ahead').length;
+  const sure =
+    ahead === 0 ? '' : `, by more than the 95 % interval of the paired difference on ${certain}`;
+  return `The hybrid is ahead of every other model on ${ahead} of ${conditions.length} kinds of data${sure}.`;
 }
 
 const estimateOf = (score: SplitScore | null, measure: SweepModel['measure']): Estimate | null =>
   (measure === 'accuracy' ? score?.accuracy : score?.loss) ?? null;
 
 function sentenceOf(scores: readonly SelectedScore[], measure: SweepModel['measure']): string {
-  const split = reported(scores);
+  const split = reportedSplit(scores);
   const [{ condition }] = scores as readonly [SelectedScore, ...SelectedScore[]];
   const where = condition.length === 0 ? '' : `With ${settingsText(condition)}: `;
   const parts = scores.map(({ subject, score }) => {
@@ -69,20 +80,6 @@ function sentenceOf(scores: readonly SelectedScore[], measure: SweepModel['measu
   const note = seeds > 1 ? `; 95 % intervals over ${formatNumberOf(seeds, 'seed')}` : '';
   const best = `best ${split} ${measure} of the grid: ${parts.join(', ')}${note}.`;
   return where === '' ? `B${best.slice(1)}` : `${where}${best}`;
-}
-
-function isAhead(scores: readonly SelectedScore[], measure: SweepModel['measure']): boolean {
-  const split = reported(scores);
-  const means = scores.map(({ subject, score }) => ({
-    subject,
-    mean: estimateOf(score[split], measure)?.mean ?? Number.NaN,
-  }));
-  const own = means.find(({ subject }) => subject === 'hybrid')?.mean ?? Number.NaN;
-  const others = means.filter(({ subject }) => subject !== 'hybrid' && subject !== 'uniform');
-  return (
-    others.length > 0 &&
-    others.every(({ mean }) => (measure === 'accuracy' ? own > mean : own < mean))
-  );
 }
 
 function chosenText({ rows }: SweepModel, { subject, row }: SelectedScore): readonly string[] {

@@ -189,7 +189,18 @@ describe('a run that programs its hybrid', () => {
       plan.subplans!.map(({ name }) => name),
     );
     assert.ok(model.results.summary.every(({ stage }) => stage !== 'program'));
+    const moved = model.program!.movements.map(
+      ({ stage, subject, paths }) => `${stage} ${subject} ${paths[0]!.recorded}`,
+    );
+    const steps = (name: string) => stepsOf(events, 'program', name).length;
+    assert.deepEqual(moved, [
+      ...plan.subplans!.map(({ name }) => `program ${name} ${steps(name)}`),
+      'search hybrid 4',
+    ]);
     const html = reportHtml(model);
+    const drawn = /How the weights moved.*?<\/section>/s.exec(html)![0];
+    for (const { name } of plan.subplans!) assert.ok(drawn.includes(`<bdi>${name}</bdi>`));
+    assert.equal(drawn.match(/<svg [^>]*aria-label="Block /g)!.length, 3 * plan.blocks.length);
     for (const words of ['Programming', 'programmed hybrid', 'searched hybrid', 'compression']) {
       assert.match(html, new RegExp(words));
     }
@@ -266,7 +277,9 @@ describe('a run that programs its hybrid', () => {
       ['in-context-recall'],
     );
     assert.deepEqual(half.alphas[1], [0, 1]);
-    assert.equal(reportOf(await bench.events(), plan).program!.tasks.length, 1);
+    const report = reportOf(await bench.events(), plan);
+    assert.equal(report.program!.tasks.length, 1);
+    assert.match(reportHtml(report), /<title>step 3: pruned gpt2 from block 2<\/title>/);
     assert.deepEqual(await bench.run(hooks, true), { status: 'done' });
     const finished = (await bench.events()).at(-1) as FinishedEvent;
     assert.deepEqual(finished.program![0]!.alphas[1], [0, 1]);
