@@ -59,7 +59,6 @@ export function runEngines(io: Io): Promise<number> {
 export async function runGenerate(run: string, options: GenerateOptions, io: Io): Promise<number> {
   const text: string[] = [];
   return withModel(run, io, (model) => {
-    if (!io.json) io.out(options.prompt);
     const { prompt, temperature, topP, seed, tokens: maxTokens } = options;
     const engine = options.engine ?? 'auto';
     return runJob(
@@ -67,6 +66,8 @@ export async function runGenerate(run: string, options: GenerateOptions, io: Io)
       io,
       (message) => {
         if (message.type === 'text') {
+          // A hybrid that can't be asked says why, and nothing else.
+          if (text.length === 0 && !io.json) io.out(options.prompt);
           text.push(message.text);
           if (!io.json) io.out(message.text);
         }

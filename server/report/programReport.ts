@@ -18,7 +18,7 @@ import type {
   ResultSummary,
 } from './modelTypes';
 import { includesZero, pairedDifference, resultRow } from './resultReport';
-import { estimate } from './statistics';
+import { estimate, estimateShare } from './statistics';
 import { formatCount, formatFixed, formatShort } from './text';
 import type { ReportPlan } from './wellFormed';
 
@@ -59,7 +59,7 @@ export function buildProgram(parts: ProgramParts): ReportProgram {
       return {
         ...{ task, weight, alphas },
         loss: own.length > 0 ? estimate(own.map(({ loss }) => loss)) : null,
-        accuracy: accuracies.length > 0 ? estimate(accuracies) : null,
+        accuracy: accuracies.length > 0 ? estimateShare(accuracies) : null,
       };
     });
   const searched = finished?.searched && fits(finished.searched) ? finished.searched : null;

@@ -2,7 +2,7 @@
 import type { RunEvent, RunResult, Split, Stage } from '../contract/events';
 import { jobKey } from './curveReport';
 import type { Difference, LossCurve, ResultRow, ResultSummary } from './modelTypes';
-import { estimate, mean } from './statistics';
+import { estimate, estimateShare, mean } from './statistics';
 import type { Estimate, Interval } from './statistics';
 import { formatFixed, formatSigned } from './text';
 import type { ReportPlan } from './wellFormed';
@@ -155,7 +155,7 @@ export function summarise(rows: readonly ResultRow[], rivals: readonly string[])
       seeds: group.map((row) => row.seed),
       loss,
       perplexity: estimate(group.map((row) => row.perplexity)),
-      accuracy: accuracies.length === group.length ? estimate(accuracies) : null,
+      accuracy: accuracies.length === group.length ? estimateShare(accuracies) : null,
       parameters,
       flopsPerToken,
       updates: meanOf(group, 'updates'),

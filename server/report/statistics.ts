@@ -68,3 +68,10 @@ export function estimate(values: readonly number[]): Estimate {
   const half = (studentQuantile(n - 1) * standardDeviation(values)) / Math.sqrt(n);
   return { mean: centre, n, interval: { low: centre - half, high: centre + half } };
 }
+
+/** Of shares, such as accuracies: the interval ends where shares do, which with two seeds it often would not. */
+export function estimateShare(shares: readonly number[]): Estimate {
+  const { interval, ...rest } = estimate(shares);
+  const cut = interval && { low: Math.max(0, interval.low), high: Math.min(1, interval.high) };
+  return { ...rest, interval: cut };
+}

@@ -47,6 +47,7 @@ describe('a run of a MAD task', () => {
     const generated = await scene.run(['generate', dir, '--prompt', 'no text']);
     assert.notEqual(generated.code, 0);
     assert.match(generated.err, /^no-text: .*trained on a synthetic task/);
+    assert.equal(generated.out, '');
 
     const folder = scene.path('component');
     const exported = await scene.run(['export', dir, '--to', folder, '--component', 'mamba']);
@@ -57,7 +58,7 @@ describe('a run of a MAD task', () => {
   it('of compression keeps its decoder in the hybrid’s folder, and lends it to no component', async () => {
     const { dir, accuracy } = await search('compression');
     const scored = await scene.run(['eval', path.join(dir, 'result')]);
-    assert.match(scored.err, /^run-needed: /);
+    assert.match(scored.err, /^run-needed: .*what examples to score.*\nScore the run/);
     const { code, out, err } = await scene.run(['eval', dir]);
     assert.equal(code, 0, err);
     assert.match(out, new RegExp(`accuracy ${(accuracy * 100).toFixed(1)} %`));

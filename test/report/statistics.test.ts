@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { shapePositions, spreadPositions, trailingMean } from '../../server/report/decimate';
 import {
   estimate,
+  estimateShare,
   standardDeviation,
   studentCentralProbability,
   studentQuantile,
@@ -46,6 +47,12 @@ describe('Student’s t', () => {
 });
 
 describe('an estimate over seeds', () => {
+  it('of shares ends where shares do', () => {
+    assert.deepEqual(estimateShare([0.9, 1]).interval!.high, 1);
+    assert.deepEqual(estimateShare([0, 0.1]).interval!.low, 0);
+    assert.deepEqual(estimateShare([0.4, 0.5, 0.6]), estimate([0.4, 0.5, 0.6]));
+  });
+
   it('of one seed has no interval', () => {
     assert.deepEqual(estimate([2.5]), { mean: 2.5, n: 1, interval: null });
   });

@@ -164,14 +164,14 @@ async function splitToScore(
   const options: LoadOptions = { store, templateProgram: templateProgram() };
   const { data } = job;
   const context = job.context ?? plan?.context;
-  if (context === undefined) throw runNeeded();
+  if (context === undefined) throw runNeeded(await hasTokenizer(job.model));
   if (data !== undefined) {
     const base = path.dirname(data.path);
     const encoding = { ...options, base, context, tokenizer: await tokenizer() };
     const split = await encodeSource(data, 'test', encoding);
     return { split, name: 'test', source: data.path, context };
   }
-  if (plan === undefined) throw runNeeded();
+  if (plan === undefined) throw runNeeded(await hasTokenizer(job.model));
   const { train } = plan.config.data;
   // Conversations are cut at the context; a task has one of its own.
   const isRows = !isTask(train) && isConversation(train);
@@ -206,10 +206,13 @@ async function exportTo(job: Job<'export'>): Promise<void> {
   send({ type: 'exported', path: job.to, files });
 }
 
-function runNeeded(): RunFailure {
+/** @param hasText whether the hybrid reads text: that of a task has no tokenizer, and can't be given some */
+function runNeeded(hasText: boolean): RunFailure {
   return new RunFailure(
     'run-needed',
-    'A folder that is no run says neither what text to score nor with what context.',
-    'Give `--text` or `--jsonl`, and `--context`.',
+    `A folder that is no run says neither what ${hasText ? 'text' : 'examples'} to score nor with what context.`,
+    hasText
+      ? 'Give `--text` or `--jsonl`, and `--context`.'
+      : 'Score the run that it was exported from: its task makes the examples.',
   );
 }

@@ -1,7 +1,7 @@
 /** A sweep's grid and the results of its cells → what its report says. Pure: a grid selects on validation, reports on test. */
 import type { CellState, Setting, SweepAxis } from '../../contract/sweep';
 import type { ResultRow } from '../modelTypes';
-import { estimate, mean, type Estimate } from '../statistics';
+import { estimate, estimateShare, mean, type Estimate } from '../statistics';
 import { axisOf, type ModelAxis } from './axes';
 import type { CellResult } from './cellResult';
 import { withDifferences } from './sweepBeside';
@@ -203,14 +203,8 @@ function splitOf(rows: readonly ResultRow[], split: ResultRow['split']): SplitSc
   const accuracies = own.flatMap(({ accuracy }) => accuracy ?? []);
   return {
     loss: estimate(own.map(({ loss }) => loss)),
-    accuracy: accuracies.length === own.length ? shareOf(estimate(accuracies)) : null,
+    accuracy: accuracies.length === own.length ? estimateShare(accuracies) : null,
   };
-}
-
-/** The interval of a share ends where shares do: with two seeds it is often wider. */
-function shareOf({ mean: centre, n, interval }: Estimate): Estimate {
-  const clipped = interval && { low: Math.max(0, interval.low), high: Math.min(1, interval.high) };
-  return { mean: centre, n, interval: clipped };
 }
 
 function selectionOf(results: readonly CellResult[]): SweepRow['selection'] {
