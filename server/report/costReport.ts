@@ -121,7 +121,8 @@ const isTable = ({ table }: RunCosts, alphas: readonly (readonly number[])[]): b
 /** For a terminal, before the first step: what the search will weigh. */
 export function costLines(costs: RunCosts, components: readonly string[]): string[] {
   const { kind, weight, table, others = {} } = costs;
-  const named = (name: string, cost: number) => `${displayText(name, 40)} ${formatShort(cost)}`;
+  const named = (name: string, cost: number) =>
+    `${displayText(name, 40)} ${cost === 0 ? '–' : formatShort(cost)}`;
   const measured = kind === 'milliseconds' ? ', measured now and kept' : '';
   return [
     `The search weighs ${COST_KINDS[kind]}${measured}; λ = ${formatFixed(weight, 3)}.`,

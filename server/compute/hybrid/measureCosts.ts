@@ -2,8 +2,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { componentEmbedding, componentGroup, headLogits, type Hybrid } from './hybrid';
 
-/** Timed passes of each part; the median counts. One before them isn't timed. */
-const PASSES = 5;
+/** Rounds over all parts; the median counts. */
+const ROUNDS = 5;
+/** Before them: the first passes of a process compile what they call, and would price the first parts above the others. */
+const UNTIMED_ROUNDS = 2;
 const CONTEXT = { training: false, dropoutKey: 0 };
 
 export interface MeasuredShape {
@@ -25,46 +27,56 @@ export async function measureCosts(
   now: () => number,
 ): Promise<number[][]> {
   const { components, blocks, head, width, classifier } = hybrid.design;
-  const isLive = (m: number, block: number) => hybrid.parameters.isLive(m, block);
   const ids = tf.zeros<tf.Rank.R2>([batch, context], 'int32');
-  const h = tf.fill<tf.Rank.R3>([batch, context, width], 0.1);
+  const filled = (size: number) => tf.fill<tf.Rank.R3>([batch, context, size], 0.1);
+  const h = filled(width);
+  const inputs = components.map(({ architecture }) => filled(architecture.width));
   const headBlock = head === 'first' ? 0 : blocks - 1;
-  const table: number[][] = [];
+  const parts: Part[] = [];
+  for (let block = 0; block < blocks; block++) {
+    for (const m of components.keys()) {
+      if (!hybrid.parameters.isLive(m, block)) continue;
+      const add = (run: Part['run']) => parts.push({ block, component: m, run, times: [] });
+      add(() => componentGroup(hybrid, m, block, inputs[m]!, CONTEXT));
+      if (block === 0) add(() => componentEmbedding(hybrid, m, ids));
+      const only = components.map((_, other) => Number(other === m));
+      if (block === headBlock && !classifier) add(() => headLogits(hybrid, h, [only]));
+    }
+  }
   try {
-    for (let block = 0; block < blocks; block++) {
-      const row: number[] = [];
-      for (const [m, { architecture }] of components.entries()) {
-        let milliseconds = 0;
-        const add = async (part: () => tf.Tensor3D) => {
-          milliseconds += await timed(part, now);
-        };
-        if (isLive(m, block)) {
-          const u = tf.fill<tf.Rank.R3>([batch, context, architecture.width], 0.1);
-          await add(() => componentGroup(hybrid, m, block, u, CONTEXT));
-          u.dispose();
-          if (block === 0) await add(() => componentEmbedding(hybrid, m, ids));
-          const only = hybrid.design.components.map((_, other) => Number(other === m));
-          if (block === headBlock && !classifier) await add(() => headLogits(hybrid, h, [only]));
-        }
-        row.push(milliseconds);
+    for (let round = 0; round < UNTIMED_ROUNDS + ROUNDS; round++) {
+      for (const { run, times } of parts) {
+        const milliseconds = await timed(run, now);
+        if (round >= UNTIMED_ROUNDS) times.push(milliseconds);
       }
-      table.push(row);
     }
   } finally {
-    tf.dispose([ids, h]);
+    tf.dispose([ids, h, ...inputs]);
   }
-  return table;
+  return Array.from({ length: blocks }, (_, block) =>
+    components.map((__, m) =>
+      parts
+        .filter((part) => part.block === block && part.component === m)
+        .reduce((sum, { times }) => sum + median(times), 0),
+    ),
+  );
 }
 
-/** Median; what a pass makes is read before its time is taken, since a device computes later. */
-async function timed(part: () => tf.Tensor3D, now: () => number): Promise<number> {
-  const times: number[] = [];
-  for (let pass = 0; pass <= PASSES; pass++) {
-    const begun = now();
-    const first = tf.tidy(() => tf.slice(part(), [0, 0, 0], [1, 1, 1]));
-    await first.data();
-    first.dispose();
-    if (pass > 0) times.push(now() - begun);
-  }
-  return times.sort((a, b) => a - b)[Math.floor(PASSES / 2)]!;
+interface Part {
+  readonly block: number;
+  readonly component: number;
+  readonly run: () => tf.Tensor3D;
+  readonly times: number[];
 }
+
+/** What a pass makes is read before its time is taken, since a device computes later. */
+async function timed(run: () => tf.Tensor3D, now: () => number): Promise<number> {
+  const begun = now();
+  const first = tf.tidy(() => tf.slice(run(), [0, 0, 0], [1, 1, 1]));
+  await first.data();
+  first.dispose();
+  return now() - begun;
+}
+
+const median = (times: readonly number[]): number =>
+  [...times].sort((a, b) => a - b)[Math.floor(times.length / 2)]!;
