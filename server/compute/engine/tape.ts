@@ -27,24 +27,136 @@ export interface Checkpoint {
   readonly again: (input: tf.Tensor) => tf.Tensor;
 }
 
+type Gradient = NonNullable<TapeNode['gradient']>;
+
 interface EngineInternals {
-  readonly state: { activeTape?: TapeNode[] | null; gradientDepth: number };
+  readonly state: {
+    activeTape?: TapeNode[] | null;
+    gradientDepth: number;
+    kernelDepth: number;
+    profiling: boolean;
+  };
+  readonly backend: tf.KernelBackend;
   startTape(): void;
   endTape(): void;
+  addTapeNode(
+    kernelName: string,
+    inputs: TapeNode['inputs'],
+    outputs: readonly tf.Tensor[],
+    gradient: null,
+    saved: readonly tf.Tensor[],
+    attributes: object,
+  ): void;
+  makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
 }
 
+let checked: EngineInternals | undefined;
+
 function internals(): EngineInternals {
+  if (checked) return checked;
   const engine = tf.engine() as unknown as Partial<EngineInternals>;
   const { state } = engine;
   const known =
     typeof engine.startTape === 'function' &&
     typeof engine.endTape === 'function' &&
-    state !== undefined &&
-    typeof state.gradientDepth === 'number';
+    typeof engine.addTapeNode === 'function' &&
+    typeof engine.makeTensorFromTensorInfo === 'function' &&
+    typeof state?.gradientDepth === 'number' &&
+    typeof state.kernelDepth === 'number' &&
+    typeof state.profiling === 'boolean';
   if (!known) {
     throw new Error('tfjs-core has changed inside: tape.ts was written for 4.22.0');
   }
-  return engine as EngineInternals;
+  checked = engine as EngineInternals;
+  return checked;
+}
+
+/**
+ * Runs a registered kernel and records it, as tfjs's `runKernel` does, without what costs that more time than a small kernel
+ * takes: what the gradient needs is held by a second handle, where tfjs runs an op of its own, which stands on the tape.
+ * @throws Error when the current backend has no such kernel
+ */
+export function runRegistered(
+  name: string,
+  inputs: TapeNode['inputs'],
+  attributes: object,
+): tf.Tensor[] {
+  const engine = internals();
+  const { state, backend } = engine;
+  // Typed as if it always found one.
+  const kernel = tf.getKernel(name, tf.getBackend()) as tf.KernelConfig | undefined;
+  if (!kernel || state.profiling) {
+    const made: tf.Tensor | tf.Tensor[] = tf
+      .engine()
+      .runKernel(name, inputs, attributes as tf.NamedAttrMap);
+    return Array.isArray(made) ? made : [made];
+  }
+  const recording = isRecording(state);
+  let outputs: tf.Tensor[];
+  let saved: tf.Tensor[] = [];
+  // What a kernel runs inside is not recorded.
+  state.kernelDepth += 1;
+  try {
+    const given = { inputs: inputs as tf.NamedTensorInfoMap, backend };
+    const made = kernel.kernelFunc({ ...given, attrs: attributes as tf.NamedAttrMap });
+    outputs = (Array.isArray(made) ? made : [made]).map((info) =>
+      'rank' in info ? (info as tf.Tensor) : engine.makeTensorFromTensorInfo(info),
+    );
+    if (recording) saved = keptFor(name, inputs, outputs).map(secondHandle);
+  } finally {
+    state.kernelDepth -= 1;
+  }
+  if (recording) engine.addTapeNode(name, inputs, outputs, null, saved, attributes);
+  return outputs;
+}
+
+/** Another shape of the same values, of whose input the tape keeps nothing. */
+export function runReshape(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
+  const { state } = internals();
+  const recording = isRecording(state);
+  state.kernelDepth += 1;
+  let output: tf.Tensor;
+  try {
+    output = tf.reshape(x, [...shape]);
+  } finally {
+    state.kernelDepth -= 1;
+  }
+  if (recording) {
+    const before = x.shape;
+    // tfjs's own walk asks for the gradient of an output that nothing depends on.
+    const gradient: Gradient = ([dy]) => ({
+      x: () => (dy ? tf.reshape(dy, before) : tf.zeros(before)),
+    });
+    const node = { kernelName: 'Reshaped', inputs: { x }, outputs: [output], saved: [], gradient };
+    state.activeTape?.push(node);
+  }
+  return output;
+}
+
+const isRecording = ({ gradientDepth, kernelDepth }: EngineInternals['state']): boolean =>
+  gradientDepth > 0 && kernelDepth === 0;
+
+/** Of a kernel's tensors those that its registered gradient asks for. */
+function keptFor(
+  name: string,
+  inputs: TapeNode['inputs'],
+  outputs: readonly tf.Tensor[],
+): tf.Tensor[] {
+  const config = tf.getGradient(name) as tf.GradConfig | undefined;
+  if (!config) return [];
+  const { saveAllInputs, inputsToSave = [], outputsToSave = [] } = config;
+  const ofInputs = saveAllInputs
+    ? Object.values(inputs)
+    : inputsToSave.map((input) => inputs[input]!);
+  return [...ofInputs, ...outputs.filter((_, index) => outputsToSave[index])];
+}
+
+/** The same values under an id of its own, owned by whoever asked. */
+function secondHandle(x: tf.Tensor): tf.Tensor {
+  const engine = internals();
+  const { kernelFunc } = tf.getKernel('Identity', tf.getBackend());
+  const info = kernelFunc({ inputs: { x }, attrs: {}, backend: engine.backend });
+  return tf.keep(engine.makeTensorFromTensorInfo(info as tf.TensorInfo));
 }
 
 /**

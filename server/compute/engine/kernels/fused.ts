@@ -3,6 +3,7 @@
  * ops beside it, which is right on every backend and the oracle of the tests.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { runRegistered } from '../tape';
 
 export type KernelAttributes = Record<
   string,
@@ -27,7 +28,7 @@ export function runKernel(
   inputs: KernelInputs,
   attributes: KernelAttributes,
 ): tf.Tensor {
-  return tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attributes);
+  return runRegistered(name, inputs as tf.NamedTensorMap, attributes)[0]!;
 }
 
 /** Runs a fused kernel of several outputs. */
@@ -36,7 +37,7 @@ export function runKernels(
   inputs: KernelInputs,
   attributes: KernelAttributes,
 ): tf.Tensor[] {
-  return tf.engine().runKernel(name, inputs as tf.NamedTensorMap, attributes);
+  return runRegistered(name, inputs as tf.NamedTensorMap, attributes);
 }
 
 /** Length of the last axis. */

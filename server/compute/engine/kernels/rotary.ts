@@ -72,6 +72,20 @@ function scaledFrequency(frequency: number, scaling: RotaryScaling): number {
   return fround(rest + fround(smooth * frequency));
 }
 
+/** The tables last made, newest last: every block of a model asks for the same one. */
+const tables = new Map<string, RotaryTable>();
+const TABLES_KEPT = 4;
+
+/** As `rotaryTable`; of the last few the very one that was made before. Not to be written to. */
+export function keptRotaryTable(length: number, angles: RotaryAngles): RotaryTable {
+  const key = rotaryKey(length, angles);
+  const table = tables.get(key) ?? rotaryTable(length, angles);
+  tables.delete(key);
+  tables.set(key, table);
+  if (tables.size > TABLES_KEPT) tables.delete([...tables.keys()][0]!);
+  return table;
+}
+
 /** A key for what `rotaryTable` makes. */
 export function rotaryKey(length: number, { dims, base, scaling, offset }: RotaryAngles): string {
   return JSON.stringify([length, dims, base, scaling ?? null, offset]);

@@ -7,6 +7,7 @@ import { MathBackendCPU } from '@tensorflow/tfjs-backend-cpu';
 import * as tf from '@tensorflow/tfjs-core';
 import { Heap } from './heap';
 import { KernelModule } from './module';
+import { Records } from './records';
 import type { Tier } from './tiers';
 
 /** The name under which tfjs knows this backend. */
@@ -76,6 +77,7 @@ export class WasmBackend extends MathBackendCPU {
 
   constructor(options: { threads: number; memoryLimitBytes: number; tier: Tier }) {
     super();
+    this.data = new Records(this);
     this.heap = new Heap(options.threads, options.memoryLimitBytes);
     this.kernels = new KernelModule(this.heap, options.threads, options.tier);
   }

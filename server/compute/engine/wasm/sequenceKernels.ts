@@ -10,7 +10,7 @@ import {
 import { CAUSAL_CONV, CAUSAL_CONV_GRAD, CAUSAL_CONV_STEP } from '../kernels/causalConv';
 import { dropThreshold } from '../kernels/dropout';
 import { rowsOf, widthOf } from '../kernels/fused';
-import { ROTARY, rotaryTable, type RotaryOptions } from '../kernels/rotary';
+import { ROTARY, keptRotaryTable, type RotaryOptions } from '../kernels/rotary';
 import { SELECTIVE_SCAN, SELECTIVE_SCAN_GRAD } from '../kernels/selectiveScan';
 import {
   CHANNEL_CHUNK,
@@ -167,7 +167,7 @@ function rotary({ inputs, attrs, backend }: FusedCall): Info {
   if (sizeOf(x.shape) === 0) return out;
   const interleaved = layout === 'interleaved';
   const half = dims / 2;
-  const table = rotaryTable(l, options);
+  const table = keptRotaryTable(l, options);
   backend.withScratch(8 * l * half, (at) => {
     const floats = new Float32Array(backend.heap.memory.buffer, at, 2 * l * half);
     floats.set(table.cos);

@@ -1,13 +1,7 @@
 /** Rotary position embedding (`kernels/rotary.ts`). The angles' table comes from the processor: a GPU's sin and cos are too coarse. */
 import * as tf from '@tensorflow/tfjs-core';
 import { widthOf } from '../../kernels/fused';
-import {
-  ROTARY,
-  rotaryKey,
-  rotaryTable,
-  type RotaryOptions,
-  type RotaryTable,
-} from '../../kernels/rotary';
+import { ROTARY, keptRotaryTable, type RotaryOptions } from '../../kernels/rotary';
 import { program, runProgram } from '../program';
 import { register, type Call } from '../register';
 import { FLAT_LANES, flatGroups, flatMain } from './flat';
@@ -39,26 +33,13 @@ const rotary = program({
     y[i] = value;`),
 });
 
-/** The tables last made, newest last: every block of a model asks for the same one. */
-const tables = new Map<string, RotaryTable>();
-const TABLES_KEPT = 4;
-
-function tableOf(length: number, options: RotaryOptions): RotaryTable {
-  const key = rotaryKey(length, options);
-  const table = tables.get(key) ?? rotaryTable(length, options);
-  tables.delete(key);
-  tables.set(key, table);
-  if (tables.size > TABLES_KEPT) tables.delete([...tables.keys()][0]!);
-  return table;
-}
-
 export function registerRotary(): void {
   register(ROTARY, ({ inputs, attrs, backend }: Call) => {
     const x = inputs['x']!;
     const options = attrs as unknown as RotaryOptions & { parts: number; inverse: boolean };
     const length = x.shape[1]!;
     const half = options.dims / 2;
-    const { cos, sin } = tableOf(length, options);
+    const { cos, sin } = keptRotaryTable(length, options);
     const values = new Float32Array(2 * length * half);
     values.set(cos);
     values.set(sin, length * half);
