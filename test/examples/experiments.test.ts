@@ -21,10 +21,14 @@ import { createNodeModelReader } from '../../server/weights/nodeModelReader';
 import { RunBench } from '../compute/search/runHarness';
 import { inMemory } from '../compute/tasks/loading';
 
+const configsIn = (folder: string): string[] =>
+  readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((name) => name.endsWith('.manticore.yaml'))
+    .sort();
+
 const folder = path.resolve('examples/experiments');
-const experiments = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  .filter((name) => name.endsWith('.manticore.yaml'))
-  .sort();
+const experiments = configsIn(folder);
+const paper = path.resolve('examples/paper');
 
 async function check(file: string, overrides: readonly string[] = []): Promise<CheckedConfig> {
   const { text, problems } = applyOverrides(readFileSync(file, 'utf8'), overrides);
@@ -91,6 +95,23 @@ describe('the example experiments', () => {
       const { problems, plan } = await check(file);
       assert.deepEqual(problems, [], file);
       assert.ok(plan, file);
+    }
+  });
+
+  it('of the paper lack models and data to fetch, and nothing else', async () => {
+    const toFetch = new Set(['missing-file', 'not-cached']);
+    const found = configsIn(paper);
+    for (const name of found) {
+      const { problems } = await check(path.join(paper, name));
+      // What it takes is a GPU’s, and the one here may be no GPU.
+      const others = problems.filter(({ code }) => !toFetch.has(code) && code !== 'memory');
+      assert.deepEqual(others, [], name);
+    }
+    for (const part of ['finetune', 'lra', 'mad', 'program', 'projectors']) {
+      assert.ok(
+        found.some((name) => name.startsWith(`${part}${path.sep}`)),
+        part,
+      );
     }
   });
 
