@@ -15,7 +15,8 @@ export interface RendererLimits {
   readonly heap: number;
 }
 
-const LIMITS: RendererLimits = { patience: 20_000, heap: 512 };
+/** The process ends a slow rendering by itself after seconds; a busy machine may take half a minute to start the process. */
+const LIMITS: RendererLimits = { patience: 90_000, heap: 512 };
 
 /** Variables that Node itself needs: nothing of the user's goes to a process that runs what a file says. */
 const PASSED = ['ELECTRON_RUN_AS_NODE', 'SystemRoot', 'LD_LIBRARY_PATH', 'PATH'];
