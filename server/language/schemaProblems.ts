@@ -106,7 +106,7 @@ const lowered = (sentence: string) => sentence.charAt(0).toLowerCase() + sentenc
 
 function wrongValue(document: ConfigDocument, path: Path): SchemaFinding {
   const value = valueAt(document.data, path);
-  const label = path.length === 0 ? 'The config' : `\`${shown(path.at(-1)!)}\``;
+  const label = labelOf(document.data, path);
   const must = expectedAt(configSchema, path);
   const values = valuesAt(configSchema, path);
   const nearest = typeof value === 'string' ? meantValue(value, path) : undefined;
@@ -120,6 +120,15 @@ function wrongValue(document: ConfigDocument, path: Path): SchemaFinding {
       : `${label} must be ${must}; ${written(value)}.${nearest ? ` Did you mean \`${nearest}\`?` : ''}`,
     replacement: long ?? nearest,
   });
+}
+
+/** A key as it is written; an item of a list by its place. */
+function labelOf(data: unknown, path: Path): string {
+  const [list, key] = [path.at(-2), path.at(-1)];
+  if (key === undefined) return 'The config';
+  return list !== undefined && Array.isArray(valueAt(data, path.slice(0, -1)))
+    ? `Item ${Number(key) + 1} of \`${shown(list)}\``
+    : `\`${shown(key)}\``;
 }
 
 /** The value that a text nearly is; YAML 1.1's `yes` and `no` where a truth value stands. */

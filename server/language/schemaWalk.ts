@@ -129,5 +129,7 @@ function expectedNumber(schema: $ZodType): string {
   const from = bound('greater_than', true);
   const to = bound('less_than', true);
   if (from !== undefined && to !== undefined) return `${kind} from ${from} to ${to}`;
+  if (from !== undefined && below !== undefined)
+    return `${kind}, ${from} or more and below ${below}`;
   return from === undefined ? kind : `${kind}, ${from} or more`;
 }

@@ -56,6 +56,12 @@ describe('a MAD task in a config', () => {
     });
   }
 
+  it('a share that is none says what shares are', async () => {
+    const marked = madConfig('{ task: noisy-in-context-recall, noise: |2| }');
+    const { message } = await expectProblem(marked, 'wrong-value');
+    assert.equal(message, '`noise` must be a number, 0 or more and below 1; this is `2`.');
+  });
+
   it('more examples than memory is given', async () => {
     await expectProblem(knobs('examples: |90000000|'), 'impossible-task');
   });

@@ -117,6 +117,12 @@ describe('a config’s keys and values', () => {
       'wrong-value',
       /above 0/,
     ],
+    [
+      'an item of a list',
+      quickConfig({ search: '  steps: 3\n  seeds: [1, |two|]' }),
+      'wrong-type',
+      /^Item 2 of `seeds` must be a whole number/,
+    ],
     ['a list for a mapping', quickConfig({ hybrid: '  |[1, 2]|' }), 'wrong-type', /this is a list/],
     [
       'a block’s name',
