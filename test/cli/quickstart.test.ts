@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Plan } from '../../server/contract/plan';
-import { ofType, eventsIn } from './runFiles';
+import { ofType, eventsIn, scoredOnLittle } from './runFiles';
 import { Scene } from './scene';
 
 describe('the quickstart', () => {
@@ -20,9 +20,10 @@ describe('the quickstart', () => {
       '--out',
       scene.path('runs'),
       '--set',
-      'search.steps=30',
+      'search.steps=16',
       '--set',
-      'finetune.steps=20',
+      'finetune.steps=10',
+      ...(await scoredOnLittle(scene.folder)),
     ]);
     assert.equal(code, 0, err);
     const events = eventsIn(out);
@@ -39,8 +40,8 @@ describe('the quickstart', () => {
     const steps = ofType(events, 'step');
     const count = (stage: string, subject: string) =>
       steps.filter((step) => step.stage === stage && step.subject === subject).length;
-    assert.equal(count('search', 'hybrid'), 30);
-    for (const subject of ['neox', 'mamba']) assert.equal(count('baseline', subject), 20);
+    assert.equal(count('search', 'hybrid'), 16);
+    for (const subject of ['neox', 'mamba']) assert.equal(count('baseline', subject), 10);
     const search = ofType(events, 'evaluation').filter(({ stage }) => stage === 'search');
     assert.ok(search.at(-1)!.loss < 6, 'pretrained models are far below chance, ln 1024 = 6.93');
 

@@ -196,8 +196,6 @@ describe('what a run leaves', () => {
           },
           `alone-${dtype}`,
         );
-        const planned = await scene.run(['plan', alone]);
-        assert.equal(planned.code, 0, planned.err);
         const { code, out, err } = await scene.run(['search', alone, '--json']);
         assert.equal(code, 0, err);
         const found = ofType(eventsIn(out), 'finished')[0]!.results[0]!;

@@ -1,7 +1,7 @@
 /** What a run left, read as a reader of run folders would. */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { RunEvent } from '../../server/contract/events';
 import { parseEventLine } from '../../server/runs/eventSchema';
@@ -42,6 +42,24 @@ export function eventsIn(out: string): RunEvent[] {
       assert.ok(event, `not an event: ${line.slice(0, 200)}`);
       return event;
     });
+}
+
+/**
+ * Settings of the quickstart that measure its losses on the beginning of its texts, which are written into `folder`: all of
+ * them would take longer than a few steps.
+ */
+export async function scoredOnLittle(folder: string): Promise<string[]> {
+  const sets: string[] = [];
+  for (const [split, name] of [
+    ['validation', 'valid'],
+    ['test', 'test'],
+  ] as const) {
+    const text = await readFile(path.resolve('examples', 'data', `${name}.txt`), 'utf8');
+    const file = path.join(folder, `scored-${name}.txt`);
+    await writeFile(file, text.slice(0, 4000));
+    sets.push('--set', `data.${split}.text=${file}`);
+  }
+  return sets;
 }
 
 /** All that a run computed, to the bit: what clocks measured is left out. */

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { enginesFolder, installedEngine } from '../../server/files/userCache';
-import { ofType, eventsIn } from './runFiles';
+import { ofType, eventsIn, scoredOnLittle } from './runFiles';
 import { Scene } from './scene';
 
 const isThere = existsSync(installedEngine(enginesFolder(), 'tensorflow'));
@@ -27,6 +27,7 @@ describe('the quickstart on tensorflow', () => {
       path.resolve('examples/quickstart.manticore.yaml'),
       ...['--json', '--out', scene.path('runs')],
       ...shorter.flatMap((setting) => ['--set', setting]),
+      ...(await scoredOnLittle(scene.folder)),
     ]);
     assert.equal(code, 0, err);
     const events = eventsIn(out);

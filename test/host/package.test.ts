@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import { access, readdir } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { eventsIn } from '../cli/runFiles';
+import { eventsIn, scoredOnLittle } from '../cli/runFiles';
 import { installPackage, installedExtension } from './codeServer';
 import { place, temporaryFolder } from './place';
 
@@ -43,7 +43,7 @@ describe('the package', () => {
         [
           path.join(extension, 'dist', 'cli.js'),
           ...['search', path.join(extension, 'examples', 'quickstart.manticore.yaml')],
-          ...['--json', '--out', out, ...steps],
+          ...['--json', '--out', out, ...steps, ...(await scoredOnLittle(folder))],
         ],
         { env: environment, cwd: folder, maxBuffer: 64 * 1024 * 1024 },
       );
