@@ -129,6 +129,8 @@ describe('lsp: the process that reads the disk', () => {
         heard();
       },
       () => true,
+      // No time passes, after which it would look again by itself.
+      () => 1,
     );
     const nextNews = () => new Promise<void>((resolve) => (heard = resolve));
     const ask = () =>

@@ -21,6 +21,7 @@ import type {
 } from 'vscode-languageserver-protocol';
 import type { EditedDocument } from './editedDocument';
 import { markdownOf } from './markdownOf';
+import { eventually } from '../cli/scene';
 import { quickstart, sceneFor } from './scene';
 
 describe('lsp: features', () => {
@@ -102,9 +103,11 @@ describe('lsp: features', () => {
 
   it('hover: what a model is', async () => {
     const document = await open(quickstart.replace('  neox:', '  ne|ox:'));
-    await document.expectCodes();
-    const hover = await document.request<Hover>('textDocument/hover');
-    assert.match(markdownOf(hover), /parameters/i);
+    // Once its headers are there; a config without problems has none before that, either.
+    await eventually('its parameters', async () => {
+      const hover = await document.request<Hover>('textDocument/hover');
+      return /parameters/i.test(markdownOf(hover)) || undefined;
+    });
     await document.close();
   });
 

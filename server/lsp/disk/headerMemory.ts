@@ -64,17 +64,19 @@ export class HeaderMemory {
   /**
    * @param onArrival an answer came late, or isn't any more what it was: whoever asked should ask again
    * @param isUsed whether an open config asks this question
+   * @param now milliseconds of a clock
    */
   constructor(
     private readonly disk: DiskClient,
     private readonly onArrival: (question: string) => void,
     private readonly isUsed: (question: string) => boolean,
+    private readonly now: () => number = Date.now,
   ) {}
 
   session({ within, patience }: SessionOptions): HeaderSession {
     this.forgetUnused();
     const asked = new Set<string>();
-    const deadline = Date.now() + patience;
+    const deadline = this.now() + patience;
     const reader = readerOf((kind, of) => {
       const question = { kind, of, within };
       const key = keyOf(question);
@@ -102,8 +104,8 @@ export class HeaderMemory {
     this.entries.delete(key);
     this.entries.set(key, entry);
     const isBusy = entry.answer !== undefined && this.disk.waiting > MAX_WAITING;
-    if (Date.now() >= entry.freshUntil && !isBusy) this.lookUp(key, entry, asked);
-    const left = deadline - Date.now();
+    if (this.now() >= entry.freshUntil && !isBusy) this.lookUp(key, entry, asked);
+    const left = deadline - this.now();
     if (!entry.answer && entry.asking && left > 0) await withinTime(entry.asking, left);
     if (entry.answer) return entry.answer.value;
     entry.isAwaited = true;
@@ -114,11 +116,11 @@ export class HeaderMemory {
     if (entry.asking) return;
     const { kind, of, within } = asked;
     const wasKnown = entry.answer !== undefined;
-    entry.freshUntil = Date.now() + FRESH;
+    entry.freshUntil = this.now() + FRESH;
     entry.asking = this.disk.ask(kind, of, within, entry.answer?.digest).then((reply) => {
       entry.asking = undefined;
       const isNew = reply.kind === 'answer' || (reply.kind === 'none' && !entry.answer);
-      if (reply.kind === 'none') entry.freshUntil = Date.now() + REST;
+      if (reply.kind === 'none') entry.freshUntil = this.now() + REST;
       if (reply.kind === 'answer') entry.answer = reply;
       else if (isNew) entry.answer = { value: unanswered(kind, of), digest: '' };
       const isNews = isNew && (entry.isAwaited || wasKnown);
