@@ -45,6 +45,13 @@ export const EXPERIMENTS: readonly Experiment[] = [
     view: 'alphas',
   },
   {
+    title: 'Mixed completions: one block, more updates',
+    question:
+      'The same data with one block, so that each component stays whole between one mixture of embeddings and one of heads; α learnt on the same batches as the weights, which are kept, so that the baselines have every token that the search read. Five times the updates, and half as many (chosen on validation, of one seed): when is the hybrid ahead?',
+    configs: [at('completions/one-block')],
+    view: 'models',
+  },
+  {
     title: 'Gates and hard hand-overs, pretrained components',
     question:
       'What is left of a searched hybrid when each block keeps its largest α alone, or drops small ones, and nothing is trained in between: with the gate of the paper, and with the gate `transition`, whose skip weight is the product of two neighbouring blocks’ α, over one, two and four blocks?',
@@ -137,6 +144,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
 const GRIDS: ReadonlySet<string> = new Set(
   [
     ...['completions/completions', 'completions/alpha', 'completions/pretrained'],
+    'completions/one-block',
     ...['gates/hand-over', 'gates/deep', 'projectors/kinds', 'mad/protocol', 'mad/difficulty'],
   ].map(at),
 );
