@@ -130,7 +130,7 @@ export interface Verdict {
   readonly outcome: 'wins' | 'loses' | 'open';
 }
 
-/** At equal tokens, and at equal FLOPs, as far as there are components of each. */
+/** At equal tokens, and at equal FLOPs, as far as there are components of each; at another budget where there are none of either. */
 export function verdictsOf(entries: readonly Entry[], measure: Measure): readonly Verdict[] {
   return entries
     .filter(({ role }) => role === 'hybrid' || role === 'programmed')
@@ -141,7 +141,8 @@ export function verdictsOf(entries: readonly Entry[], measure: Measure): readonl
         const best = bestOf(own, measure);
         return best ? [verdictOf(hybrid, best, kind, measure) ?? []].flat() : [];
       };
-      return (['tokens', 'both', 'FLOPs', 'neither'] as const).flatMap(of);
+      const equal = (['tokens', 'both', 'FLOPs'] as const).flatMap(of);
+      return equal.length > 0 ? equal : of('neither');
     });
 }
 
