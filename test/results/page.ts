@@ -35,7 +35,7 @@ export function resultsPage(records: readonly RunRecord[]): ResultsPage {
   const made = sections.filter(({ section }) => section !== undefined);
   const parts = [
     ...INTRODUCTION,
-    machineText(made.flatMap((each) => each.records)),
+    machineText([...new Set(made.flatMap((each) => each.records))]),
     '## Where the hybrid wins, and where it does not',
     overview(made.map(({ experiment, section }) => ({ experiment, section: section! }))),
     ...made.flatMap(({ experiment, records: own, section }) => [
