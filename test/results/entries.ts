@@ -36,9 +36,11 @@ export function variantOf(record: RunRecord, among: readonly RunRecord[]): strin
     ...own.map(({ key, value }) => `${key}: ${valueText(value)}`),
     ...(isSame(({ config, options }) => JSON.stringify([config, options])) || !isAlone
       ? []
-      : record.options),
+      : record.options.filter((option) => !option.startsWith('sweep=')).map(optionText)),
   ].join(', ');
 }
+
+const optionText = (option: string): string => option.replace('=', ': ');
 
 export const isSeed = (key: string): boolean => /^search\.seeds?$/.test(key);
 
