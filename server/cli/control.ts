@@ -1,6 +1,7 @@
 /** `manticore stop | pause | pin | unpin | prune | restore`: changes to a run that is going on. */
 import { CommandError } from '../commands/commandError';
 import { sendControl } from '../commands/sendControl';
+import { untilGone } from '../commands/untilGone';
 import type { ControlReply, ControlRequest } from '../contract/control';
 import { findRun, runBases } from '../runs/listRuns';
 import { RunError } from '../runs/runErrors';
@@ -30,7 +31,7 @@ const usages: Readonly<Record<ControlCommand['action'], string>> = {
 };
 
 /**
- * Sends one request and waits until it is applied, between two steps.
+ * Sends one request and waits until it is applied, between two steps; a stop, until the run's process has ended.
  * @param reference the run's folder, id, a prefix, or `latest`
  * @returns 0 applied, 1 refused or not reachable, 2 wrong usage, 130 Ctrl-C while waiting
  */
@@ -45,7 +46,11 @@ export async function runControl(
     const sweep = request.action === 'stop' ? await findSweep(reference, bases) : undefined;
     if (sweep && request.action === 'stop') return await stopSweep(sweep, request.checkpoint, io);
     const run = await findRun(reference, bases);
-    return tellReply(await sendControl(run.dir, request, io.signal), request.action, io);
+    const reply = await sendControl(run.dir, request, io.signal);
+    const exit = tellReply(reply, request.action, io);
+    // What comes next may be a resume.
+    if (reply.ok && request.action === 'stop') await untilGone(run.dir, io.signal);
+    return exit;
   } catch (error) {
     if (io.signal.aborted) return exitCode.stopped;
     return tellError(error, io);

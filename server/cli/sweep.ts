@@ -7,6 +7,7 @@ import { stopSweep as stop } from '../commands/sweep/stopSweep';
 import { openSweep, type OpenSweep } from '../commands/sweep/sweepCells';
 import { SweepReporter } from '../commands/sweep/sweepReporter';
 import { watchSweep } from '../commands/sweep/watchSweep';
+import { untilGone } from '../commands/untilGone';
 import type { SweepEnd, SweepEvent } from '../contract/sweep';
 import { headlineOf, sweepTable } from '../report/sweep/sweepText';
 import { SweepTerminal } from '../report/sweep/sweepTerminal';
@@ -100,11 +101,12 @@ export async function attachSweep({ dir }: ListedSweep, io: Io): Promise<number>
   }
 }
 
-/** @returns 0 once it was asked. @throws as `stopSweep` of the commands */
+/** @returns 0 once its process has ended. @throws as `stopSweep` of the commands */
 export async function stopSweep(sweep: ListedSweep, checkpoint: boolean, io: Io): Promise<number> {
   const cells = await stop(sweep, checkpoint, io.signal);
   if (io.json) io.out(`${JSON.stringify({ ok: true, cells })}\n`);
   else io.out(`stop: ${cells} running ${cells === 1 ? 'cell' : 'cells'}.\n`);
+  await untilGone(sweep.dir, io.signal);
   return exitCode.done;
 }
 
