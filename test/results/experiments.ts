@@ -47,7 +47,7 @@ export const EXPERIMENTS: readonly Experiment[] = [
   {
     title: 'Mixed completions: one block, more updates',
     question:
-      'The same data with one block, so that each component stays whole between one mixture of embeddings and one of heads; α learnt on the same batches as the weights, which are kept, so that the baselines have every token that the search read. Five times the updates, and half as many (chosen on validation, of one seed): when is the hybrid ahead?',
+      'The same data with one block, so that each component stays whole between one mixture of embeddings and one of heads; α learnt on the same batches as the weights, which are kept, so that the baselines have every token that the search read. Five times the updates; and half of those, run after them with the number from one seed’s validation: it says when the hybrid is ahead, and is no independent confirmation that it is.',
     configs: [at('completions/one-block')],
     view: 'models',
   },
