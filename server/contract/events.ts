@@ -86,13 +86,13 @@ export interface PreparingEvent extends EventBase {
   readonly totalBytes: number;
 }
 
-export type ControlAction = 'pin' | 'unpin' | 'prune' | 'restore' | 'pause' | 'resume';
-
 /** A cost-aware search, before its first step. What was measured is kept: a resumed run weighs the same figures. */
 export interface CostsEvent extends EventBase {
   readonly type: 'costs';
   readonly costs: RunCosts;
 }
+
+export type ControlAction = 'pin' | 'unpin' | 'prune' | 'restore' | 'pause' | 'resume';
 
 export interface ControlEvent extends EventBase, Where {
   readonly type: 'control';
