@@ -13,7 +13,7 @@ import { chooseTier, keyOfThisMachine } from './tierChoice';
 import { availableTiers, type Tier } from './tiers';
 
 /** The kernels' own version: bits may change with it, so a run notes it and resumes only on the same. */
-export const KERNELS_VERSION = '2';
+export const KERNELS_VERSION = '3';
 
 /** Each takes 4 MiB of working memory. */
 const MOST_THREADS = 16;

@@ -41,7 +41,7 @@ export function registerSequenceKernels(): void {
 }
 
 /** A row of scores must fit its part of the thread's working memory (assembly/attention.ts). */
-const MOST_KEYS = 2 ** 18 - 4;
+const MOST_KEYS = 2 ** 18 - 8;
 
 interface AttentionPlaces {
   readonly q: number;

@@ -4,7 +4,7 @@
  */
 import { bytes, float, FREE_SCRATCH, int, pointer, scratch, ZERO } from './layout';
 import { product, rowCombination, rowProduct } from './gemm';
-import { keep4, madd, sumLanes } from './vector';
+import { keep4, madd, pairSum, storePair, sumLanes } from './vector';
 import { rowExp, rowMax, rowScale } from './reduce';
 
 /** Floats of one score block (1 MiB); two such blocks lie in the free scratch. */
@@ -22,7 +22,7 @@ const BLOCK_ROWS: i32 = 48;
 }
 
 function rowsOfBlock(): i32 {
-  const fitting = BLOCK_FLOATS / (int(9) + 4);
+  const fitting = BLOCK_FLOATS / (int(9) + 8);
   return max(1, min(BLOCK_ROWS, fitting));
 }
 
@@ -73,7 +73,7 @@ export function attentionJob(chunk: i32): void {
   const y = pointer(3) + <usize>batch * <usize>lq * width + bytes(head * headDim);
   const scores = scratch() + FREE_SCRATCH;
   for (let i = 0; i < lq; i += each) {
-    const end = min(lq, i + each), j0 = firstKey(i), j1 = int(11) + end, ld = bytes((j1 - j0 + 3) & ~3);
+    const end = min(lq, i + each), j0 = firstKey(i), j1 = int(11) + end, ld = bytes((j1 - j0 + 7) & ~7);
     probabilities(q, k, scores, ld, i, end, j0, j1);
     if (int(12) != 0) {
       for (let r = i; r < end; r++) dropRow(scores + <usize>(r - i) * ld, j1 - j0, counterOf(chunk, r, j0));
@@ -84,14 +84,18 @@ export function attentionJob(chunk: i32): void {
   }
 }
 
-/** dS = scale · P ∘ (dP − Σ P∘dP) in place of dP; `span` is whole vectors, padding of both rows 0. */
+/** dS = scale · P ∘ (dP − Σ P∘dP) in place of dP; `width` is whole pairs of vectors, the padding of both rows 0. */
 function softmaxGradRow(p: usize, dp: usize, width: usize): void {
-  let sums = f32x4.splat(0);
-  for (let o: usize = 0; o < width; o += 16) sums = madd(v128.load(p + o), v128.load(dp + o), sums);
-  const sum = f32x4.splat(sumLanes(sums)), scale = f32x4.splat(float(0));
-  for (let o: usize = 0; o < width; o += 16) {
-    const change = f32x4.sub(v128.load(dp + o), sum);
-    v128.store(dp + o, f32x4.mul(f32x4.mul(v128.load(p + o), scale), change));
+  let s0 = f32x4.splat(0), s1 = s0;
+  for (let o: usize = 0; o < width; o += 32) {
+    s0 = madd(v128.load(p + o), v128.load(dp + o), s0);
+    s1 = madd(v128.load(p + o, 16), v128.load(dp + o, 16), s1);
+  }
+  const sum = f32x4.splat(sumLanes(pairSum(s0, s1))), scale = f32x4.splat(float(0));
+  for (let o: usize = 0; o < width; o += 32) {
+    const c0 = f32x4.sub(v128.load(dp + o), sum), c1 = f32x4.sub(v128.load(dp + o, 16), sum);
+    const p0 = f32x4.mul(v128.load(p + o), scale), p1 = f32x4.mul(v128.load(p + o, 16), scale);
+    storePair(dp + o, f32x4.mul(p0, c0), f32x4.mul(p1, c1));
   }
 }
 
@@ -117,7 +121,7 @@ export function attentionGradJob(chunk: i32): void {
   clearRows(dv, lk, row, bytes(headDim));
   for (let i = 0; i < lq; i += each) {
     const end = min(lq, i + each), m = end - i, j0 = firstKey(i), j1 = int(11) + end, span = j1 - j0;
-    const ld = bytes((span + 3) & ~3), dyi = dy + <usize>i * width, shift = <usize>j0 * row;
+    const ld = bytes((span + 7) & ~7), dyi = dy + <usize>i * width, shift = <usize>j0 * row;
     probabilities(q, k, p, ld, i, end, j0, j1);
     product(dyi, width, 4, v + shift, 4, row, dp, ld, m, headDim, span, ZERO, 0);
     for (let r = i; r < end; r++) {

@@ -4,7 +4,7 @@
  */
 import { Activation, Binary, BroadcastMode, FLAT_CHUNK, Unary } from './opcodes';
 import { bytes, float, int, pointer } from './layout';
-import { bell4, constant, exp4, keep4, log1p4, madd, normal4, one4, sigmoid4 } from './vector';
+import { bell4, constant, exp4, keep4, log1p4, madd, normal4, one4, sigmoid4, storePair } from './vector';
 
 @inline function combine(kind: i32, x: v128, y: v128): v128 {
   switch (kind) {
@@ -30,9 +30,13 @@ export function binaryJob(chunk: i32): void {
   const a = pointer(0), b = pointer(1), out = pointer(2), kind = int(4);
   const from = flatStart(chunk), to = flatEnd(chunk, int(3));
   if (kind == Binary.Add) {
-    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.add(v128.load(a + o), v128.load(b + o)));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, f32x4.add(v128.load(a + o), v128.load(b + o)), f32x4.add(v128.load(a + o, 16), v128.load(b + o, 16)));
+    }
   } else if (kind == Binary.Multiply) {
-    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(a + o), v128.load(b + o)));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, f32x4.mul(v128.load(a + o), v128.load(b + o)), f32x4.mul(v128.load(a + o, 16), v128.load(b + o, 16)));
+    }
   } else {
     for (let o = from; o < to; o += 16) v128.store(out + o, combine(kind, v128.load(a + o), v128.load(b + o)));
   }
@@ -57,17 +61,20 @@ export function broadcastJob(chunk: i32): void {
   }
 }
 
+@inline function square4(x: v128): v128 {
+  return f32x4.mul(x, x);
+}
+
 /** Job: 0 x, 1 out, 2 count, 3 kind. */
 export function unaryJob(chunk: i32): void {
   const x = pointer(0), out = pointer(1), kind = int(3);
   const from = flatStart(chunk), to = flatEnd(chunk, int(2));
-  for (let o = from; o < to; o += 16) {
-    const v = v128.load(x + o);
-    let y: v128;
-    if (kind == Unary.Exp) y = exp4(v);
-    else if (kind == Unary.Negate) y = f32x4.neg(v);
-    else y = f32x4.mul(v, v);
-    v128.store(out + o, y);
+  if (kind == Unary.Exp) {
+    for (let o = from; o < to; o += 32) storePair(out + o, exp4(v128.load(x + o)), exp4(v128.load(x + o, 16)));
+  } else if (kind == Unary.Negate) {
+    for (let o = from; o < to; o += 32) storePair(out + o, f32x4.neg(v128.load(x + o)), f32x4.neg(v128.load(x + o, 16)));
+  } else {
+    for (let o = from; o < to; o += 32) storePair(out + o, square4(v128.load(x + o)), square4(v128.load(x + o, 16)));
   }
 }
 
@@ -110,18 +117,30 @@ export function unaryJob(chunk: i32): void {
   }
 }
 
+@inline function gradient(kind: i32, x: v128, dy: v128): v128 {
+  return f32x4.mul(dy, slope(kind, x));
+}
+
 /** Job: 0 x, 1 out, 2 count, 3 kind. */
 export function activationJob(chunk: i32): void {
   const x = pointer(0), out = pointer(1), kind = int(3);
   const from = flatStart(chunk), to = flatEnd(chunk, int(2));
   if (kind == Activation.GeluErf) {
-    for (let o = from; o < to; o += 16) v128.store(out + o, activate(Activation.GeluErf, v128.load(x + o)));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, activate(Activation.GeluErf, v128.load(x + o)), activate(Activation.GeluErf, v128.load(x + o, 16)));
+    }
   } else if (kind == Activation.GeluTanh) {
-    for (let o = from; o < to; o += 16) v128.store(out + o, activate(Activation.GeluTanh, v128.load(x + o)));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, activate(Activation.GeluTanh, v128.load(x + o)), activate(Activation.GeluTanh, v128.load(x + o, 16)));
+    }
   } else if (kind == Activation.Silu) {
-    for (let o = from; o < to; o += 16) v128.store(out + o, activate(Activation.Silu, v128.load(x + o)));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, activate(Activation.Silu, v128.load(x + o)), activate(Activation.Silu, v128.load(x + o, 16)));
+    }
   } else {
-    for (let o = from; o < to; o += 16) v128.store(out + o, activate(Activation.Softplus, v128.load(x + o)));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, activate(Activation.Softplus, v128.load(x + o)), activate(Activation.Softplus, v128.load(x + o, 16)));
+    }
   }
 }
 
@@ -130,21 +149,30 @@ export function activationGradJob(chunk: i32): void {
   const x = pointer(0), out = pointer(1), kind = int(3), dy = pointer(4);
   const from = flatStart(chunk), to = flatEnd(chunk, int(2));
   if (kind == Activation.GeluErf) {
-    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(Activation.GeluErf, v128.load(x + o))));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, gradient(Activation.GeluErf, v128.load(x + o), v128.load(dy + o)), gradient(Activation.GeluErf, v128.load(x + o, 16), v128.load(dy + o, 16)));
+    }
   } else if (kind == Activation.GeluTanh) {
-    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(Activation.GeluTanh, v128.load(x + o))));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, gradient(Activation.GeluTanh, v128.load(x + o), v128.load(dy + o)), gradient(Activation.GeluTanh, v128.load(x + o, 16), v128.load(dy + o, 16)));
+    }
   } else if (kind == Activation.Silu) {
-    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(Activation.Silu, v128.load(x + o))));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, gradient(Activation.Silu, v128.load(x + o), v128.load(dy + o)), gradient(Activation.Silu, v128.load(x + o, 16), v128.load(dy + o, 16)));
+    }
   } else {
-    for (let o = from; o < to; o += 16) v128.store(out + o, f32x4.mul(v128.load(dy + o), slope(Activation.Softplus, v128.load(x + o))));
+    for (let o = from; o < to; o += 32) {
+      storePair(out + o, gradient(Activation.Softplus, v128.load(x + o), v128.load(dy + o)), gradient(Activation.Softplus, v128.load(x + o, 16), v128.load(dy + o, 16)));
+    }
   }
 }
 
 /** Job: 0 gate, 1 up, 2 out, 3 count. */
 export function swigluJob(chunk: i32): void {
   const gate = pointer(0), up = pointer(1), out = pointer(2), to = flatEnd(chunk, int(3));
-  for (let o = flatStart(chunk); o < to; o += 16) {
-    v128.store(out + o, f32x4.mul(activate(Activation.Silu, v128.load(gate + o)), v128.load(up + o)));
+  for (let o = flatStart(chunk); o < to; o += 32) {
+    const s0 = activate(Activation.Silu, v128.load(gate + o)), s1 = activate(Activation.Silu, v128.load(gate + o, 16));
+    storePair(out + o, f32x4.mul(s0, v128.load(up + o)), f32x4.mul(s1, v128.load(up + o, 16)));
   }
 }
 
@@ -152,12 +180,15 @@ export function swigluJob(chunk: i32): void {
 export function swigluGradJob(chunk: i32): void {
   const gate = pointer(0), up = pointer(1), dy = pointer(2), dGate = pointer(4), dUp = pointer(5);
   const to = flatEnd(chunk, int(3));
-  for (let o = flatStart(chunk); o < to; o += 16) {
-    const x = v128.load(gate + o), y = v128.load(dy + o), s = sigmoid4(x), silu = f32x4.mul(x, s);
+  for (let o = flatStart(chunk); o < to; o += 32) {
+    const x0 = v128.load(gate + o), x1 = v128.load(gate + o, 16), s0 = sigmoid4(x0), s1 = sigmoid4(x1);
+    const silu0 = f32x4.mul(x0, s0), silu1 = f32x4.mul(x1, s1), y0 = v128.load(dy + o), y1 = v128.load(dy + o, 16);
     // silu' = s + silu·(1 − s)
-    const slope = madd(silu, f32x4.sub(one4(), s), s);
-    v128.store(dGate + o, f32x4.mul(f32x4.mul(y, v128.load(up + o)), slope));
-    v128.store(dUp + o, f32x4.mul(y, silu));
+    const slope0 = madd(silu0, f32x4.sub(one4(), s0), s0), slope1 = madd(silu1, f32x4.sub(one4(), s1), s1);
+    const g0 = f32x4.mul(f32x4.mul(y0, v128.load(up + o)), slope0), g1 = f32x4.mul(f32x4.mul(y1, v128.load(up + o, 16)), slope1);
+    const u0 = f32x4.mul(y0, silu0), u1 = f32x4.mul(y1, silu1);
+    storePair(dGate + o, g0, g1);
+    storePair(dUp + o, u0, u1);
   }
 }
 
@@ -166,10 +197,12 @@ export function dropoutJob(chunk: i32): void {
   const x = pointer(0), out = pointer(1);
   const key = i32x4.splat(int(3)), threshold = i32x4.splat(int(4)), factor = f32x4.splat(float(0));
   const first = chunk * FLAT_CHUNK, to = flatEnd(chunk, int(2));
-  let counter = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3));
-  for (let o = bytes(first); o < to; o += 16) {
-    v128.store(out + o, f32x4.mul(v128.load(x + o), keep4(key, counter, threshold, factor)));
-    counter = i32x4.add(counter, i32x4.splat(4));
+  let c0 = i32x4.add(i32x4.splat(first), i32x4(0, 1, 2, 3)), c1 = i32x4.add(i32x4.splat(first), i32x4(4, 5, 6, 7));
+  for (let o = bytes(first); o < to; o += 32) {
+    const k0 = keep4(key, c0, threshold, factor), k1 = keep4(key, c1, threshold, factor);
+    storePair(out + o, f32x4.mul(v128.load(x + o), k0), f32x4.mul(v128.load(x + o, 16), k1));
+    c0 = i32x4.add(c0, i32x4.splat(8));
+    c1 = i32x4.add(c1, i32x4.splat(8));
   }
 }
 

@@ -11,6 +11,8 @@ const SCRATCH_BASE: usize = 1 << 20;
 const SCRATCH_BYTES: usize = 4 << 20;
 /** The GEMM's packing buffers take the first MiB of it; what follows is free for a job that calls the GEMM. */
 export const FREE_SCRATCH: usize = 1 << 20;
+/** 64 bytes of it that nothing outlives (`pairSum`, vector.ts). */
+export const LANES: usize = FREE_SCRATCH - 64;
 
 let thread: i32 = 0;
 /** Columns of the matrix product's tile: 8, or 16 where V8 joins two 128-bit operations to one of 256 bits. */

@@ -1,6 +1,6 @@
 /** Linear combinations of tensors that are padded or cut to one width; see kernels/blend.ts. */
 import { bytes, int, pointer } from './layout';
-import { madd } from './vector';
+import { madd, storePair } from './vector';
 
 // Job: 0 table, a row of four words a term: x, its width, coefficient, dx; 1 terms, 2 out or dy, 3 rows, 4 width, 5 rows a
 // chunk, 6 (gradient) one double a chunk and term.
@@ -12,15 +12,18 @@ export function combineJob(chunk: i32): void {
   for (let r = chunk * each; r < last; r++) {
     const out = pointer(2) + <usize>r * width;
     for (let term = pointer(0); term < ends; term += 16) {
-      const own = bytes(load<i32>(term, 4)), shared = min(own, width), whole = shared & ~15;
+      const own = bytes(load<i32>(term, 4)), shared = min(own, width), whole = shared & ~31;
       const x = <usize>load<u32>(term) + <usize>r * own, factor = load<f32>(term, 8), factors = f32x4.splat(factor);
       let o: usize = 0;
       if (term == pointer(0)) {
-        for (; o < whole; o += 16) v128.store(out + o, f32x4.mul(v128.load(x + o), factors));
+        for (; o < whole; o += 32) storePair(out + o, f32x4.mul(v128.load(x + o), factors), f32x4.mul(v128.load(x + o, 16), factors));
         for (; o < shared; o += 4) store<f32>(out + o, load<f32>(x + o) * factor);
         memory.fill(out + shared, 0, width - shared);
       } else {
-        for (; o < whole; o += 16) v128.store(out + o, madd(v128.load(x + o), factors, v128.load(out + o)));
+        for (; o < whole; o += 32) {
+          const y0 = madd(v128.load(x + o), factors, v128.load(out + o));
+          storePair(out + o, y0, madd(v128.load(x + o, 16), factors, v128.load(out + o, 16)));
+        }
         for (; o < shared; o += 4) store<f32>(out + o, load<f32>(x + o) * factor + load<f32>(out + o));
       }
     }

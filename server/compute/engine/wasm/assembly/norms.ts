@@ -6,13 +6,14 @@ import { rowSum } from './reduce';
 
 /** Σ (x − mean)² */
 function squaresAround(x: usize, width: usize, mean: f32): f32 {
-  const means = f32x4.splat(mean), whole = width & ~15;
-  let sums = f32x4.splat(0), o: usize = 0;
-  for (; o < whole; o += 16) {
-    const centred = f32x4.sub(v128.load(x + o), means);
-    sums = madd(centred, centred, sums);
+  const means = f32x4.splat(mean), whole = width & ~31;
+  let s0 = f32x4.splat(0), s1 = s0, o: usize = 0;
+  for (; o < whole; o += 32) {
+    const c0 = f32x4.sub(v128.load(x + o), means), c1 = f32x4.sub(v128.load(x + o, 16), means);
+    s0 = madd(c0, c0, s0);
+    s1 = madd(c1, c1, s1);
   }
-  let sum = sumLanes(sums);
+  let sum = sumLanes(f32x4.add(s0, s1));
   for (; o < width; o += 4) {
     const centred = load<f32>(x + o) - mean;
     sum += centred * centred;

@@ -1,7 +1,7 @@
 /** Sums in a fixed order, row softmax and copies between strided arrays. */
 import { COLUMN_CHUNK, FLAT_CHUNK } from './opcodes';
 import { bytes, int, pointer } from './layout';
-import { exp1, exp4, maxLanes, sumLanes } from './vector';
+import { exp1, exp4, maxLanes, pairMax, pairSum, storePair, sumLanes } from './vector';
 
 /** Job: 0 x [rows, columns], 1 out [rows], 2 rows, 3 columns, 4 rows a chunk. */
 export function rowSumJob(chunk: i32): void {
@@ -76,11 +76,15 @@ export function columnSumJob(chunk: i32): void {
 
 /** Largest of a row; NaN if any entry is. */
 export function rowMax(x: usize, width: usize): f32 {
-  let largest = f32x4.splat(-Infinity),
+  let m0 = f32x4.splat(-Infinity),
+    m1 = m0,
     o: usize = 0;
-  const whole = width & ~15;
-  for (; o < whole; o += 16) largest = f32x4.max(largest, v128.load(x + o));
-  let m = maxLanes(largest);
+  const whole = width & ~31;
+  for (; o < whole; o += 32) {
+    m0 = f32x4.max(m0, v128.load(x + o));
+    m1 = f32x4.max(m1, v128.load(x + o, 16));
+  }
+  let m = maxLanes(pairMax(m0, m1));
   for (; o < width; o += 4) m = max(m, load<f32>(x + o));
   return m;
 }
@@ -89,15 +93,18 @@ export function rowMax(x: usize, width: usize): f32 {
 export function rowExp(x: usize, out: usize, width: usize, scale: f32, shift: f32): f32 {
   const scales = f32x4.splat(scale),
     shifts = f32x4.splat(shift),
-    whole = width & ~15;
-  let sums = f32x4.splat(0),
+    whole = width & ~31;
+  let s0 = f32x4.splat(0),
+    s1 = s0,
     o: usize = 0;
-  for (; o < whole; o += 16) {
-    const e = exp4(f32x4.sub(f32x4.mul(v128.load(x + o), scales), shifts));
-    v128.store(out + o, e);
-    sums = f32x4.add(sums, e);
+  for (; o < whole; o += 32) {
+    const e0 = exp4(f32x4.sub(f32x4.mul(v128.load(x + o), scales), shifts));
+    const e1 = exp4(f32x4.sub(f32x4.mul(v128.load(x + o, 16), scales), shifts));
+    storePair(out + o, e0, e1);
+    s0 = f32x4.add(s0, e0);
+    s1 = f32x4.add(s1, e1);
   }
-  let sum = sumLanes(sums);
+  let sum = sumLanes(pairSum(s0, s1));
   for (; o < width; o += 4) {
     const e = exp1(load<f32>(x + o) * scale - shift);
     store<f32>(out + o, e);
@@ -108,9 +115,11 @@ export function rowExp(x: usize, out: usize, width: usize, scale: f32, shift: f3
 
 export function rowScale(x: usize, width: usize, factor: f32): void {
   const factors = f32x4.splat(factor),
-    whole = width & ~15;
+    whole = width & ~31;
   let o: usize = 0;
-  for (; o < whole; o += 16) v128.store(x + o, f32x4.mul(v128.load(x + o), factors));
+  for (; o < whole; o += 32) {
+    storePair(x + o, f32x4.mul(v128.load(x + o), factors), f32x4.mul(v128.load(x + o, 16), factors));
+  }
   for (; o < width; o += 4) store<f32>(x + o, load<f32>(x + o) * factor);
 }
 

@@ -4,7 +4,7 @@
  */
 import { CHANNEL_CHUNK, SCAN_GROUP, SCAN_TILE } from './opcodes';
 import { bytes, FREE_SCRATCH, int, pointer, scratch } from './layout';
-import { madd, pow2, sumLanes } from './vector';
+import { madd, pow2, storePair, sumLanes } from './vector';
 
 // Arguments: 0 u, 1 delta, 2 A [c, n], 3 B [b, l, n], 4 C, 5 D, 6 initial (0: none) [b, c, n], 7 y or dy,
 // 8 final state (0: none) [b, c, n], 9 l, 10 c, 11 n, 12 du, 13 dDelta, 14 dA [b, c, n], 15 dB and 16 dC, a partial sum
@@ -269,19 +269,15 @@ function stepBack(batch: i32, t: i32, row: i32, tile: i32, before: usize, decays
     const c0 = f32x4.mul(p0, v128.load(before + o)), c1 = f32x4.mul(p1, v128.load(before + o, 16));
     rate0 = madd(c0, v128.load(a + o), rate0);
     rate1 = madd(c1, v128.load(a + o, 16), rate1);
-    v128.store(dA + o, madd(c0, d0, v128.load(dA + o)));
-    v128.store(dA + o, madd(c1, d1, v128.load(dA + o, 16)), 16);
+    storePair(dA + o, madd(c0, d0, v128.load(dA + o)), madd(c1, d1, v128.load(dA + o, 16)));
   }
   addLaneSums(pointer(15) + own + bytes(t * n), lanesB, n);
   addLaneSums(pointer(16) + own + bytes(t * n), lanesC, n);
   const out2 = rowsOf(GRAD_TABLES, D_DELTA, tile) + at, skip = skipOf(tile), skipGrad = skip + ROW, ln2 = f32x4.splat(LN_2);
   const u0 = v128.load(u), u1 = v128.load(u, 16);
-  v128.store(out, madd(d0, into0, f32x4.mul(y0, v128.load(skip))));
-  v128.store(out, madd(d1, into1, f32x4.mul(y1, v128.load(skip, 16))), 16);
-  v128.store(out2, madd(u0, into0, f32x4.mul(ln2, rate0)));
-  v128.store(out2, madd(u1, into1, f32x4.mul(ln2, rate1)), 16);
-  v128.store(skipGrad, madd(y0, u0, v128.load(skipGrad)));
-  v128.store(skipGrad, madd(y1, u1, v128.load(skipGrad, 16)), 16);
+  storePair(out, madd(d0, into0, f32x4.mul(y0, v128.load(skip))), madd(d1, into1, f32x4.mul(y1, v128.load(skip, 16))));
+  storePair(out2, madd(u0, into0, f32x4.mul(ln2, rate0)), madd(u1, into1, f32x4.mul(ln2, rate1)));
+  storePair(skipGrad, madd(y0, u0, v128.load(skipGrad)), madd(y1, u1, v128.load(skipGrad, 16)));
 }
 
 /** Adds the sum of the four lanes of each of n vectors to n floats. */

@@ -1,7 +1,7 @@
 /** What reads or writes by token: embedding, rotary positions, cross-entropy. */
 import { ROW_CHUNK } from './opcodes';
 import { bytes, float, int, pointer } from './layout';
-import { exp1, exp4 } from './vector';
+import { exp1, exp4, storePair } from './vector';
 import { rowMax } from './reduce';
 
 /** Job: 0 table, 1 ids, 2 out, 3 rows, 4 width. */
@@ -120,7 +120,7 @@ export function crossEntropyJob(chunk: i32): void {
 /** Job: 0 logits, 1 targets, 2 dLogits, 3 log-sum-exp, 4 rows, 5 vocabulary, 6 target not scored; float 0 dy. */
 export function crossEntropyGradJob(chunk: i32): void {
   const width = bytes(int(5)),
-    whole = width & ~15,
+    whole = width & ~31,
     dy = float(0),
     factor = f32x4.splat(dy);
   const last = min(int(4), (chunk + 1) * ROW_CHUNK);
@@ -135,8 +135,9 @@ export function crossEntropyGradJob(chunk: i32): void {
     const logSum = load<f32>(pointer(3) + bytes(r)),
       logSums = f32x4.splat(logSum);
     let o: usize = 0;
-    for (; o < whole; o += 16) {
-      v128.store(out + o, f32x4.mul(factor, exp4(f32x4.sub(v128.load(x + o), logSums))));
+    for (; o < whole; o += 32) {
+      const e0 = exp4(f32x4.sub(v128.load(x + o), logSums)), e1 = exp4(f32x4.sub(v128.load(x + o, 16), logSums));
+      storePair(out + o, f32x4.mul(factor, e0), f32x4.mul(factor, e1));
     }
     for (; o < width; o += 4) store<f32>(out + o, dy * exp1(load<f32>(x + o) - logSum));
     const at = out + bytes(target);

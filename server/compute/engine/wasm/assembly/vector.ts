@@ -1,9 +1,36 @@
-/** Four floats at a time. `madd` is the one place where the tiers differ. */
+/**
+ * Four floats at a time. `madd` is the one place where the tiers differ.
+ *
+ * V8 makes one 256-bit operation of two (--experimental-wasm-revectorize) where what is computed ends in two stores side by
+ * side (`storePair`): all the way up both must be the same operations, on loads side by side or on one value for all lanes
+ * (`load32_splat`, a splat), with no load between the two stores and no branch. So loops take two vectors a round.
+ */
+import { LANES, scratch } from './layout';
 
 /** a·b + c: fused where relaxed SIMD is enabled (one rounding), else a product and a sum. */
 @inline export function madd(a: v128, b: v128, c: v128): v128 {
   if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
   return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** Both are computed before either is stored. */
+@inline export function storePair(to: usize, first: v128, second: v128): void {
+  v128.store(to, first);
+  v128.store(to, second, 16);
+}
+
+/** The larger of each lane, by way of memory, as `pairSum`. */
+@inline export function pairMax(first: v128, second: v128): v128 {
+  const lanes = scratch() + LANES;
+  storePair(lanes, first, second);
+  return f32x4.max(v128.load(lanes), v128.load(lanes, 16));
+}
+
+/** first + second, by way of memory: it makes a pair of what two sums of a loop are. */
+@inline export function pairSum(first: v128, second: v128): v128 {
+  const lanes = scratch() + LANES;
+  storePair(lanes, first, second);
+  return f32x4.add(v128.load(lanes), v128.load(lanes, 16));
 }
 
 @inline export function sumLanes(v: v128): f32 {
@@ -22,7 +49,7 @@
   );
 }
 
-/** Constants, four of each: a load is cheaper than building a vector in the middle of a loop. */
+/** Constants: a load is cheaper than building a vector in the middle of a loop. */
 const CONSTANTS: usize = memory.data<f32>([
   12582912, 12582912, 12582912, 12582912, // 1.5·2²³: adding it rounds to an integer in the low bits
   1, 1, 1, 1,
@@ -68,7 +95,7 @@ const CONSTANTS: usize = memory.data<f32>([
 const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x3f800000], 16);
 
 @inline export function constant(i: usize): v128 {
-  return v128.load(CONSTANTS + (i << 4));
+  return v128.load32_splat(CONSTANTS + (i << 4));
 }
 
 @inline export function one4(): v128 {
@@ -82,7 +109,7 @@ const ONE_BITS: usize = memory.data<i32>([0x3f800000, 0x3f800000, 0x3f800000, 0x
   p = madd(p, r, constant(first + 1));
   p = madd(p, r, constant(first));
   p = madd(p, r, constant(1));
-  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), v128.load(ONE_BITS)));
+  return f32x4.mul(p, i32x4.add(i32x4.shl(shifted, 23), v128.load32_splat(ONE_BITS)));
 }
 
 /**
