@@ -2,13 +2,14 @@
 import type { Setting } from '../../server/contract/sweep';
 import { valueText } from '../../server/language/sweep';
 import { markdownTable } from '../../server/report/markdown';
+import { bestRival, outcomeOf } from '../../server/report/sweep/sweepBeside';
 import type { SelectedScore } from '../../server/report/sweep/sweepModel';
-import { formatFixed, formatNumberOf, formatShort, listInWords } from '../../server/report/text';
+import { formatNumberOf, formatShort, listInWords } from '../../server/report/text';
 import { groupedBy } from './entries';
 import { sweepModelOf } from './grids';
 import type { Section } from './modelsSection';
 import type { RunRecord } from './records';
-import { cellText, figureText } from './words';
+import { cellText, differenceText, figureText } from './words';
 
 export function gridSection(records: readonly RunRecord[]): Section {
   const model = sweepModelOf(records);
@@ -36,7 +37,7 @@ export function gridSection(records: readonly RunRecord[]): Section {
     `${split} accuracy`,
   ];
   const conditions = groupedBy(model.selected, ({ condition }) => JSON.stringify(condition));
-  const sentences = conditions.map((group) => conditionSentence(group, split, model.measure));
+  const sentences = conditions.map((group) => conditionSentence(group, model.measure));
   const caution = seeds === 1 ? ['One seed a cell: no interval, so chance is not ruled out.'] : [];
   return {
     blocks: [markdownTable(head, rows).join('\n'), sentences.join(' '), ...caution],
@@ -47,26 +48,22 @@ export function gridSection(records: readonly RunRecord[]): Section {
 const settingText = ({ key, value }: Setting): string =>
   `${key.split('.').at(-1)!} ${valueText(value)}`;
 
-function conditionSentence(
-  group: readonly SelectedScore[],
-  split: 'test' | 'validation',
-  measure: 'loss' | 'accuracy',
-): string {
-  const isTask = measure === 'accuracy';
-  const figure = (subject: string): number => {
-    const own = group.find((one) => one.subject === subject)?.score[split];
-    return (isTask ? own?.accuracy?.mean : own?.loss.mean) ?? Number.NaN;
-  };
-  /** Positive: better than the hybrid. */
-  const lead = (subject: string): number =>
-    (isTask ? 100 : -1) * (figure(subject) - figure('hybrid'));
-  const components = group.map(({ subject }) => subject).filter((name) => name !== 'hybrid');
-  const [best] = components.sort((a, b) => lead(b) - lead(a));
-  if (best === undefined) return 'No component stands beside the hybrid.';
+/** The chosen hybrid beside the best of the others that were chosen for the same data. */
+function conditionSentence(group: readonly SelectedScore[], measure: 'loss' | 'accuracy'): string {
+  const best = bestRival(group, measure);
+  const difference = best?.hybridBeside;
+  if (!difference) return 'No component stands beside the hybrid.';
   const { condition } = group[0]!;
   const place = condition.length === 0 ? 'Here' : `At ${listInWords(condition.map(settingText))}`;
-  const size = `${formatFixed(Math.abs(lead(best)), isTask ? 1 : 3)} ${isTask ? 'points' : 'nats'}`;
-  return lead(best) < 0
-    ? `${place} the hybrid is ahead of ${best}, the best component, by ${size}.`
-    : `**${place} the hybrid does not win**: ${best} is ${lead(best) === 0 ? 'level with it' : `ahead by ${size}`}.`;
+  const unit = measure === 'accuracy' ? 'points' : 'nats';
+  const seeds = difference.interval ? `, ${formatNumberOf(difference.n, 'paired seed')}` : '';
+  const beside = `${differenceText(difference, measure)} ${unit} beside ${best.subject}, the best of the others${seeds}`;
+  const words = {
+    ahead: `**${place} the hybrid wins**`,
+    behind: `**${place} the hybrid does not win**`,
+    open: difference.interval
+      ? `**${place} the hybrid does not win for certain**`
+      : `${place} chance is not ruled out`,
+  };
+  return `${words[outcomeOf(difference, measure)]}: ${beside}.`;
 }

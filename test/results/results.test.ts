@@ -291,13 +291,16 @@ describe('the results', () => {
   });
 
   it('of a grid are what validation chooses, reported on test', () => {
-    const axes = [{ key: 'search.learningRate', values: [1e-3, 1e-4] }];
-    const cell = (rate: number, validation: number, test: number, neox: number) => {
-      const own = record(
-        1,
-        { hybrid: test, neox },
-        { axes, settings: [{ key: 'search.learningRate', value: rate }] },
-      );
+    const axes = [
+      { key: 'search.learningRate', values: [1e-3, 1e-4] },
+      { key: 'search.seed', values: [1, 2, 3] },
+    ];
+    const cell = (rate: number, validation: number, test: number, neox: number, seed = 1) => {
+      const settings = [
+        { key: 'search.learningRate', value: rate },
+        { key: 'search.seed', value: seed },
+      ];
+      const own = record(seed, { hybrid: test, neox }, { axes, settings });
       const rows = own.rows.flatMap((row) => [
         row,
         {
@@ -312,9 +315,20 @@ describe('the results', () => {
     assert.match(blocks[0]!, /\| hybrid \| learningRate 0\.001 \| .* \| 1\.000 \| 3\.000 \|/);
     assert.match(
       blocks[1]!,
-      /\*\*Here the hybrid does not win\*\*: neox is ahead by 0\.500 nats\./,
+      /^Here chance is not ruled out: \+0\.500 nats beside neox, the best of the others\.$/,
     );
     assert.match(blocks[2]!, /One seed a cell/);
+    const { blocks: several } = gridSection(
+      [1, 2, 3].flatMap((seed) => [
+        cell(1e-3, 1, 3 + seed / 10, 4 + seed / 5, seed),
+        cell(1e-4, 2, 2, 9, seed),
+      ]),
+    );
+    assert.match(
+      several[1]!,
+      /^\*\*Here the hybrid wins\*\*: −1\.200 \(−1\.448 to −0\.952\) nats beside neox, .*, 3 paired seeds\.$/,
+    );
+    assert.equal(several.length, 2);
   });
 
   it('of newer runs take the place of older ones, in the order of the grid', () => {
