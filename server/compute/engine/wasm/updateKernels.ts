@@ -16,19 +16,32 @@ export function updateKernels(backend: WasmBackend): UpdateKernels {
       backend.kernels.run(Op.ElementwiseBinary, flatChunks(a.size), integers);
       return a;
     },
-    squaredNorm: (tensors) =>
-      Promise.resolve(tensors.reduce((sum, tensor) => sum + normOf(backend, tensor), 0)),
+    squaredNorm: (tensors) => Promise.resolve(squaredNorm(backend, tensors)),
     adamw: (entries, options) => {
       if (entries.length > 0) adamw(backend, entries, options);
     },
   };
 }
 
-function normOf(backend: WasmBackend, tensor: tf.Tensor): number {
-  const chunks = flatChunks(tensor.size);
-  return backend.withScratch(8 * chunks, (partial) => {
-    backend.kernels.run(Op.SquaredNorm, chunks, [backend.address(tensor), partial, tensor.size]);
-    return doubleSum(backend, partial, chunks);
+function squaredNorm(backend: WasmBackend, tensors: readonly tf.Tensor[]): number {
+  const table: number[] = [];
+  for (const tensor of tensors) {
+    const at = backend.address(tensor);
+    for (let first = 0; first < tensor.size; first += FLAT_CHUNK) {
+      table.push(at + 4 * first, Math.min(FLAT_CHUNK, tensor.size - first));
+    }
+  }
+  const chunks = table.length / 2;
+  return backend.withScratch(16 * chunks, (partial) => {
+    const rows = partial + 8 * chunks;
+    new Int32Array(backend.heap.memory.buffer, rows, table.length).set(table);
+    backend.kernels.run(Op.SquaredNorm, chunks, [rows, partial]);
+    let [sum, next] = [0, partial];
+    for (const { size } of tensors) {
+      sum += doubleSum(backend, next, flatChunks(size));
+      next += 8 * flatChunks(size);
+    }
+    return sum;
   });
 }
 

@@ -1,5 +1,5 @@
 /** Sums in a fixed order, row softmax and copies between strided arrays. */
-import { COLUMN_CHUNK, FLAT_CHUNK } from './opcodes';
+import { COLUMN_CHUNK } from './opcodes';
 import { bytes, int, pointer } from './layout';
 import { exp1, exp4, maxLanes, pairMax, pairSum, storePair, sumLanes } from './vector';
 
@@ -136,15 +136,15 @@ export function softmaxJob(chunk: i32): void {
   }
 }
 
-/** Job: 0 x, 1 out (one double a chunk), 2 count. Squares summed in double precision. */
+/** Job: 0 table of chunks, two words each: entries, count; 1 out (one double a chunk). Squares summed in double precision. */
 export function squaredNormJob(chunk: i32): void {
-  const x = pointer(0),
-    from = bytes(chunk * FLAT_CHUNK),
-    to = bytes(min(int(2), (chunk + 1) * FLAT_CHUNK));
-  const whole = from + ((to - from) & ~15);
+  const row = pointer(0) + ((<usize>chunk) << 3),
+    x = <usize>load<u32>(row),
+    to = bytes(load<i32>(row, 4)),
+    whole = to & ~15;
   let s0 = f64x2.splat(0),
     s1 = s0,
-    o = from;
+    o: usize = 0;
   for (; o < whole; o += 16) {
     const v = v128.load(x + o);
     const low = f64x2.promote_low_f32x4(v),
