@@ -1,4 +1,5 @@
 /** One training job under way: model, optimisers, architecture and data positions, with all that a checkpoint needs. */
+import { giveBackMemory } from '../engine/giveBackMemory';
 import { TrainingBatches } from '../tasks/batches';
 import type { DataPosition } from '../tasks/batches';
 import { AlphaTensors } from './alphaTensors';
@@ -55,6 +56,7 @@ export class TrainingJob {
     this.architecture = parts.architecture;
     const { blocks } = parts.architecture;
     this.alphaMoments = initialAlphaMoments(blocks.length, blocks[0]!.a.length);
+    giveBackMemory();
   }
 
   /** What it works on. */

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { COMPUTE_FLAGS } from '../../../server/runs/nodeBinary';
+import { COMPUTE_ENVIRONMENT, COMPUTE_FLAGS } from '../../../server/runs/nodeBinary';
 import type { PeerScan } from './arguments';
 import type { ChildCommand } from './child';
 
@@ -42,7 +42,14 @@ export interface Programs {
 export const oursOf = ({ node, ours }: Programs): Contestant => ({
   name: 'ours',
   side: 'ours',
-  start: (folder) => ({ command: node, args: [...COMPUTE_FLAGS, ours, folder] }),
+  start: (folder) => computes(node, ours, folder),
+});
+
+/** A compute process as a run has it: its flags, its environment. */
+const computes = (node: string, ...args: readonly string[]): ChildCommand => ({
+  command: node,
+  args: [...COMPUTE_FLAGS, ...args],
+  environment: COMPUTE_ENVIRONMENT,
 });
 
 /** The same program without joined vectors: another tier on this Node, and the best tier of an older one. */
@@ -50,13 +57,13 @@ export function plainerOf({ node, olderNode, ours }: Programs): Contestant[] {
   const relaxed: Contestant = {
     name: 'relaxed',
     side: 'plainer',
-    start: (folder) => ({ command: node, args: [...COMPUTE_FLAGS, ours, folder, 'relaxed'] }),
+    start: (folder) => computes(node, ours, folder, 'relaxed'),
   };
   if (olderNode === undefined) return [relaxed];
   const older: Contestant = {
     name: 'node20',
     side: 'plainer',
-    start: (folder) => ({ command: olderNode, args: [...COMPUTE_FLAGS, ours, folder] }),
+    start: (folder) => computes(olderNode, ours, folder),
   };
   return [relaxed, older];
 }

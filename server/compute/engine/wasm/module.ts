@@ -1,5 +1,6 @@
 /** The compiled kernels with their threads: how a job is started, and what happens when a thread is not there. */
 import { Worker } from 'node:worker_threads';
+import { giveBackMemory } from '../giveBackMemory';
 import { threadFailed } from '../errors';
 import { Op } from './assembly/opcodes';
 import type { Heap } from './heap';
@@ -123,6 +124,7 @@ const WORKER_SOURCE = `
 const { module, memory, thread, threads, columns } = require('node:worker_threads').workerData;
 const { setup, serve } = new WebAssembly.Instance(module, { env: { memory } }).exports;
 setup(thread, threads, columns);
+(${giveBackMemory.toString()})();
 try {
   serve();
 } finally {
