@@ -26,14 +26,29 @@ function rowsOfBlock(): i32 {
   return max(1, min(BLOCK_ROWS, fitting));
 }
 
-/** Probabilities of one row in place; entries it may not see become 0. */
-function softmaxRow(row: usize, span: i32, low: i32, high: i32): void {
-  const seen = row + bytes(low), width = bytes(high - low), scale = float(0);
-  memory.fill(row, 0, bytes(low));
-  memory.fill(row + bytes(high), 0, bytes(span - high));
+/** Entries of a row, from whole pairs of vectors to such. A call of memory.fill costs as much as a hundred of them. */
+@inline function clear(row: usize, from: i32, to: i32): void {
+  const zero = f32x4.splat(0);
+  for (let o = bytes(from); o < bytes(to); o += 32) storePair(row + o, zero, zero);
+}
+
+@inline function fill(row: usize, from: i32, to: i32, value: f32): void {
+  for (let j = from; j < to; j++) store<f32>(row + bytes(j), value);
+}
+
+/**
+ * Probabilities of one row in place, from `ld` scores; entries it may not see become 0. Those beside what it sees that are in
+ * one pair of vectors with it are −∞ for that, of which e is 0.
+ */
+function softmaxRow(row: usize, ld: usize, low: i32, high: i32): void {
+  const from = low & ~7, to = (high + 7) & ~7, seen = row + bytes(from), width = bytes(to - from), scale = float(0);
+  fill(row, from, low, -Infinity);
+  fill(row, high, to, -Infinity);
   const largest = rowMax(seen, width) * scale;
   const sum = rowExp(seen, seen, width, scale, largest);
   rowScale(seen, width, <f32>1 / sum);
+  clear(row, 0, from);
+  clear(row, to, <i32>(ld >> 2));
 }
 
 /** Multiplies a row's entries by their dropout factors; entry j has counter `first` + j. */
@@ -55,7 +70,7 @@ function probabilities(q: usize, k: usize, scores: usize, ld: usize, i: i32, end
   if (int(8) == 1) rowProduct(from, 4, keys, 4, row, scores, int(7), span, ZERO, 0);
   else product(from, row, 4, keys, 4, row, scores, ld, end - i, int(7), span, ZERO, 0);
   for (let r = i; r < end; r++) {
-    softmaxRow(scores + <usize>(r - i) * ld, span, firstKey(r) - j0, int(11) + r + 1 - j0);
+    softmaxRow(scores + <usize>(r - i) * ld, ld, firstKey(r) - j0, int(11) + r + 1 - j0);
   }
 }
 
@@ -103,9 +118,13 @@ function clearRows(at: usize, rows: i32, row: usize, width: usize): void {
   for (let i = 0; i < rows; i++) memory.fill(at + <usize>i * row, 0, width);
 }
 
+/** Entries of a row of `ld` bytes outside of low … high ← 0, whatever they are. */
 function clearBeyond(row: usize, ld: usize, low: i32, high: i32): void {
-  memory.fill(row, 0, bytes(low));
-  memory.fill(row + bytes(high), 0, ld - bytes(high));
+  const from = low & ~7, to = (high + 7) & ~7;
+  clear(row, 0, from);
+  fill(row, from, low, 0);
+  fill(row, high, to, 0);
+  clear(row, to, <i32>(ld >> 2));
 }
 
 export function attentionGradJob(chunk: i32): void {
@@ -126,7 +145,6 @@ export function attentionGradJob(chunk: i32): void {
     product(dyi, width, 4, v + shift, 4, row, dp, ld, m, headDim, span, ZERO, 0);
     for (let r = i; r < end; r++) {
       const own = <usize>(r - i) * ld, high = int(11) + r + 1 - j0, counter = counterOf(chunk, r, j0);
-      clearBeyond(p + own, ld, firstKey(r) - j0, high);
       if (int(12) != 0) dropRow(dp + own, span, counter);
       clearBeyond(dp + own, ld, firstKey(r) - j0, high);
       softmaxGradRow(p + own, dp + own, ld);

@@ -1,7 +1,7 @@
 /** Sums in a fixed order, row softmax and copies between strided arrays. */
 import { COLUMN_CHUNK } from './opcodes';
 import { bytes, int, pointer } from './layout';
-import { exp1, exp4, maxLanes, pairMax, pairSum, storePair, sumLanes } from './vector';
+import { exp1, exp4, maxLanes, pairSum, storePair, sumLanes } from './vector';
 
 /** Job: 0 x [rows, columns], 1 out [rows], 2 rows, 3 columns, 4 rows a chunk. */
 export function rowSumJob(chunk: i32): void {
@@ -74,17 +74,17 @@ export function columnSumJob(chunk: i32): void {
   }
 }
 
-/** Largest of a row; NaN if any entry is. */
+/** Largest of a row. A NaN may be passed over: what it is the largest of for is a sum of eˣ, and that is NaN then. */
 export function rowMax(x: usize, width: usize): f32 {
   let m0 = f32x4.splat(-Infinity),
     m1 = m0,
     o: usize = 0;
   const whole = width & ~31;
   for (; o < whole; o += 32) {
-    m0 = f32x4.max(m0, v128.load(x + o));
-    m1 = f32x4.max(m1, v128.load(x + o, 16));
+    m0 = f32x4.pmax(m0, v128.load(x + o));
+    m1 = f32x4.pmax(m1, v128.load(x + o, 16));
   }
-  let m = maxLanes(pairMax(m0, m1));
+  let m = maxLanes(f32x4.pmax(m0, m1));
   for (; o < width; o += 4) m = max(m, load<f32>(x + o));
   return m;
 }

@@ -19,13 +19,6 @@ import { LANES, scratch } from './layout';
   v128.store(to, second, 16);
 }
 
-/** The larger of each lane, by way of memory, as `pairSum`. */
-@inline export function pairMax(first: v128, second: v128): v128 {
-  const lanes = scratch() + LANES;
-  storePair(lanes, first, second);
-  return f32x4.max(v128.load(lanes), v128.load(lanes, 16));
-}
-
 /** first + second, by way of memory: it makes a pair of what two sums of a loop are. */
 @inline export function pairSum(first: v128, second: v128): v128 {
   const lanes = scratch() + LANES;
