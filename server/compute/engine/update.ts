@@ -2,9 +2,13 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { readScalars } from './read';
 
+export type Pair = readonly [a: tf.Tensor, b: tf.Tensor];
+
 /** What an engine may bring itself instead of the composites below. */
 export interface UpdateKernels {
   readonly accumulate: (a: tf.Tensor, b: tf.Tensor) => tf.Tensor;
+  /** As `accumulate` for each pair. */
+  readonly accumulateAll?: (pairs: readonly Pair[]) => tf.Tensor[];
   readonly squaredNorm: (tensors: readonly tf.Tensor[]) => Promise<number>;
   readonly adamw: (entries: readonly AdamwEntry[], options: AdamwOptions) => void;
 }
@@ -46,7 +50,17 @@ const own = (): UpdateKernels | undefined => byBackend.get(tf.getBackend());
  */
 export function accumulateInto(a: tf.Tensor, b: tf.Tensor): tf.Tensor {
   const kernels = own();
-  const sum = kernels ? kernels.accumulate(a, b) : tf.add(a, b);
+  return accumulated([a, b], kernels ? kernels.accumulate(a, b) : tf.add(a, b));
+}
+
+/** As `accumulateInto` for each pair. */
+export function accumulateAll(pairs: readonly Pair[]): tf.Tensor[] {
+  const together = own()?.accumulateAll;
+  if (!together) return pairs.map(([a, b]) => accumulateInto(a, b));
+  return together(pairs).map((sum, index) => accumulated(pairs[index]!, sum));
+}
+
+function accumulated([a, b]: Pair, sum: tf.Tensor): tf.Tensor {
   if (sum !== a) a.dispose();
   b.dispose();
   return sum;

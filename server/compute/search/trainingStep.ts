@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { gradients } from '../engine/gradients';
 import { readScalars } from '../engine/read';
-import { accumulateInto } from '../engine/update';
+import { accumulateAll, type Pair } from '../engine/update';
 import { hash32 } from '../../models/random';
 import type { Batch } from '../tasks/batches';
 import { constantRows } from './alphaTensors';
@@ -148,11 +148,7 @@ function sumGradients(
       }
       const { value, grads } = gradients(loss, variables);
       losses.push(value);
-      grads.forEach((gradient, at) => {
-        if (gradient === undefined) return;
-        const before = sums[at];
-        sums[at] = before === undefined ? gradient : accumulateInto(before, gradient);
-      });
+      addTo(sums, grads);
     }
   } catch (error) {
     tf.dispose(losses);
@@ -160,4 +156,16 @@ function sumGradients(
     throw error;
   }
   return { losses, gradients: sums };
+}
+
+/** Adds gradients to those that are there, by position. */
+function addTo(sums: (tf.Tensor | undefined)[], grads: readonly (tf.Tensor | undefined)[]): void {
+  const both: { readonly at: number; readonly pair: Pair }[] = [];
+  for (const [at, gradient] of grads.entries()) {
+    const before = sums[at];
+    if (before === undefined) sums[at] = gradient;
+    else if (gradient !== undefined) both.push({ at, pair: [before, gradient] });
+  }
+  const added = accumulateAll(both.map(({ pair }) => pair));
+  for (const [index, { at }] of both.entries()) sums[at] = added[index];
 }

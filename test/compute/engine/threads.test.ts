@@ -13,7 +13,7 @@ import { linear } from '../../../server/compute/engine/kernels/linear';
 import { layerNorm, rmsNorm } from '../../../server/compute/engine/kernels/norms';
 import { rotary } from '../../../server/compute/engine/kernels/rotary';
 import { selectiveScan } from '../../../server/compute/engine/kernels/selectiveScan';
-import { adamwStep, squaredNorm } from '../../../server/compute/engine/update';
+import { accumulateAll, adamwStep, squaredNorm } from '../../../server/compute/engine/update';
 import type { WasmBackend } from '../../../server/compute/engine/wasm/backend';
 import { Op } from '../../../server/compute/engine/wasm/assembly/opcodes';
 import { availableTiers } from '../../../server/compute/engine/wasm/tiers';
@@ -82,7 +82,7 @@ async function step(): Promise<Float64Array> {
     'int32',
   );
   const { value, grads } = gradients(() => loss(weights, ids, targets), variables);
-  const whole = grads.map((grad) => grad!);
+  const whole = accumulateAll(grads.map((grad) => [grad!, tf.mul(grad!, 0.5)]));
   const norm = await squaredNorm(whole);
   const entries = variables.map((variable, i) => ({
     ...{ value: variable, grad: whole[i]!, m: first[i]!, v: second[i]!, step: 1, decay: 0.1 },

@@ -1,6 +1,6 @@
 /** Accumulation, norms and AdamW in place. */
 import * as tf from '@tensorflow/tfjs-core';
-import type { AdamwEntry, AdamwOptions, UpdateKernels } from '../update';
+import type { AdamwEntry, AdamwOptions, Pair, UpdateKernels } from '../update';
 import { Binary, FLAT_CHUNK, Op } from './assembly/opcodes';
 import type { WasmBackend } from './backend';
 import { doubleSum } from './fusedKernels';
@@ -9,19 +9,40 @@ import { flatChunks } from './jobs';
 export function updateKernels(backend: WasmBackend): UpdateKernels {
   return {
     accumulate: (a, b) => {
-      // Someone else may hold the same values (a reshape, a clone): then in place would change theirs too.
-      if (a.dtype !== 'float32' || backend.refCount(a.dataId) !== 1) return tf.add(a, b);
+      if (!isOwn(backend, a)) return tf.add(a, b);
       const at = backend.address(a);
       const integers = [at, backend.address(b), at, a.size, Binary.Add];
       backend.kernels.run(Op.ElementwiseBinary, flatChunks(a.size), integers);
       return a;
     },
+    accumulateAll: (pairs) => accumulateAll(backend, pairs),
     squaredNorm: (tensors) => Promise.resolve(squaredNorm(backend, tensors)),
     adamw: (entries, options) => {
       if (entries.length > 0) adamw(backend, entries, options);
     },
   };
 }
+
+function accumulateAll(backend: WasmBackend, pairs: readonly Pair[]): tf.Tensor[] {
+  const table: number[] = [];
+  const sums = pairs.map(([a, b]) => {
+    if (!isOwn(backend, a)) return tf.add(a, b);
+    const [to, from] = [backend.address(a), backend.address(b)];
+    for (let first = 0; first < a.size; first += FLAT_CHUNK) {
+      table.push(to + 4 * first, from + 4 * first, Math.min(FLAT_CHUNK, a.size - first));
+    }
+    return a;
+  });
+  backend.withScratch(4 * table.length, (rows) => {
+    new Int32Array(backend.heap.memory.buffer, rows, table.length).set(table);
+    backend.kernels.run(Op.AccumulateAll, table.length / 3, [rows]);
+  });
+  return sums;
+}
+
+/** Someone else may hold the same values (a reshape, a clone): then in place would change theirs too. */
+const isOwn = (backend: WasmBackend, { dtype, dataId }: tf.Tensor): boolean =>
+  dtype === 'float32' && backend.refCount(dataId) === 1;
 
 function squaredNorm(backend: WasmBackend, tensors: readonly tf.Tensor[]): number {
   const table: number[] = [];

@@ -1,7 +1,12 @@
 /** What an engine does to variables in place: AdamW, norms, accumulation. */
 import assert from 'node:assert/strict';
 import * as tf from '@tensorflow/tfjs-core';
-import { accumulateInto, adamwStep, squaredNorm } from '../../../../server/compute/engine/update';
+import {
+  accumulateAll,
+  accumulateInto,
+  adamwStep,
+  squaredNorm,
+} from '../../../../server/compute/engine/update';
 import { assertClose } from './compare';
 import { onEachEngine } from './engines';
 import { valuesOf } from './evaluate';
@@ -97,6 +102,20 @@ describe('updates in place', () => {
           [2, 3],
         ],
       );
+    });
+
+    it('of many sums are those of each', async () => {
+      const sizes = [40_001, 3, 0, 1];
+      const [held, ...own] = sizes.map((size) => tf.range(0, size));
+      const other = tf.reshape(held!, [40_001, 1]);
+      const twice = sizes.map((size) => tf.mul(tf.range(0, size), 2));
+      const sums = accumulateAll([held!, ...own].map((a, i) => [a, twice[i]!]));
+      const found = await valuesOf([...sums, other]);
+      for (const [i, values] of found.entries()) {
+        const times = i === sizes.length ? 1 : 3;
+        assert.ok(values.every((value, at) => value === times * at));
+        assert.equal(values.length, sizes[i] ?? 40_001);
+      }
     });
   });
 });

@@ -3,6 +3,7 @@ import { Op } from './opcodes';
 import { gemmJob } from './gemm';
 import { peakJob } from './peak';
 import {
+  accumulateAllJob,
   activationGradJob,
   activationJob,
   adamwJob,
@@ -125,6 +126,9 @@ export function runChunk(op: i32, chunk: i32): void {
       break;
     case Op.SwigluGrad:
       swigluGradJob(chunk);
+      break;
+    case Op.AccumulateAll:
+      accumulateAllJob(chunk);
       break;
     case Op.SquaredNorm:
       squaredNormJob(chunk);

@@ -228,6 +228,13 @@ export function fitScaleJob(chunk: i32): void {
   }
 }
 
+/** a ← a + b of many arrays. Job: 0 table of chunks, three words each: a, b, count. */
+export function accumulateAllJob(chunk: i32): void {
+  const row = pointer(0) + <usize>chunk * 12, a = <usize>load<u32>(row), b = <usize>load<u32>(row, 4);
+  const size = bytes(load<i32>(row, 8));
+  for (let o: usize = 0; o < size; o += 16) v128.store(a + o, f32x4.add(v128.load(a + o), v128.load(b + o)));
+}
+
 /**
  * Parameters, gradients and moments in one pass; torch.optim.AdamW's arithmetic.
  * Job: 0 table of chunks, five words each: value, gradient, m, v, count; floats 0 β₁, 1 β₂, 2 ε, 3 gradient scale;

@@ -31,6 +31,7 @@ export enum Op {
   Swiglu,
   SwigluGrad,
   SquaredNorm,
+  AccumulateAll,
   Adamw,
   PeakFlops,
 }
