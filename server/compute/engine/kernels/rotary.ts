@@ -72,19 +72,35 @@ function scaledFrequency(frequency: number, scaling: RotaryScaling): number {
   return fround(rest + fround(smooth * frequency));
 }
 
-/** The tables last made, newest last: every block of a model asks for the same one. */
-const tables = new Map<string, RotaryTable>();
+interface KeptTable extends RotaryAngles {
+  readonly length: number;
+  readonly table: RotaryTable;
+}
+
+/** The tables last made, newest first: every block of a model asks for the same one. */
+const tables: KeptTable[] = [];
 const TABLES_KEPT = 4;
 
 /** As `rotaryTable`; of the last few the very one that was made before. Not to be written to. */
 export function keptRotaryTable(length: number, angles: RotaryAngles): RotaryTable {
-  const key = rotaryKey(length, angles);
-  const table = tables.get(key) ?? rotaryTable(length, angles);
-  tables.delete(key);
-  tables.set(key, table);
-  if (tables.size > TABLES_KEPT) tables.delete([...tables.keys()][0]!);
+  const { dims, base, scaling, offset } = angles;
+  const known = tables.find(
+    (one) =>
+      one.length === length &&
+      one.dims === dims &&
+      one.base === base &&
+      one.offset === offset &&
+      isSameScaling(one.scaling, scaling),
+  );
+  if (known) return known.table;
+  const table = rotaryTable(length, angles);
+  tables.unshift({ length, dims, base, offset, ...(scaling && { scaling }), table });
+  tables.length = Math.min(tables.length, TABLES_KEPT);
   return table;
 }
+
+const isSameScaling = (a: RotaryScaling | undefined, b: RotaryScaling | undefined): boolean =>
+  a === b || JSON.stringify(a) === JSON.stringify(b);
 
 /** A key for what `rotaryTable` makes. */
 export function rotaryKey(length: number, { dims, base, scaling, offset }: RotaryAngles): string {
