@@ -1,10 +1,10 @@
 /**
- * The one place that reaches into tfjs-core's private fields. Its public `variableGrads` frees saved tensors and
- * intermediate gradients only at the end, which doubles the peak of a training step; this walk frees as it goes.
- * The fields are those of tfjs-core 4.22.0 (`dist/engine.js`), whose version is pinned; a version without them fails
- * here by name rather than leaking.
+ * The tape of a training step. tfjs-core's public `variableGrads` frees saved tensors and intermediate gradients only at the
+ * end, which doubles the peak of a training step; the walk in `gradients.ts` frees as it goes.
  */
 import * as tf from '@tensorflow/tfjs-core';
+import { internals, isRecording, kernelOf, runAlone, secondHandle } from './internals';
+import { Holding, Remade } from './remade';
 
 /** One recorded kernel call, or one checkpointed part of the computation. */
 export interface TapeNode {
@@ -14,6 +14,8 @@ export interface TapeNode {
   readonly outputs: readonly tf.Tensor[];
   /** Kept for the gradient; owned by the tape. */
   saved: tf.Tensor[];
+  /** What is kept otherwise, perhaps with others. */
+  holding?: Holding | undefined;
   readonly gradient?: (dys: (tf.Tensor | null)[]) => Record<string, () => tf.Tensor>;
   /** Instead of a gradient: what `checkpoint` left off the tape. */
   readonly checkpoint?: Checkpoint;
@@ -29,46 +31,15 @@ export interface Checkpoint {
 
 type Gradient = NonNullable<TapeNode['gradient']>;
 
-interface EngineInternals {
-  readonly state: {
-    activeTape?: TapeNode[] | null;
-    gradientDepth: number;
-    kernelDepth: number;
-    profiling: boolean;
-  };
-  readonly backend: tf.KernelBackend;
-  startTape(): void;
-  endTape(): void;
-  addTapeNode(
-    kernelName: string,
-    inputs: TapeNode['inputs'],
-    outputs: readonly tf.Tensor[],
-    gradient: null,
-    saved: readonly tf.Tensor[],
-    attributes: object,
-  ): void;
-  makeTensorFromTensorInfo(info: tf.TensorInfo): tf.Tensor;
-}
+/** Whether the tape is one of `record`: tfjs's own walk frees what nodes save, and nothing else. */
+let isOwn = false;
 
-let checked: EngineInternals | undefined;
-
-function internals(): EngineInternals {
-  if (checked) return checked;
-  const engine = tf.engine() as unknown as Partial<EngineInternals>;
-  const { state } = engine;
-  const known =
-    typeof engine.startTape === 'function' &&
-    typeof engine.endTape === 'function' &&
-    typeof engine.addTapeNode === 'function' &&
-    typeof engine.makeTensorFromTensorInfo === 'function' &&
-    typeof state?.gradientDepth === 'number' &&
-    typeof state.kernelDepth === 'number' &&
-    typeof state.profiling === 'boolean';
-  if (!known) {
-    throw new Error('tfjs-core has changed inside: tape.ts was written for 4.22.0');
-  }
-  checked = engine as EngineInternals;
-  return checked;
+export interface RunOptions {
+  /**
+   * The output need not be kept for the gradients of those that take it (remade.ts). Of a kernel of one output, which costs
+   * next to nothing.
+   */
+  readonly isCheap?: boolean;
 }
 
 /**
@@ -80,34 +51,77 @@ export function runRegistered(
   name: string,
   inputs: TapeNode['inputs'],
   attributes: object,
+  { isCheap = false }: RunOptions = {},
 ): tf.Tensor[] {
   const engine = internals();
-  const { state, backend } = engine;
-  // Typed as if it always found one.
-  const kernel = tf.getKernel(name, tf.getBackend()) as tf.KernelConfig | undefined;
+  const { state } = engine;
+  const kernel = kernelOf(name);
   if (!kernel || state.profiling) {
     const made: tf.Tensor | tf.Tensor[] = tf
       .engine()
       .runKernel(name, inputs, attributes as tf.NamedAttrMap);
     return Array.isArray(made) ? made : [made];
   }
-  const recording = isRecording(state);
-  let outputs: tf.Tensor[];
-  let saved: tf.Tensor[] = [];
-  // What a kernel runs inside is not recorded.
-  state.kernelDepth += 1;
-  try {
-    const given = { inputs: inputs as tf.NamedTensorInfoMap, backend };
-    const made = kernel.kernelFunc({ ...given, attrs: attributes as tf.NamedAttrMap });
-    outputs = (Array.isArray(made) ? made : [made]).map((info) =>
-      'rank' in info ? (info as tf.Tensor) : engine.makeTensorFromTensorInfo(info),
-    );
-    if (recording) saved = keptFor(name, inputs, outputs).map(secondHandle);
-  } finally {
-    state.kernelDepth -= 1;
+  const outputs = runAlone(kernel, inputs, attributes);
+  if (!isRecording(state)) return outputs;
+  if (isOwn) {
+    const node = nodeOf(kernel, inputs, outputs, attributes);
+    state.activeTape!.push(node.node);
+    if (isCheap && node.again) new Remade(outputs[0]!, node.node.holding!, node.again);
+  } else {
+    const saved = keptFor(name, inputs, outputs).map(secondHandle);
+    engine.addTapeNode(name, inputs, outputs, null, saved, attributes);
   }
-  if (recording) engine.addTapeNode(name, inputs, outputs, null, saved, attributes);
   return outputs;
+}
+
+/** The record of a kernel; `again` computes its first output from what the record keeps, where that is enough. */
+function nodeOf(
+  kernel: tf.KernelConfig,
+  inputs: TapeNode['inputs'],
+  outputs: tf.Tensor[],
+  attributes: object,
+): { node: TapeNode; again: (() => tf.Tensor) | undefined } {
+  const { kernelName } = kernel;
+  const values = new Map<tf.Tensor, () => tf.Tensor>();
+  const [handles, remade]: [tf.Tensor[], Remade[]] = [[], []];
+  const kept = keptFor(kernelName, inputs, outputs);
+  for (const tensor of kept) {
+    // Variables outlive the tape.
+    if (tensor instanceof tf.Variable || values.has(tensor)) continue;
+    const again = Remade.take(tensor);
+    if (again) {
+      remade.push(again);
+      values.set(tensor, () => again.value());
+    } else {
+      const handle = secondHandle(tensor);
+      handles.push(handle);
+      values.set(tensor, () => handle);
+    }
+  }
+  const valueOf = (tensor: tf.Tensor) => values.get(tensor)?.() ?? tensor;
+  const config = tf.getGradient(kernelName) as tf.GradConfig | undefined;
+  const node: TapeNode = {
+    ...{ kernelName, inputs, outputs, saved: [] },
+    holding: new Holding(handles, remade),
+    ...(config && {
+      gradient: (dys) => {
+        const given = dys.map((dy, i) => dy ?? tf.zeros(outputs[i]!.shape, outputs[i]!.dtype));
+        const dy = given.length > 1 ? given : given[0]!;
+        return config.gradFunc(dy, kept.map(valueOf), attributes as tf.NamedAttrMap);
+      },
+    }),
+  };
+  const names = Object.keys(inputs);
+  const isEnough = names.every((name) => {
+    const input = inputs[name]!;
+    return input instanceof tf.Variable || values.has(input);
+  });
+  const again = () => {
+    const given = Object.fromEntries(names.map((name) => [name, valueOf(inputs[name]!)]));
+    return runAlone(kernel, given, attributes)[0]!;
+  };
+  return { node, again: isEnough ? again : undefined };
 }
 
 /** Another shape of the same values, of whose input the tape keeps nothing. */
@@ -133,9 +147,6 @@ export function runReshape(x: tf.Tensor, shape: readonly number[]): tf.Tensor {
   return output;
 }
 
-const isRecording = ({ gradientDepth, kernelDepth }: EngineInternals['state']): boolean =>
-  gradientDepth > 0 && kernelDepth === 0;
-
 /** Of a kernel's tensors those that its registered gradient asks for. */
 function keptFor(
   name: string,
@@ -151,14 +162,6 @@ function keptFor(
   return [...ofInputs, ...outputs.filter((_, index) => outputsToSave[index])];
 }
 
-/** The same values under an id of its own, owned by whoever asked. */
-function secondHandle(x: tf.Tensor): tf.Tensor {
-  const engine = internals();
-  const { kernelFunc } = tf.getKernel('Identity', tf.getBackend());
-  const info = kernelFunc({ inputs: { x }, attrs: {}, backend: engine.backend });
-  return tf.keep(engine.makeTensorFromTensorInfo(info as tf.TensorInfo));
-}
-
 /**
  * Runs `f` with the tape on. The tape is the caller's: every `saved` tensor in it must be disposed (`dropSaved`).
  * @throws what `f` throws, after the tape is freed
@@ -167,6 +170,7 @@ export function record<T extends tf.Tensor>(f: () => T): { value: T; tape: TapeN
   const engine = internals();
   if (engine.state.gradientDepth !== 0) throw new Error('gradients: the tape is already on');
   engine.startTape();
+  isOwn = true;
   let value: T;
   try {
     value = tf.tidy(f);
@@ -175,10 +179,11 @@ export function record<T extends tf.Tensor>(f: () => T): { value: T; tape: TapeN
     engine.state.activeTape = null;
     throw error;
   } finally {
+    isOwn = false;
     engine.endTape();
   }
   const tape = engine.state.activeTape;
-  if (!tape) throw new Error('tfjs-core kept no tape: tape.ts was written for 4.22.0');
+  if (!tape) throw new Error('tfjs-core kept no tape: internals.ts was written for 4.22.0');
   engine.state.activeTape = null;
   return { value, tape };
 }
@@ -229,4 +234,6 @@ function inputsOf(x: tf.Tensor, tape: readonly TapeNode[]): Record<string, tf.Te
 export function dropSaved(node: TapeNode): void {
   for (const tensor of node.saved) tensor.dispose();
   node.saved = [];
+  node.holding?.release();
+  node.holding = undefined;
 }

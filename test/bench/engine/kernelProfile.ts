@@ -72,22 +72,14 @@ export async function profiled(run: () => Promise<void>, count: number): Promise
   }
 }
 
-/** tfjs has one registry of kernels; ours are put back as they were. */
+/** What is registered stays: the engine knows its kernels by heart. */
 function wrapKernels(clock: Clock): () => void {
-  const kernels = tf.getKernelsForBackend(tf.getBackend());
-  const register = (all: readonly tf.KernelConfig[]) => {
-    for (const kernel of all) {
-      tf.unregisterKernel(kernel.kernelName, kernel.backendName);
-      tf.registerKernel(kernel);
-    }
-  };
-  register(
-    kernels.map((kernel) => ({
-      ...kernel,
-      kernelFunc: (call) => clock.around(nameOf(kernel, call), () => kernel.kernelFunc(call)),
-    })),
-  );
-  return () => register(kernels);
+  const undo = tf.getKernelsForBackend(tf.getBackend()).map((kernel) => {
+    const { kernelFunc } = kernel;
+    kernel.kernelFunc = (call) => clock.around(nameOf(kernel, call), () => kernelFunc(call));
+    return () => (kernel.kernelFunc = kernelFunc);
+  });
+  return () => undo.forEach((each) => each());
 }
 
 /** Matrix products by their shapes: one line for all of them would say nothing. */

@@ -17,7 +17,8 @@ const tanhCubic = 0.044715;
 
 /** `erf`: x·Φ(x); `tanh`: ½x(1 + tanh(√(2/π)(x + 0.044715x³))). */
 export function gelu(x: tf.Tensor, form: 'erf' | 'tanh'): tf.Tensor {
-  if (hasKernel(ACTIVATION)) return runKernel(ACTIVATION, { x }, { kind: `gelu-${form}` });
+  if (hasKernel(ACTIVATION))
+    return runKernel(ACTIVATION, { x }, { kind: `gelu-${form}` }, { isCheap: true });
   const half = tf.mul(x, 0.5);
   if (form === 'erf') return tf.mul(half, tf.add(tf.erf(tf.mul(x, Math.SQRT1_2)), 1));
   const cubic = tf.mul(tf.mul(tf.square(x), x), tanhCubic);
@@ -26,13 +27,15 @@ export function gelu(x: tf.Tensor, form: 'erf' | 'tanh'): tf.Tensor {
 
 /** x·σ(x). */
 export function silu(x: tf.Tensor): tf.Tensor {
-  if (hasKernel(ACTIVATION)) return runKernel(ACTIVATION, { x }, { kind: 'silu' });
+  if (hasKernel(ACTIVATION))
+    return runKernel(ACTIVATION, { x }, { kind: 'silu' }, { isCheap: true });
   return tf.mul(x, tf.sigmoid(x));
 }
 
 /** log(1 + eˣ), without overflow. */
 export function softplus(x: tf.Tensor): tf.Tensor {
-  if (hasKernel(ACTIVATION)) return runKernel(ACTIVATION, { x }, { kind: 'softplus' });
+  if (hasKernel(ACTIVATION))
+    return runKernel(ACTIVATION, { x }, { kind: 'softplus' }, { isCheap: true });
   // tfjs's own softplus returns x above a threshold and eˣ below one; its gradient is σ(x).
   return tf.softplus(x);
 }
@@ -40,7 +43,7 @@ export function softplus(x: tf.Tensor): tf.Tensor {
 /** silu(gate) · up, entry by entry; both of one shape. Gradient: dy·up·silu'(gate) and dy·silu(gate). */
 export function swiglu(gate: tf.Tensor, up: tf.Tensor): tf.Tensor {
   tf.util.assertShapesMatch(gate.shape, up.shape, 'swiglu: ');
-  if (hasKernel(SWIGLU)) return runKernel(SWIGLU, { gate, up }, {});
+  if (hasKernel(SWIGLU)) return runKernel(SWIGLU, { gate, up }, {}, { isCheap: true });
   return tf.mul(silu(gate), up);
 }
 

@@ -2,8 +2,9 @@
  * How an op finds its implementation: the current backend's own kernel where it has one, else the composite of tfjs
  * ops beside it, which is right on every backend and the oracle of the tests.
  */
-import * as tf from '@tensorflow/tfjs-core';
-import { runRegistered } from '../tape';
+import type * as tf from '@tensorflow/tfjs-core';
+import { kernelOf } from '../internals';
+import { runRegistered, type RunOptions } from '../tape';
 
 export type KernelAttributes = Record<
   string,
@@ -12,8 +13,7 @@ export type KernelAttributes = Record<
 
 /** Whether the current backend brings this kernel itself. */
 export function hasKernel(name: string): boolean {
-  // Typed as if it always found one.
-  return Boolean(tf.getKernel(name, tf.getBackend()) as tf.KernelConfig | undefined);
+  return kernelOf(name) !== undefined;
 }
 
 /**
@@ -27,8 +27,9 @@ export function runKernel(
   name: string,
   inputs: KernelInputs,
   attributes: KernelAttributes,
+  options?: RunOptions,
 ): tf.Tensor {
-  return runRegistered(name, inputs as tf.NamedTensorMap, attributes)[0]!;
+  return runRegistered(name, inputs as tf.NamedTensorMap, attributes, options)[0]!;
 }
 
 /** Runs a fused kernel of several outputs. */

@@ -17,7 +17,8 @@ export function layerNorm(
   bias: tf.Tensor,
   epsilon: number,
 ): tf.Tensor {
-  if (hasKernel(LAYER_NORM)) return runKernel(LAYER_NORM, { x, gain, bias }, { epsilon });
+  if (hasKernel(LAYER_NORM))
+    return runKernel(LAYER_NORM, { x, gain, bias }, { epsilon }, { isCheap: true });
   const centred = tf.sub(x, tf.mean(x, -1, true));
   const variance = tf.mean(tf.square(centred), -1, true); // [..., 1]
   const scale = tf.rsqrt(tf.add(variance, epsilon));
@@ -26,7 +27,7 @@ export function layerNorm(
 
 /** y = x / √(mean(x²) + ε) · gain; x [..., d], gain [d] → [..., d]. */
 export function rmsNorm(x: tf.Tensor, gain: tf.Tensor, epsilon: number): tf.Tensor {
-  if (hasKernel(RMS_NORM)) return runKernel(RMS_NORM, { x, gain }, { epsilon });
+  if (hasKernel(RMS_NORM)) return runKernel(RMS_NORM, { x, gain }, { epsilon }, { isCheap: true });
   const meanSquare = tf.mean(tf.square(x), -1, true); // [..., 1]
   return tf.mul(tf.mul(x, tf.rsqrt(tf.add(meanSquare, epsilon))), gain);
 }

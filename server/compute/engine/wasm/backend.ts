@@ -168,11 +168,12 @@ export class WasmBackend extends MathBackendCPU {
   /**
    * Room for a gradient where a tensor lies that nobody else holds: what the tape saved for this very gradient, or dy, both of
    * which are freed after it. For kernels that read an entry, or a row, before they write there. A new tensor where somebody
-   * else holds the values.
+   * else holds the values, or they are a variable's, of which the tape takes no handle.
    */
   outputOver(tensor: tf.TensorInfo): tf.TensorInfo {
     const { dataId, shape, dtype } = tensor;
-    if (dtype !== 'float32' || this.refCount(dataId) !== 1) return this.output(shape);
+    const isHeld = this.refCount(dataId) !== 1 || tensor instanceof tf.Variable;
+    if (dtype !== 'float32' || isHeld) return this.output(shape);
     this.record(dataId).place();
     this.incRef(dataId);
     return { dataId, shape: [...shape], dtype };
