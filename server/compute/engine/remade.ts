@@ -31,7 +31,15 @@ export class Holding {
   }
 }
 
+/** By the output as it was made first. */
 const known = new WeakMap<tf.Tensor, Remade>();
+/** By the values that were made again. */
+const owners = new WeakMap<tf.Tensor, Remade>();
+
+/** Frees what a gradient was given and has no more need of, where it was made again and nobody else needs it. */
+export function letGo(value: tf.Tensor): void {
+  owners.get(value)?.letGo();
+}
 
 /** An output that is computed again for the gradients of those that take it. */
 export class Remade {
@@ -63,7 +71,10 @@ export class Remade {
 
   /** The values: this object's, not to be disposed. */
   value(): tf.Tensor {
-    this.tensor ??= tf.keep(this.make());
+    if (!this.tensor) {
+      this.tensor = tf.keep(this.make());
+      owners.set(this.tensor, this);
+    }
     if (this.users > 1) this.guard ??= secondHandle(this.tensor);
     return this.tensor;
   }
@@ -74,10 +85,16 @@ export class Remade {
       this.guard?.dispose();
       this.guard = undefined;
     }
-    if (this.users === 0) {
-      this.tensor?.dispose();
-      this.tensor = undefined;
-    }
+    if (this.users === 0) this.free();
     this.holding.release();
+  }
+
+  letGo(): void {
+    if (this.users === 1) this.free();
+  }
+
+  private free(): void {
+    this.tensor?.dispose();
+    this.tensor = undefined;
   }
 }

@@ -87,8 +87,8 @@ function nodeOf(
   const [handles, remade]: [tf.Tensor[], Remade[]] = [[], []];
   const kept = keptFor(kernelName, inputs, outputs);
   for (const tensor of kept) {
-    // Variables outlive the tape.
-    if (tensor instanceof tf.Variable || values.has(tensor)) continue;
+    // Variables outlive the tape. What is given twice is held twice: no gradient may be written over it.
+    if (tensor instanceof tf.Variable) continue;
     const again = Remade.take(tensor);
     if (again) {
       remade.push(again);

@@ -1,5 +1,6 @@
 /** Linear map of the last axis: y = x·Wᵀ + b (torch's Linear) or x·W + b (GPT-2's Conv1D). */
 import * as tf from '@tensorflow/tfjs-core';
+import { letGo } from '../remade';
 import { hasKernel, rowsOf, runKernel, widthOf } from './fused';
 
 export const LINEAR = 'ManticoreLinear';
@@ -29,7 +30,8 @@ export function linear(
     throw new Error(`linear: x [${x.shape.join(', ')}] does not fit w [${w.shape.join(', ')}]`);
   }
   if (hasKernel(LINEAR)) {
-    return runKernel(LINEAR, bias ? { x, w, bias } : { x, w }, { transposed });
+    // Gradients are made in this order: that of x needs x no more.
+    return runKernel(LINEAR, bias ? { w, bias, x } : { w, x }, { transposed });
   }
   const rows = tf.reshape(x, [rowsOf(x), k]); // [rows, k]
   const product = tf.matMul(rows, w, false, transposed); // [rows, n]
@@ -46,7 +48,11 @@ tf.registerGradient({
     const attrs = { transposed: attributes['transposed'] as boolean };
     return {
       x: () => runKernel(LINEAR_GRAD_INPUT, { dy: g, w }, attrs),
-      w: () => runKernel(LINEAR_GRAD_WEIGHT, { dy: g, x }, attrs),
+      w: () => {
+        const dw = runKernel(LINEAR_GRAD_WEIGHT, { dy: g, x }, attrs);
+        letGo(x);
+        return dw;
+      },
       bias: () => runKernel(COLUMN_SUM, { x: g }, {}),
     };
   },
