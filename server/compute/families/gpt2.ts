@@ -4,11 +4,13 @@
  *
  *     u ← u + W_o · attention(W_qkv · ln_1(u));  u ← u + W_2 · gelu(W_1 · ln_2(u))
  */
+import { tidy, type Tensor3D } from '@tensorflow/tfjs-core';
+import type { Architecture } from '../../models/architecture';
 import { gpt2Settings } from '../../models/gpt2';
 import { embedding } from '../engine/kernels/embedding';
 import { addResidual } from '../engine/kernels/residual';
 import { attendFused, stateOf } from './decoding';
-import type { FamilyBlocks } from './family';
+import type { FamilyBlocks, LayerContext, WeightLookup } from './family';
 import {
   activate,
   addPositions,
@@ -20,8 +22,23 @@ import {
 } from './modules';
 
 const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
+  // In a tidy of its own: nothing of it but the sum is there beside the inner layer.
+  const residual = tidy(() =>
+    addResidual(u, attentionPart(architecture, weights, index, u, context)),
+  );
+  return addResidual(residual, feedForwardPart(architecture, weights, index, residual, context));
+};
+
+/** W_o · attention(W_qkv · ln_1(u)): [b, l, d] → [b, l, d]. */
+function attentionPart(
+  architecture: Architecture,
+  weights: WeightLookup,
+  index: number,
+  u: Tensor3D,
+  context: LayerContext,
+): Tensor3D {
   const settings = gpt2Settings(architecture);
-  const { heads, epsilon, residualDropout } = settings;
+  const { heads, epsilon } = settings;
   const at = `h.${index}`;
   const headDim = architecture.width / heads;
   const attended = attendFused(
@@ -36,13 +53,24 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
     stateOf(context, index),
   ); // [b, l, d]
   const mixed = conv1dAt(weights, `${at}.attn.c_proj`, attended);
-  const residual = addResidual(u, dropped(mixed, context, residualDropout, 'residual', index));
+  return dropped(mixed, context, settings.residualDropout, 'residual', index);
+}
 
-  const normed = layerNormAt(weights, `${at}.ln_2`, residual, epsilon);
-  const inner = activate(conv1dAt(weights, `${at}.mlp.c_fc`, normed), settings.activation); // [b, l, inner]
+/** W_2 · gelu(W_1 · ln_2(u)): [b, l, d] → [b, l, d]. */
+function feedForwardPart(
+  architecture: Architecture,
+  weights: WeightLookup,
+  index: number,
+  u: Tensor3D,
+  context: LayerContext,
+): Tensor3D {
+  const { epsilon, activation, residualDropout } = gpt2Settings(architecture);
+  const at = `h.${index}`;
+  const normed = layerNormAt(weights, `${at}.ln_2`, u, epsilon);
+  const inner = activate(conv1dAt(weights, `${at}.mlp.c_fc`, normed), activation); // [b, l, inner]
   const fed = conv1dAt(weights, `${at}.mlp.c_proj`, inner); // [b, l, d]
-  return addResidual(residual, dropped(fed, context, residualDropout, 'feedForward', index));
-};
+  return dropped(fed, context, residualDropout, 'feedForward', index);
+}
 
 export const gpt2: FamilyBlocks = {
   name: 'gpt2',

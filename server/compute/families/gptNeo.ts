@@ -6,11 +6,13 @@
  *
  * Scores are not scaled by 1/√(d/h). Local layers see a window of the last positions, the query itself counted.
  */
+import { tidy, type Tensor3D } from '@tensorflow/tfjs-core';
+import type { Architecture } from '../../models/architecture';
 import { gptNeoSettings } from '../../models/gptNeo';
 import { embedding } from '../engine/kernels/embedding';
 import { addResidual } from '../engine/kernels/residual';
 import { attend, stateOf } from './decoding';
-import type { FamilyBlocks } from './family';
+import type { FamilyBlocks, LayerContext, WeightLookup } from './family';
 import {
   activate,
   addPositions,
@@ -22,10 +24,24 @@ import {
 } from './modules';
 
 const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
+  // In a tidy of its own: nothing of it but the sum is there beside the inner layer.
+  const residual = tidy(() =>
+    addResidual(u, attentionPart(architecture, weights, index, u, context)),
+  );
+  return addResidual(residual, feedForwardPart(architecture, weights, index, residual, context));
+};
+
+/** W_o · attention(W_q·x, W_k·x, W_v·x), x = ln_1(u): [b, l, d] → [b, l, d]. */
+function attentionPart(
+  architecture: Architecture,
+  weights: WeightLookup,
+  index: number,
+  u: Tensor3D,
+  context: LayerContext,
+): Tensor3D {
   const settings = gptNeoSettings(architecture);
-  const { epsilon, residualDropout } = settings;
   const at = `h.${index}`;
-  const x = layerNormAt(weights, `${at}.ln_1`, u, epsilon);
+  const x = layerNormAt(weights, `${at}.ln_1`, u, settings.epsilon);
   const projected = (name: string) =>
     linearAt(weights, `${at}.attn.attention.${name}`, x, 'noBias'); // [b, l, d]
   const attended = attend(
@@ -39,13 +55,24 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
     stateOf(context, index),
   ); // [b, l, d]
   const mixed = linearAt(weights, `${at}.attn.attention.out_proj`, attended);
-  const residual = addResidual(u, dropped(mixed, context, residualDropout, 'residual', index));
+  return dropped(mixed, context, settings.residualDropout, 'residual', index);
+}
 
-  const normed = layerNormAt(weights, `${at}.ln_2`, residual, epsilon);
-  const inner = activate(linearAt(weights, `${at}.mlp.c_fc`, normed), settings.activation); // [b, l, inner]
+/** W_2 · gelu(W_1 · ln_2(u)): [b, l, d] → [b, l, d]. */
+function feedForwardPart(
+  architecture: Architecture,
+  weights: WeightLookup,
+  index: number,
+  u: Tensor3D,
+  context: LayerContext,
+): Tensor3D {
+  const { epsilon, activation, residualDropout } = gptNeoSettings(architecture);
+  const at = `h.${index}`;
+  const normed = layerNormAt(weights, `${at}.ln_2`, u, epsilon);
+  const inner = activate(linearAt(weights, `${at}.mlp.c_fc`, normed), activation); // [b, l, inner]
   const fed = linearAt(weights, `${at}.mlp.c_proj`, inner); // [b, l, d]
-  return addResidual(residual, dropped(fed, context, residualDropout, 'feedForward', index));
-};
+  return dropped(fed, context, residualDropout, 'feedForward', index);
+}
 
 export const gptNeo: FamilyBlocks = {
   name: 'gptNeo',

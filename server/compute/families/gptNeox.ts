@@ -7,7 +7,7 @@
  *
  * The first `rotaryDims` entries of each head's query and key turn with the position.
  */
-import type { Tensor3D } from '@tensorflow/tfjs-core';
+import { tidy, type Tensor3D } from '@tensorflow/tfjs-core';
 import type { Architecture } from '../../models/architecture';
 import { gptNeoxSettings } from '../../models/gptNeox';
 import { embedding } from '../engine/kernels/embedding';
@@ -19,7 +19,10 @@ import { activate, dropoutAt, dropped, layerNormAt, linearAt, logitsAt } from '.
 
 const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
   const { parallelResidual } = gptNeoxSettings(architecture);
-  const withAttention = addResidual(u, attentionPart(architecture, weights, index, u, context));
+  // In a tidy of its own: nothing of it but the sum is there beside the inner layer.
+  const withAttention = tidy(() =>
+    addResidual(u, attentionPart(architecture, weights, index, u, context)),
+  );
   const fedFrom = parallelResidual ? u : withAttention;
   return addResidual(
     withAttention,

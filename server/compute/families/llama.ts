@@ -20,7 +20,10 @@ import type { FamilyBlocks, LayerContext, WeightLookup } from './family';
 import { activate, dropoutAt, linearAt, logitsAt, rmsNormAt } from './modules';
 
 const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
-  const residual = addResidual(u, attentionPart(architecture, weights, index, u, context));
+  // In a tidy of its own: nothing of it but the sum is there beside the inner layer.
+  const residual = tf.tidy(() =>
+    addResidual(u, attentionPart(architecture, weights, index, u, context)),
+  );
   return addResidual(residual, feedForwardPart(architecture, weights, index, residual));
 };
 

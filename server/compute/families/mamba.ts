@@ -23,10 +23,14 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
   const settings = mambaSettings(architecture);
   const bias = settings.bias ? 'bias' : 'noBias';
   const mixer = `layers.${index}.mixer`;
-  const normed = rmsNormAt(weights, `layers.${index}.norm`, u, settings.epsilon);
-  const xz = linearAt(weights, `${mixer}.in_proj`, normed, bias); // [b, l, 2·c]
-  const [x, z] = tf.split(xz, 2, 2) as [Tensor3D, Tensor3D]; // each [b, l, c]
-  const y = convolveAndScan(architecture, weights, mixer, x, stateOf(context, index)); // [b, l, c]
+  const [x, z] = tf.tidy(() => {
+    const normed = rmsNormAt(weights, `layers.${index}.norm`, u, settings.epsilon);
+    const xz = linearAt(weights, `${mixer}.in_proj`, normed, bias); // [b, l, 2·c]
+    return tf.split(xz, 2, 2) as [Tensor3D, Tensor3D]; // each [b, l, c]
+  });
+  const y = tf.tidy(() =>
+    convolveAndScan(architecture, weights, mixer, x, stateOf(context, index)),
+  ); // [b, l, c]
   const gated = swiglu(z, y) as Tensor3D;
   return addResidual(u, linearAt(weights, `${mixer}.out_proj`, gated, bias)); // [b, l, d]
 };

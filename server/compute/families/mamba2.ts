@@ -28,15 +28,17 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
   const { inner, heads } = settings;
   const bias = settings.bias ? 'bias' : 'noBias';
   const mixer = `layers.${index}.mixer`;
-  const normed = rmsNormAt(weights, `layers.${index}.norm`, u, settings.epsilon);
-  const projected = linearAt(weights, `${mixer}.in_proj`, normed, bias); // [b, l, 2·c + 2·g·n + h]
-  const [z, xBC, steps] = tf.split(projected, [inner, convolvedChannels(settings), heads], 2) as [
-    Tensor3D,
-    Tensor3D,
-    Tensor3D,
-  ];
+  const [z, xBC, steps] = tf.tidy(() => {
+    const normed = rmsNormAt(weights, `layers.${index}.norm`, u, settings.epsilon);
+    const projected = linearAt(weights, `${mixer}.in_proj`, normed, bias); // [b, l, 2·c + 2·g·n + h]
+    return tf.split(projected, [inner, convolvedChannels(settings), heads], 2) as [
+      ...[Tensor3D, Tensor3D, Tensor3D],
+    ];
+  });
   const delta = stepSizes(settings, weights(`${mixer}.dt_bias`), steps); // [b, l, h]
-  const y = convolveAndScan(architecture, weights, mixer, { xBC, delta }, stateOf(context, index));
+  const y = tf.tidy(() =>
+    convolveAndScan(architecture, weights, mixer, { xBC, delta }, stateOf(context, index)),
+  );
   const gated = swiglu(z, y) as Tensor3D; // [b, l, c]
   const mixed = normGroups(gated, weights(`${mixer}.norm.weight`), settings);
   return addResidual(u, linearAt(weights, `${mixer}.out_proj`, mixed, bias)); // [b, l, d]
