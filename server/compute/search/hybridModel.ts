@@ -6,6 +6,7 @@ import { hybridFlops } from '../../models/hybridCost';
 import type { HybridCostOptions } from '../../models/hybridCost';
 import { hybridTensors, isPretrained } from '../../models/hybridTensors';
 import { countCorrect, crossEntropy } from '../engine/kernels/crossEntropy';
+import { reshaped } from '../engine/kernels/reshape';
 import { readScalars } from '../engine/read';
 import { architectureOf, buildHybrid, designOf } from '../hybrid/build';
 import type { BuildOptions, BuiltHybrid, ComponentSource } from '../hybrid/build';
@@ -164,5 +165,5 @@ function scoredLogits(
   const tokens = tf.tensor2d(ids, [sequences, length], 'int32');
   if (lasts) return classify(hybrid, tokens, lasts, rows, context);
   const logits = forward(hybrid, tokens, rows, context); // [b, l, V]
-  return tf.reshape(logits, [sequences * length, hybrid.design.vocabulary]); // [b·l, V]
+  return reshaped(logits, [sequences * length, hybrid.design.vocabulary]); // [b·l, V]
 }
