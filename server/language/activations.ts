@@ -1,13 +1,13 @@
 /**
  * What a training step keeps of its activations, counted operation by operation, per token, from the families' block
- * functions (`server/compute/families`). `saved`: what fused operations keep for their gradients, which are their inputs.
- * `transient`: outputs that no gradient needs, which live until their layer, or their block, ends. Sums and single numbers
- * a token are left out.
+ * functions (`server/compute/families`). `saved`: what fused operations keep for their gradients, which are their inputs, but for
+ * outputs of norms and activations, which are made again (`server/compute/engine/remade.ts`; tfjs's own operations keep those
+ * too). `transient`: what else there is when there is most of it. Sums and single numbers a token are left out.
  */
 import type { Architecture } from '../models/architecture';
 import { DECODER_LAYERS } from '../models/autoEncoder';
 import type { ProjectorKind } from '../models/projector';
-import { drops, layerActivations } from './layerActivations';
+import { drops, gradientsIn, layerActivations, sum } from './layerActivations';
 
 /** Tensors, each as its numbers a token. */
 export interface Activations {
@@ -55,57 +55,66 @@ export interface TrainingShape {
   readonly accumulate: number;
 }
 
-export const sum = (values: readonly number[]) => values.reduce((total, value) => total + value, 0);
-
 /** Summands of a weighted sum are kept (for α's gradient) beside the sum; a single one is passed on as it is. */
 const mixed = (summands: number) => (summands > 1 ? summands : 0);
 
+export interface BlockActivations extends Activations {
+  /**
+   * Numbers a token that the backward pass holds at most, less what the block saved: negative where much of that is freed
+   * before.
+   */
+  readonly gradients: number;
+}
+
 export interface StepActivations {
   readonly embedding: Activations;
-  readonly blocks: readonly Activations[];
+  readonly blocks: readonly BlockActivations[];
   readonly head: Activations;
 }
 
 export function stepActivations(shape: TrainingShape): StepActivations {
   const { width, vocabulary, heads, autoEncoder } = shape;
   // The auto-encoder's decoder reads one position, and cuts that.
-  const cut = autoEncoder
-    ? heads.flatMap((own) => decoderActivations(own))
-    : heads.filter((own) => own < width);
+  const decoded = (tensors: number) =>
+    heads.flatMap((own) => Array.from({ length: tensors }, () => own));
+  const cut = autoEncoder ? decoded(1 + DECODER_LAYERS) : heads.filter((own) => own < width);
+  // What the decoder's norms and activations give is made again.
+  const remade = autoEncoder ? decoded(1 + 2 * DECODER_LAYERS) : [];
   // A classifier's head sees a few positions of a sequence: what it keeps is left out.
   const count = heads.length === 0 ? 0 : 1 + mixed(heads.length);
   const logits = Array.from({ length: count }, () => vocabulary);
   return {
     embedding: embeddingActivations(shape),
     blocks: shape.blocks.map((block) => blockActivations(block, shape)),
-    head: { saved: [...cut, ...logits], transient: [] },
+    head: { saved: [...cut, ...logits], transient: remade },
   };
 }
 
-/** State and positions; behind each norm its output, the layer's and its activation's; the last norm's. */
-function decoderActivations(width: number): readonly number[] {
-  return Array.from({ length: 2 + 3 * DECODER_LAYERS }, () => width);
-}
-
-function blockActivations(block: readonly ActiveGroup[], shape: TrainingShape): Activations {
-  const parts: Activations[] = [];
-  let largest: readonly number[] = [];
+/** Operation by operation: what is there when most is, less what is saved at the end of the block. */
+function blockActivations(block: readonly ActiveGroup[], shape: TrainingShape): BlockActivations {
+  const saved: number[] = [];
+  // Beside what is saved: until the block ends; in the forward pass, in the backward pass.
+  let [standing, most, gradients] = [0, 0, 0];
+  const add = (part: Activations, within = 0) => {
+    saved.push(...part.saved);
+    standing += sum(part.transient);
+    most = Math.max(most, sum(saved) + standing + within);
+  };
   for (const group of block) {
     const { architecture, first, end } = group;
-    parts.push(gateActivations(group, shape, block.length > 1));
-    if (first === 0) parts.push(entryActivations(architecture));
+    add(gateIn(group, shape));
+    if (first === 0) add(entryActivations(architecture));
     for (let layer = first; layer < end; layer++) {
-      const { saved, transient } = layerActivations(architecture, layer, shape);
-      parts.push({ saved, transient: [] });
-      if (sum(transient) > sum(largest)) largest = transient;
+      const own = layerActivations(architecture, layer, shape);
+      add({ saved: own.saved, transient: [] }, sum(own.transient));
+      gradients = Math.max(gradients, sum(saved) + sum(gradientsIn(architecture, layer, shape)));
     }
-    if (end === architecture.layers) parts.push({ saved: [architecture.width], transient: [] });
+    const isMixed = block.length > 1;
+    if (end === architecture.layers) add(lastNorm(group, shape, isMixed));
+    add(gateOut(group, shape, isMixed));
   }
-  if (block.length > 1) parts.push({ saved: [shape.width], transient: [] });
-  return {
-    saved: parts.flatMap(({ saved }) => saved),
-    transient: [...parts.flatMap(({ transient }) => transient), ...largest],
-  };
+  if (block.length > 1) add({ saved: [shape.width], transient: [] });
+  return { saved, transient: [most - sum(saved)], gradients: gradients - sum(saved) };
 }
 
 /** Looked up in each table, mixed. A single one is the stream itself. */
@@ -117,40 +126,47 @@ function embeddingActivations({ embeddings, width }: TrainingShape): Activations
   return { saved: [...embeddings, width], transient: [] };
 }
 
-/**
- * Both gates of a (component, block). Blending keeps the projection and what it is blended with; a weight of 1 only cuts or
- * pads. The mixture blends too: it keeps the same.
- */
-function gateActivations(
+/** Its output is made again, unless tfjs pads it. Where nothing comes after it, the head counts it. */
+function lastNorm(group: ActiveGroup, { width }: TrainingShape, isMixed: boolean): Activations {
+  const own = group.architecture.width;
+  if (isMixed || group.projectsOut) return { saved: [], transient: [own] };
+  return { saved: own < width ? [own] : [], transient: [] };
+}
+
+/** A weight of 1 only cuts or pads, of which the tape keeps both sides; blending keeps what it blends. */
+function gateIn(group: ActiveGroup, { width, projectors }: TrainingShape): Activations {
+  const own = group.architecture.width;
+  if (!group.projectsIn) return { saved: own < width ? [own] : [], transient: [] };
+  const { saved, transient } = projection(projectors, width, own);
+  return { saved: [...saved, own], transient };
+}
+
+/** As `gateIn`. A mixture blends too: it keeps the same. */
+function gateOut(
   group: ActiveGroup,
   { width, projectors }: TrainingShape,
   isMixed: boolean,
 ): Activations {
   const own = group.architecture.width;
-  const fitted = own < width ? [own] : [];
-  return {
-    saved: [
-      ...(group.projectsIn ? [...projection(projectors, width, own), own] : fitted),
-      ...(group.projectsOut ? projection(projectors, own, width) : []),
-      ...(group.projectsOut && !isMixed ? [width] : []),
-    ],
-    transient: !group.projectsOut && own < width && !isMixed ? [width] : [],
-  };
+  if (!group.projectsOut) return { saved: own < width && !isMixed ? [width] : [], transient: [] };
+  const { saved, transient } = projection(projectors, own, width);
+  return { saved: [...saved, ...(isMixed ? [] : [width])], transient };
 }
 
-/** Outputs of one projector. */
-function projection(kind: ProjectorKind, from: number, to: number): readonly number[] {
+/** One projector. Saved: its output, and its hidden layer before the activation, which is made again. */
+function projection(kind: ProjectorKind, from: number, to: number): Activations {
+  const skipped = from === to ? [to] : [to, to];
   switch (kind) {
     case 'none':
-      return [];
+      return { saved: [], transient: [] };
     case 'linear':
-      return [to];
+      return { saved: [to], transient: [] };
     case 'linear-skip':
-      return [to, to];
+      return { saved: [to], transient: skipped };
     case 'mlp':
-      return [from, from, to];
+      return { saved: [from, to], transient: [from] };
     case 'mlp-skip':
-      return [from, from, to, to];
+      return { saved: [from, to], transient: [from, ...skipped] };
   }
 }
 

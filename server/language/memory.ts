@@ -5,20 +5,26 @@
  * until the backward pass has used them), gradients of activations (a few at a time: the tape is freed as it is walked) and
  * gradients of parameters (all of them at the end of the backward pass). So
  *
- *     peak = 3·P + sums + max(saved + transient, saved + head gradients, P),   sums = P when micro-batches are accumulated
+ *     peak = 3·P + sums + the largest of the moments,   sums = P when micro-batches are accumulated
+ *
+ *     block i forward     saved[blocks up to i] + transient[i]
+ *     head                saved[all blocks] + saved[head] + its gradients
+ *     block i backward    saved[blocks up to i] + gradients[i] + the head's gradients
+ *     end                 P
  *
  * With gradient checkpointing the forward pass keeps each block's input h alone, and the backward pass computes block i again
- * when the gradients of what comes after it are there. The largest of these moments then stands in for the `max` above:
+ * when the gradients of what comes after it are there:
  *
  *     block i forward     h of the blocks up to i + saved[i] + transient[i]
  *     head                every h + saved[head] + its gradients
- *     block i backward    h of the blocks up to i + saved[i] + transient[i] + ∂L/∂h + gradients of the parameters after i
+ *     block i backward    h of the blocks up to i + saved[i] + max(transient[i], gradients[i]) + ∂L/∂h + gradients of the
+ *                         parameters after i
  *     end                 P
  *
- * `saved` and `transient`: `activations.ts`, `layerActivations.ts`. Each tensor is rounded up to the engine's blocks.
+ * `saved`, `transient`, `gradients`: `activations.ts`, `layerActivations.ts`. Tensors are rounded up to the engine's blocks.
  */
-import { stepActivations, sum, type Activations, type TrainingShape } from './activations';
-import { gradientsIn } from './layerActivations';
+import { stepActivations, type Activations, type TrainingShape } from './activations';
+import { sum } from './layerActivations';
 
 const BYTES = 4;
 /** Value, first and second moment. */
@@ -71,12 +77,13 @@ function plainMoments(shape: TrainingShape): Moment[] {
   let saved = start.saved + start.transient;
   for (const block of blocks) {
     const size = sizeOf(block, shape.tokens);
+    const gradients = BYTES * shape.tokens * block.gradients;
     saved += size.saved;
-    moments.push(saved + size.transient);
+    // Where the backward pass is in the block, the logits are gone.
+    moments.push(saved + Math.max(size.transient, headGradients(shape) + gradients));
   }
-  moments.push(saved + sizeOf(head, shape.tokens).saved + headGradients(shape));
-  // The logits are gone, and nothing of the last layer is yet.
-  moments.push(saved + headGradients(shape) + lastLayerGradients(shape));
+  const last = sizeOf(head, shape.tokens);
+  moments.push(saved + last.saved + Math.max(last.transient, headGradients(shape)));
   // Other parameters' gradients take the place of activations that the walk has freed.
   return moments.map((activations) => ({ activations, gradients: 0 }));
 }
@@ -92,13 +99,15 @@ function checkpointedMoments(shape: TrainingShape): Moment[] {
   const all = inputs(parts.blocks.length);
   const blocks = parts.blocks.map((part, block) => {
     const { saved, transient } = sizeOf(part, tokens);
-    return { at: inputs(block) + saved + transient, gradients: gradientsAfter(shape, block) };
+    const at = inputs(block) + saved;
+    const back = at + Math.max(transient, BYTES * tokens * part.gradients) + stream;
+    return { forward: at + transient, back, gradients: gradientsAfter(shape, block) };
   });
   return [
-    ...blocks.map(({ at }) => ({ activations: at + embedding.transient, gradients: 0 })),
-    { activations: all + embedding.transient + head.saved, gradients: 0 },
+    ...blocks.map(({ forward }) => ({ activations: forward + embedding.transient, gradients: 0 })),
+    { activations: all + embedding.transient + head.saved + head.transient, gradients: 0 },
     { activations: all + head.saved + headGradients(shape), gradients: 0 },
-    ...blocks.map(({ at, gradients }) => ({ activations: at + stream, gradients })),
+    ...blocks.map(({ back, gradients }) => ({ activations: back, gradients })),
   ];
 }
 
@@ -114,15 +123,6 @@ function gradientsAfter({ parameters }: TrainingShape, block: number): number {
 function headGradients({ heads, vocabulary, width, tokens }: TrainingShape): number {
   const table = heads.length === 0 ? [] : [vocabulary * Math.max(...heads)];
   return bytesOf(table) + bytesOf([width], tokens);
-}
-
-/** Of activations, where the backward pass enters the last block. */
-function lastLayerGradients({ blocks, tokens }: TrainingShape): number {
-  const groups = blocks.at(-1) ?? [];
-  return Math.max(
-    0,
-    ...groups.map(({ architecture }) => bytesOf(gradientsIn(architecture), tokens)),
-  );
 }
 
 /** Of tensors with so many numbers each, `times` over. */

@@ -73,6 +73,36 @@ const configs: Readonly<Record<string, HubConfig>> = {
     vocab_size,
   },
   mamba: { model_type: 'mamba', hidden_size: 56, num_hidden_layers: 4, vocab_size },
+  // What the engine doesn't make again, and layers whose own gradients are the peak.
+  dropping: {
+    model_type: 'gpt2',
+    ...{ n_embd: 48, n_layer: 2, n_head: 4, n_positions: 64, vocab_size },
+    ...{ resid_pdrop: 0.1, embd_pdrop: 0.1, attn_pdrop: 0.1 },
+  },
+  relu: {
+    model_type: 'gpt_neox',
+    ...{ hidden_act: 'relu', use_parallel_residual: false, hidden_size: 64, vocab_size },
+    ...{ num_hidden_layers: 2, num_attention_heads: 4, intermediate_size: 64 },
+    max_position_embeddings: 64,
+  },
+  llamaGelu: {
+    model_type: 'llama',
+    ...{ hidden_act: 'gelu', hidden_size: 56, intermediate_size: 152, vocab_size },
+    ...{ num_hidden_layers: 2, num_attention_heads: 4 },
+  },
+  mamba2One: {
+    model_type: 'mamba2',
+    ...{ hidden_size: 48, num_hidden_layers: 2, num_heads: 6, head_dim: 16, state_size: 16 },
+    ...{ n_groups: 1, vocab_size },
+  },
+  mambaFirst: {
+    model_type: 'manticore_stack',
+    ...{ hidden_size: 56, num_attention_heads: 4, layer_types: ['mamba', 'attention'], vocab_size },
+  },
+  hyenaLast: {
+    model_type: 'manticore_stack',
+    ...{ hidden_size: 56, layer_types: ['swiglu', 'hyena'], max_seq_len: 64, vocab_size },
+  },
 };
 
 async function planOf(
@@ -241,6 +271,9 @@ describe('the predicted peak', () => {
     [['stack'], 'blocks: 1', 'batch: 4'],
     [['hyena'], 'blocks: 1', 'batch: 4'],
     [['gpt2', 'llama', 'mamba', 'mamba2'], 'blocks: 2', 'batch: 2'],
+    ...['dropping', 'relu', 'llamaGelu', 'mamba2One', 'mambaFirst', 'hyenaLast'].map(
+      (name) => [[name], 'blocks: 1', 'batch: 16'] as const,
+    ),
   ] as const) {
     it(`${names.join(' + ')}, ${hybrid}, ${search}`, async () => {
       await holds(names, hybrid, search);

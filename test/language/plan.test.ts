@@ -275,16 +275,17 @@ describe('predicted memory', () => {
       quickConfig({ components: '  gpt: { source: ./gpt2 }', hybrid: '  blocks: 1' }),
       disk,
     );
-    // Saved a token, d = 12: two norms 2d, q k v 3d, attended d, residuals 2d, inner 2·4d, the stream d, with positions d, the final norm d;
-    // Dying with the layer: two last linear maps 2d. After it: logits V = 40, the gradients of their table V × d and of d.
+    // Saved a token, d = 12: q k v 3d, attended d, residuals 2d, inner 4d, the stream d, with positions d. Dying with the layer: the
+    // second norm d, the activation 4d, the last linear map d. After it: logits V = 40, the gradients of their table V × d and of d.
     const tokens = 8 * 16;
     const bytes = (widths: readonly number[]) =>
       widths.reduce((sum, width) => sum + blockBytes(4 * tokens * width), 0);
-    const saved = bytes([12, 12, 12, 36, 12, 12, 12, 48, 48, 12, 12]);
+    const saved = bytes([36, 12, 12, 12, 48, 12, 12]);
     const head = bytes([40, 12]) + blockBytes(4 * 40 * 12);
-    // Where the backward pass enters the layer: gradients of inner 4d, of the last linear map's output and of the residual.
-    const gradients = head - bytes([40]) + bytes([48, 12, 12]);
-    assert.equal(plan.memory.activations, saved + Math.max(bytes([12, 12]), head, gradients));
+    // Where the backward pass enters the layer: the activation made again, then its gradient.
+    const gradients = head - bytes([40]) + 4 * tokens * 48;
+    const dying = blockBytes(4 * tokens * (12 + 48 + 12));
+    assert.equal(plan.memory.activations, saved + Math.max(dying, head, gradients));
   });
 
   it('rounds each tensor up as the engine’s heap does', () => {
