@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import type { ComputeJob, ComputeMessage } from '../contract/jobs';
 import { describeNode, computePath, nodeOf, type ComputeProgram } from './computeProgram';
-import { COMPUTE_ENVIRONMENT, COMPUTE_FLAGS } from '../runs/nodeBinary';
+import { COMPUTE_FLAGS } from '../runs/nodeBinary';
 import { adviceOnEnd, nameOfEnd, type ProcessEnd } from '../runs/processEnd';
 import { CommandError } from './commandError';
 
@@ -44,7 +44,7 @@ export async function runComputeJob(
   const isCancelled = (): boolean => signal?.aborted === true;
   if (isCancelled()) throw cancelled();
   const child = spawn(node.path, [...COMPUTE_FLAGS, computePath(program), 'job'], {
-    env: { ...COMPUTE_ENVIRONMENT, ...process.env, ...node.environment, ...options.env },
+    env: { ...process.env, ...node.environment, ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
     windowsHide: true,
   });

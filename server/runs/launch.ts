@@ -8,7 +8,6 @@ import type { RunEvent } from '../contract/events';
 import { systemCode } from '../files/systemErrors';
 import { LogCursor } from './logLines';
 import { adviceOnEnd, nameOfEnd, wasCut, type ProcessEnd } from './processEnd';
-import { COMPUTE_ENVIRONMENT } from './nodeBinary';
 import { alreadyRunning, RunError, startFailed } from './runErrors';
 import { lastEvent } from './runState';
 import { findPublication, launchVariable } from './runtimeFolder';
@@ -55,7 +54,7 @@ export async function launchDetached(launch: Launch): Promise<{ readonly pid: nu
       {
         cwd: launch.runDir,
         detached: true,
-        env: { ...COMPUTE_ENVIRONMENT, ...process.env, ...launch.env, [launchVariable]: token },
+        env: { ...process.env, ...launch.env, [launchVariable]: token },
         stdio: ['ignore', output.fd, output.fd],
         windowsHide: true,
       },

@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
-import { COMPUTE_ENVIRONMENT, COMPUTE_FLAGS } from '../../../server/runs/nodeBinary';
+import { COMPUTE_FLAGS, FRUGAL_ALLOCATION } from '../../../server/runs/nodeBinary';
 import type { PeerScan } from './arguments';
 import type { ChildCommand } from './child';
 
@@ -49,7 +49,7 @@ export const oursOf = ({ node, ours }: Programs): Contestant => ({
 const computes = (node: string, ...args: readonly string[]): ChildCommand => ({
   command: node,
   args: [...COMPUTE_FLAGS, ...args],
-  environment: COMPUTE_ENVIRONMENT,
+  environment: FRUGAL_ALLOCATION,
 });
 
 /** The same program without joined vectors: another tier on this Node, and the best tier of an older one. */
