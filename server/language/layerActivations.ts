@@ -62,8 +62,8 @@ function transformerLayer(
   const { width } = architecture;
   const qkv = queries === 'apart' ? [width, width, width] : [3 * width];
   const isRemade = activation !== 'relu';
-  // Beside the inner layer: the second norm's output, that of the last linear map (and its dropout), what it is added to.
-  const late = Array.from({ length: (drops(architecture) ? 3 : 2) + 2 - residuals }, () => width);
+  // Beside the inner layer: the output of the last linear map (and its dropout), what it is added to.
+  const late = Array.from({ length: (drops(architecture) ? 2 : 1) + 2 - residuals }, () => width);
   // Rotation needs only its angles: what it turns lives until attention's part ends, where the inner layer isn't yet.
   const early = queries === 'turned' ? 3 * width - 2 * inner : 0;
   return {
@@ -90,11 +90,8 @@ function llamaLayer(architecture: Architecture): Activations {
       ...[queries, queries, queries, queries, ...repeated],
       ...[inner, inner, ...(isRemade ? [] : [inner, inner]), width, width],
     ],
-    // The second norm's output, the product, that of the last linear map. Before that q and k before they turn.
-    transient: [
-      ...[width, ...(isRemade ? [inner] : []), width],
-      Math.max(0, queries + keys - 3 * inner),
-    ],
+    // The product, the output of the last linear map. Before that q and k before they turn.
+    transient: [...(isRemade ? [inner, width] : [width]), Math.max(0, queries + keys - 3 * inner)],
   };
 }
 

@@ -276,7 +276,7 @@ describe('predicted memory', () => {
       disk,
     );
     // Saved a token, d = 12: q k v 3d, attended d, residuals 2d, inner 4d, the stream d, with positions d. Dying with the layer: the
-    // second norm d, the activation 4d, the last linear map d. After it: logits V = 40, the gradients of their table V × d and of d.
+    // activation 4d, the last linear map d. After it: logits V = 40, the gradients of their table V × d and of d.
     const tokens = 8 * 16;
     const bytes = (widths: readonly number[]) =>
       widths.reduce((sum, width) => sum + blockBytes(4 * tokens * width), 0);
@@ -284,7 +284,7 @@ describe('predicted memory', () => {
     const head = bytes([40, 12]) + blockBytes(4 * 40 * 12);
     // Where the backward pass enters the layer: the activation made again, then its gradient.
     const gradients = head - bytes([40]) + 4 * tokens * 48;
-    const dying = blockBytes(4 * tokens * (12 + 48 + 12));
+    const dying = bytes([48, 12]);
     assert.equal(plan.memory.activations, saved + Math.max(dying, head, gradients));
   });
 

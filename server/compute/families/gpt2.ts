@@ -26,7 +26,10 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
   const residual = tidy(() =>
     addResidual(u, attentionPart(architecture, weights, index, u, context)),
   );
-  return addResidual(residual, feedForwardPart(architecture, weights, index, residual, context));
+  return addResidual(
+    residual,
+    tidy(() => feedForwardPart(architecture, weights, index, residual, context)),
+  );
 };
 
 /** W_o · attention(W_qkv · ln_1(u)): [b, l, d] → [b, l, d]. */
@@ -66,8 +69,10 @@ function feedForwardPart(
 ): Tensor3D {
   const { epsilon, activation, residualDropout } = gpt2Settings(architecture);
   const at = `h.${index}`;
-  const normed = layerNormAt(weights, `${at}.ln_2`, u, epsilon);
-  const inner = activate(conv1dAt(weights, `${at}.mlp.c_fc`, normed), activation); // [b, l, inner]
+  const inner = tidy(() => {
+    const normed = layerNormAt(weights, `${at}.ln_2`, u, epsilon);
+    return activate(conv1dAt(weights, `${at}.mlp.c_fc`, normed), activation);
+  }); // [b, l, inner]
   const fed = conv1dAt(weights, `${at}.mlp.c_proj`, inner); // [b, l, d]
   return dropped(fed, context, residualDropout, 'feedForward', index);
 }

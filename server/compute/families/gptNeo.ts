@@ -28,7 +28,10 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
   const residual = tidy(() =>
     addResidual(u, attentionPart(architecture, weights, index, u, context)),
   );
-  return addResidual(residual, feedForwardPart(architecture, weights, index, residual, context));
+  return addResidual(
+    residual,
+    tidy(() => feedForwardPart(architecture, weights, index, residual, context)),
+  );
 };
 
 /** W_o · attention(W_q·x, W_k·x, W_v·x), x = ln_1(u): [b, l, d] → [b, l, d]. */
@@ -68,8 +71,10 @@ function feedForwardPart(
 ): Tensor3D {
   const { epsilon, activation, residualDropout } = gptNeoSettings(architecture);
   const at = `h.${index}`;
-  const normed = layerNormAt(weights, `${at}.ln_2`, u, epsilon);
-  const inner = activate(linearAt(weights, `${at}.mlp.c_fc`, normed), activation); // [b, l, inner]
+  const inner = tidy(() => {
+    const normed = layerNormAt(weights, `${at}.ln_2`, u, epsilon);
+    return activate(linearAt(weights, `${at}.mlp.c_fc`, normed), activation);
+  }); // [b, l, inner]
   const fed = linearAt(weights, `${at}.mlp.c_proj`, inner); // [b, l, d]
   return dropped(fed, context, residualDropout, 'feedForward', index);
 }

@@ -26,7 +26,7 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
   const fedFrom = parallelResidual ? u : withAttention;
   return addResidual(
     withAttention,
-    feedForwardPart(architecture, weights, index, fedFrom, context),
+    tidy(() => feedForwardPart(architecture, weights, index, fedFrom, context)),
   );
 };
 
@@ -77,8 +77,10 @@ function feedForwardPart(
 ): Tensor3D {
   const { epsilon, activation, hiddenDropout } = gptNeoxSettings(architecture);
   const at = `layers.${index}`;
-  const x = layerNormAt(weights, `${at}.post_attention_layernorm`, u, epsilon);
-  const inner = activate(linearAt(weights, `${at}.mlp.dense_h_to_4h`, x), activation); // [b, l, inner]
+  const inner = tidy(() => {
+    const x = layerNormAt(weights, `${at}.post_attention_layernorm`, u, epsilon);
+    return activate(linearAt(weights, `${at}.mlp.dense_h_to_4h`, x), activation);
+  }); // [b, l, inner]
   const fed = linearAt(weights, `${at}.mlp.dense_4h_to_h`, inner); // [b, l, d]
   return dropped(fed, context, hiddenDropout, 'feedForward', index);
 }

@@ -24,7 +24,10 @@ const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) 
   const residual = tf.tidy(() =>
     addResidual(u, attentionPart(architecture, weights, index, u, context)),
   );
-  return addResidual(residual, feedForwardPart(architecture, weights, index, residual));
+  return addResidual(
+    residual,
+    tf.tidy(() => feedForwardPart(architecture, weights, index, residual)),
+  );
 };
 
 /** W_o · attention: [b, l, d] → [b, l, d]. */
@@ -74,10 +77,12 @@ function feedForwardPart(
   const { epsilon, activation, feedForwardBias } = llamaSettings(architecture);
   const at = `layers.${index}`;
   const bias = feedForwardBias ? 'bias' : 'noBias';
-  const y = rmsNormAt(weights, `${at}.post_attention_layernorm`, u, epsilon);
-  const gate = linearAt(weights, `${at}.mlp.gate_proj`, y, bias); // [b, l, inner]
-  const up = linearAt(weights, `${at}.mlp.up_proj`, y, bias); // [b, l, inner]
-  const gated = activation === 'silu' ? swiglu(gate, up) : tf.mul(activate(gate, activation), up);
+  const gated = tf.tidy(() => {
+    const y = rmsNormAt(weights, `${at}.post_attention_layernorm`, u, epsilon);
+    const gate = linearAt(weights, `${at}.mlp.gate_proj`, y, bias);
+    const up = linearAt(weights, `${at}.mlp.up_proj`, y, bias);
+    return activation === 'silu' ? swiglu(gate, up) : tf.mul(activate(gate, activation), up);
+  }); // [b, l, inner]
   return linearAt(weights, `${at}.mlp.down_proj`, gated as Tensor3D, bias); // [b, l, d]
 }
 
