@@ -137,11 +137,12 @@ export class Workbench {
   async runFromExplorer(name: string, title: string): Promise<void> {
     const file = this.page.locator('.explorer-folders-view .monaco-list-row', { hasText: name });
     const item = this.page.locator('.monaco-menu .action-label', { hasText: exactly(title) });
-    // What extensions add to the menu comes with the next one that is opened.
+    // What extensions add to the menu comes with the next one that is opened; a click right after it opens is passed over.
     await eventually(`${title} in the menu of ${name}`, async () => {
       await file.first().click({ button: 'right' });
       try {
         await item.click({ timeout: 5_000 });
+        await item.waitFor({ state: 'hidden', timeout: 5_000 });
         return true;
       } catch (error) {
         if (!(error instanceof errors.TimeoutError)) throw error;
