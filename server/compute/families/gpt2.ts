@@ -8,7 +8,6 @@ import { tidy, type Tensor3D } from '@tensorflow/tfjs-core';
 import type { Architecture } from '../../models/architecture';
 import { gpt2Settings } from '../../models/gpt2';
 import { embedding } from '../engine/kernels/embedding';
-import { addResidual } from '../engine/kernels/residual';
 import { attendFused, stateOf } from './decoding';
 import type { FamilyBlocks, LayerContext, WeightLookup } from './family';
 import {
@@ -19,18 +18,15 @@ import {
   dropped,
   layerNormAt,
   logitsAt,
+  withParts,
 } from './modules';
 
-const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
-  // In a tidy of its own: nothing of it but the sum is there beside the inner layer.
-  const residual = tidy(() =>
-    addResidual(u, attentionPart(architecture, weights, index, u, context)),
+const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) =>
+  withParts(
+    u,
+    (x) => attentionPart(architecture, weights, index, x, context),
+    (x) => feedForwardPart(architecture, weights, index, x, context),
   );
-  return addResidual(
-    residual,
-    tidy(() => feedForwardPart(architecture, weights, index, residual, context)),
-  );
-};
 
 /** W_o · attention(W_qkv · ln_1(u)): [b, l, d] → [b, l, d]. */
 function attentionPart(

@@ -12,23 +12,25 @@ import type { Architecture } from '../../models/architecture';
 import { gptNeoxSettings } from '../../models/gptNeox';
 import { embedding } from '../engine/kernels/embedding';
 import { rotary } from '../engine/kernels/rotary';
-import { addResidual } from '../engine/kernels/residual';
 import { attendFused, stateOf } from './decoding';
 import type { FamilyBlocks, LayerContext, WeightLookup } from './family';
-import { activate, dropoutAt, dropped, layerNormAt, linearAt, logitsAt } from './modules';
+import {
+  activate,
+  dropoutAt,
+  dropped,
+  layerNormAt,
+  linearAt,
+  logitsAt,
+  withParts,
+} from './modules';
 
-const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
-  const { parallelResidual } = gptNeoxSettings(architecture);
-  // In a tidy of its own: nothing of it but the sum is there beside the inner layer.
-  const withAttention = tidy(() =>
-    addResidual(u, attentionPart(architecture, weights, index, u, context)),
+const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) =>
+  withParts(
+    u,
+    (x) => attentionPart(architecture, weights, index, x, context),
+    (x) => feedForwardPart(architecture, weights, index, x, context),
+    gptNeoxSettings(architecture).parallelResidual ? 'parallel' : 'sequential',
   );
-  const fedFrom = parallelResidual ? u : withAttention;
-  return addResidual(
-    withAttention,
-    tidy(() => feedForwardPart(architecture, weights, index, fedFrom, context)),
-  );
-};
 
 /** W_o · attention(W_qkv · ln_1(u)): [b, l, d] → [b, l, d]. */
 function attentionPart(

@@ -13,22 +13,17 @@ import type { Architecture } from '../../models/architecture';
 import { llamaSettings } from '../../models/llama';
 import { swiglu } from '../engine/kernels/activations';
 import { embedding } from '../engine/kernels/embedding';
-import { addResidual } from '../engine/kernels/residual';
 import { rotary } from '../engine/kernels/rotary';
 import { attend, stateOf } from './decoding';
 import type { FamilyBlocks, LayerContext, WeightLookup } from './family';
-import { activate, dropoutAt, linearAt, logitsAt, rmsNormAt } from './modules';
+import { activate, dropoutAt, linearAt, logitsAt, rmsNormAt, withParts } from './modules';
 
-const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) => {
-  // In a tidy of its own: nothing of it but the sum is there beside the inner layer.
-  const residual = tf.tidy(() =>
-    addResidual(u, attentionPart(architecture, weights, index, u, context)),
+const layer: FamilyBlocks['layer'] = (architecture, weights, index, u, context) =>
+  withParts(
+    u,
+    (x) => attentionPart(architecture, weights, index, x, context),
+    (x) => feedForwardPart(architecture, weights, index, x),
   );
-  return addResidual(
-    residual,
-    tf.tidy(() => feedForwardPart(architecture, weights, index, residual)),
-  );
-};
 
 /** W_o · attention: [b, l, d] → [b, l, d]. */
 function attentionPart(

@@ -9,6 +9,7 @@ import { gelu, silu } from '../engine/kernels/activations';
 import { dropout } from '../engine/kernels/dropout';
 import { linear } from '../engine/kernels/linear';
 import { layerNorm, rmsNorm } from '../engine/kernels/norms';
+import { addResidual } from '../engine/kernels/residual';
 import type { LayerContext, WeightLookup } from './family';
 
 /** torch's `Linear` at `name`, weight [n, k]: x [b, l, k] → [b, l, n]. */
@@ -80,6 +81,26 @@ export function addPositions(table: tf.Tensor, x: tf.Tensor3D, offset: number): 
   }
   const rows = tf.slice(table as tf.Tensor2D, [offset, 0], [length, width]); // [l, d]
   return tf.add(x, tf.reshape(rows, [1, length, width]));
+}
+
+type Part = (u: tf.Tensor3D) => tf.Tensor3D;
+
+/**
+ * A transformer's layer: u plus attention's part of it, then the feed-forward part of that sum, or of u where they are
+ * parallel. Each part is in a tidy of its own: nothing of attention's but the sum is there beside the inner layer.
+ * u [b, l, d] → [b, l, d].
+ */
+export function withParts(
+  u: tf.Tensor3D,
+  attention: Part,
+  feedForward: Part,
+  order: 'parallel' | 'sequential' = 'sequential',
+): tf.Tensor3D {
+  const sum = tf.tidy(() => addResidual(u, attention(u)));
+  return addResidual(
+    sum,
+    tf.tidy(() => feedForward(order === 'parallel' ? u : sum)),
+  );
 }
 
 /** Where a model drops: each place in a layer has masks of its own. */
